@@ -1,0 +1,42 @@
+# make run: set up, and load the examples.   make test: set up the rest, and run all checks.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: run test check format bench clean
+
+run: $(VENV)/.installed
+	@rm -rf examples/out && mkdir -p examples/out
+	$(BIN)/python run_pipeline.py --input 'examples/bank_statements/*.xml' --contract examples/bank_statements/contract.yaml \
+	  --target sqlite:///examples/out/bank_statements.db --direct_num_workers 2 --run_dir examples/out/bank_statements
+	$(BIN)/python run_pipeline.py --input examples/software_lists/a2600.xml --contract examples/software_lists/contract.yaml \
+	  --target sqlite:///examples/out/software_lists.db --direct_num_workers 2 --run_dir examples/out/software_lists
+
+test: $(VENV)/.installed-test check
+	$(BIN)/python -m pytest -n 2
+
+check: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) examples/out build *.egg-info
+
+# Debian keeps the module that makes virtual environments in a package of its own.
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || .ci/install-venv
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml setup.py
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@touch $@

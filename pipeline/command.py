@@ -1,0 +1,53 @@
+"""The command: parse the flags, run the job, say what happened, and give the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline.job import Job
+from pipeline.launch import JobError, run_local, run_remote
+from pipeline.options import JobOptions, is_local, parse_options, print_help
+from pipeline.report import Report
+from pipeline.terminal import Terminal
+from transforms import prepare_target
+
+LOADED, FAILED, WRONG, WITH_REJECTS = 0, 1, 2, 3
+"""The exit codes: all loaded or skipped; the job failed; wrong flags, contract or target; done, with rejects."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command line; the result is the exit code."""
+    if {"-h", "--help"} & set(argv):
+        print_help()
+        return LOADED
+    terminal = Terminal("INFO")
+    try:
+        options = parse_options(argv)
+        terminal = Terminal(options.view_as(JobOptions).log_level)
+        job = Job.of(options)
+        prepare_target(job.target, job.schema, job.create_disposition)
+    except ValueError as error:
+        terminal.error(str(error))
+        return WRONG
+    contract = {"name": job.contract.contract, "file": job.contract_file, "fingerprint": job.contract.fingerprint()}
+    report = Report(job.run_id, contract, job.shown_options())
+    with report.memory:
+        try:
+            if is_local(options):
+                with terminal.progress(sum(file.size for file in job.files)) as progress:
+                    run_local(job, report, progress)
+            else:
+                run_remote(job, report)
+            if report.state == "running":
+                report.state = "done"
+            if not report.reconciled and report.state == "done":
+                raise JobError(f"the counts do not add up: {report.records}; this is a bug, please report it")
+        except (JobError, OSError) as error:
+            report.state, report.error = "failed", str(error)
+    place = report.write(job.run_dir)
+    terminal.summary(report.as_dict(), str(place))
+    if report.error:
+        terminal.error(report.error)
+    if report.state != "done":
+        return FAILED
+    return WITH_REJECTS if report.records["rejected"] else LOADED

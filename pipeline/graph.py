@@ -1,0 +1,36 @@
+"""The five stages, wired together.
+
+    ReadXML -> ParseDoFn -> MapDoFn -> GroupIntoBatches -> BulkInsertDoFn
+        \\________\\___________\\______________________________\\___ rejects -> WriteRejects
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import apache_beam as beam
+
+from transforms import REJECTS, BulkInsertDoFn, GroupIntoBatches, MapDoFn, ParseDoFn, WriteRejects, fetch_payload
+
+if TYPE_CHECKING:
+    from pipeline.job import Job
+
+
+def load(pipeline: beam.Pipeline, job: Job, read: beam.PTransform, rejects_name: str) -> None:
+    """Add to ``pipeline`` all that reads by ``read``, loads, and writes rejects under ``rejects_name``.
+
+    ``read`` gives records and, tagged ``rejects``, what could not be read.
+    """
+    records = pipeline | "ReadXML" >> read
+    parsed = records.records | "ParseDoFn" >> _stage(ParseDoFn(job.max_record_bytes, job.max_depth))
+    mapped = parsed.records | "MapDoFn" >> _stage(MapDoFn(job.contract))
+    batches = mapped.records | "GroupIntoBatches" >> GroupIntoBatches(job.batch_size, job.batch_bytes, job.shards)
+    results = batches | "BulkInsertDoFn" >> _stage(
+        BulkInsertDoFn(job.target, job.schema, job.run_id, job.batch_size, job.on_existing)
+    )
+    rejects = (records.rejects, parsed.rejects, mapped.rejects, results.rejects)
+    rejects | "Rejects" >> beam.Flatten() | "WriteRejects" >> WriteRejects(job.rejects_folder, rejects_name, fetch_payload)
+
+
+def _stage(function: beam.DoFn) -> beam.PTransform:
+    return beam.ParDo(function).with_outputs(REJECTS, main="records")

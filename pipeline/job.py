@@ -1,0 +1,111 @@
+"""One run of the command, with every flag resolved and checked."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipeline.options import JobOptions, OptionsError, workers
+from transforms import Contract, Schema, SourceFile, Target, expand, load_contract, schema_of
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to load, from where, to where, and how."""
+
+    options: PipelineOptions
+    contract: Contract
+    contract_file: str
+    schema: Schema
+    files: tuple[SourceFile, ...]
+    target: str
+    run_id: str
+    run_dir: Path
+    workers: int
+    shards: int
+    batch_size: int
+    batch_bytes: int
+    max_record_bytes: int
+    max_depth: int
+    on_existing: str
+    create_disposition: str
+    max_rejects: str | None
+    limit: int | None
+    slice_bytes: int
+
+    @classmethod
+    def of(cls, options: PipelineOptions) -> Job:
+        """Resolve the flags; raise ``ValueError`` (with all that is wrong) for a bad contract, input or target."""
+        flags = options.view_as(JobOptions)
+        contract = load_contract(flags.contract)
+        target = Target.parse(flags.target)
+        now = datetime.now(timezone.utc)
+        number = workers(options)
+        return cls(
+            options=options,
+            contract=contract,
+            contract_file=flags.contract,
+            schema=schema_of(contract),
+            files=tuple(expand(flags.input)),
+            target=flags.target,
+            run_id=f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
+            run_dir=_run_dir(flags.run_dir, f"{now:%Y%m%dT%H%M%SZ}-{contract.contract}"),
+            workers=number,
+            shards=flags.shards or (1 if target.scheme == "sqlite" else number),
+            batch_size=flags.batch_size,
+            batch_bytes=flags.batch_bytes,
+            max_record_bytes=flags.max_record_bytes,
+            max_depth=flags.max_depth,
+            on_existing=flags.on_existing,
+            create_disposition=flags.create_disposition,
+            max_rejects=flags.max_rejects,
+            limit=flags.limit,
+            slice_bytes=flags.slice_bytes,
+        )
+
+    @property
+    def record_path(self) -> str:
+        return self.contract.record.path
+
+    @property
+    def rejects_folder(self) -> str:
+        return str(self.run_dir / "rejects")
+
+    def shown_options(self) -> dict[str, Any]:
+        """The options for the report: ours, and Beam's where they were given; no secrets."""
+        given = self.options.get_all_options(drop_default=True)
+        ours = {name: value for name, value in self.options.view_as(JobOptions).get_all_options().items() if name in _OURS}
+        shown = {**given, **ours, "direct_num_workers": self.workers, "target": str(Target.parse(self.target))}
+        return {name: value if isinstance(value, (int, float, bool, list, type(None))) else str(value) for name, value in sorted(shown.items())}
+
+
+_OURS = frozenset(JobOptions([]).get_all_options(current_only=True))
+
+
+def _run_dir(given: str | None, name: str) -> Path:
+    """The run's folder, made for its owner alone; what an earlier run left in a folder given again is removed."""
+    folder = Path(given) if given else _unused(Path("runs") / name)
+    try:
+        (folder / "rejects").mkdir(mode=0o700, parents=True, exist_ok=True)
+        for old in (folder / "report.json", *(folder / "rejects").glob("*.jsonl")):
+            old.unlink(missing_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(13, "is not writable")
+    except OSError as error:
+        raise OptionsError(f"--run_dir {str(folder)!r} cannot be used: {error.strerror}") from None
+    return folder
+
+
+def _unused(folder: Path) -> Path:
+    number = 2
+    candidate = folder
+    while candidate.exists():
+        candidate = folder.with_name(f"{folder.name}-{number}")
+        number += 1
+    return candidate

@@ -1,0 +1,151 @@
+"""Every flag of the command. Beam's own flags pass through; a flag that nobody knows is an error."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+
+from transforms.batch import DEFAULT_BATCH_BYTES, DEFAULT_BATCH_SIZE
+from transforms.map.document import did_you_mean
+from transforms.parse.parser import DEFAULT_MAX_DEPTH, DEFAULT_MAX_RECORD_BYTES, MAX_MAX_DEPTH
+
+DEFAULT_SLICE_BYTES = 64 * 2**20
+
+_ALIASES = {"--workers": "--direct_num_workers"}
+
+
+class OptionsError(ValueError):
+    """A flag that is wrong: the message says which, and what would be right."""
+
+
+def _size(text: str) -> int:
+    """A number of bytes: 65536, 64k, 16M, 1.5GB."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kKmMgG]?)[iI]?[bB]?", text.strip())
+    size = int(float(match[1]) * 1024 ** " kmg".index(match[2].lower() or " ")) if match else 0
+    if size < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of bytes, such as 65536, 64k or 16M")
+    return size
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def _depth(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_MAX_DEPTH:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {MAX_MAX_DEPTH}")
+    return int(text)
+
+
+def _limit_of_rejects(text: str) -> str:
+    if not re.fullmatch(r"\d+|\d+(\.\d+)?%", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number of records nor a percentage such as 0.5%")
+    return text
+
+
+class JobOptions(PipelineOptions):
+    """What is loaded, how, and where to."""
+
+    @classmethod
+    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
+        job = parser.add_argument_group("beamshred")
+        job.add_argument("--input", action="append", metavar="PATH", help="An XML file, a folder (its XML files, recursively) or a glob, plain or .gz, .bz2, .xz, .zst; may be repeated.")
+        job.add_argument("--contract", metavar="FILE", help="The YAML or JSON file that says how records become rows.")
+        job.add_argument("--target", metavar="URL", help="The database: sqlite:///file.db or another SQLAlchemy URL; env:NAME or file:PATH hold one, so that no password shows.")
+        job.add_argument("--run_dir", metavar="FOLDER", help="Where report.json and rejects/ go; default runs/<UTC time>-<contract>/.")
+        job.add_argument("--batch_size", type=_positive, default=DEFAULT_BATCH_SIZE, metavar="N", help="Records that one transaction loads, at the most (default %(default)s).")
+        job.add_argument("--batch_bytes", type=_size, default=DEFAULT_BATCH_BYTES, metavar="SIZE", help="Bytes of rows that one transaction loads, about (default 16M).")
+        job.add_argument("--shards", type=_positive, metavar="N", help="Batches that load at the same time; default: the number of workers, 1 for SQLite, which has one writer.")
+        job.add_argument("--on_existing", choices=["skip", "replace", "fail"], default="skip", help="What to do with a record that is loaded already and has changed (default %(default)s; it is reported).")
+        job.add_argument("--create_disposition", choices=["CREATE_IF_NEEDED", "CREATE_NEVER"], default="CREATE_IF_NEEDED", help="Whether missing tables are created (default %(default)s).")
+        job.add_argument("--max_record_bytes", type=_size, default=DEFAULT_MAX_RECORD_BYTES, metavar="SIZE", help="The longest record that is read (default 64M).")
+        job.add_argument("--max_depth", type=_depth, default=DEFAULT_MAX_DEPTH, metavar="N", help="How deep the elements of a record may nest (default %(default)s).")
+        job.add_argument("--max_rejects", type=_limit_of_rejects, metavar="N|P%%", help="Stop as failed when more records are rejected than this number, or than this share of those read.")
+        job.add_argument("--limit", type=_positive, metavar="N", help="Stop after this many records.")
+        job.add_argument("--slice_bytes", type=_size, default=DEFAULT_SLICE_BYTES, metavar="SIZE", help="Input that a local run loads and commits before it goes on (default 64M): memory grows with it, and so does speed.")
+        job.add_argument("--log_level", type=str.upper, choices=["DEBUG", "INFO", "WARNING", "ERROR"], default="INFO", help="What is logged (default %(default)s).")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise OptionsError(message)
+
+
+def parse_options(argv: Sequence[str]) -> PipelineOptions:
+    """The options of a command line; raises :class:`OptionsError` for a flag that is unknown or wrong."""
+    argv = _canonical(argv)
+    parser = _parser()
+    _, unknown = parser.parse_known_args(argv)
+    if unknown:
+        known = [option for action in parser._actions for option in action.option_strings]
+        flag = next((word for word in unknown if word.startswith("--")), unknown[0]).split("=")[0]
+        suggestion = did_you_mean(flag, known)
+        raise OptionsError(f"unknown flag or argument {flag!r}" + (f"; {suggestion}" if suggestion else "; --help lists all"))
+    options = PipelineOptions(list(argv))
+    job = options.view_as(JobOptions)
+    missing = [f"--{name}" for name in ("input", "contract", "target") if not getattr(job, name)]
+    if missing:
+        raise OptionsError(f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; --help lists all flags")
+    direct = options.view_as(DirectOptions)
+    if direct.direct_running_mode == "multi_threading":
+        raise OptionsError("--direct_running_mode multi_threading loses data at volume in Beam; use --direct_num_workers, which starts processes")
+    if direct.direct_num_workers < 0:
+        raise OptionsError(f"--direct_num_workers is 0 (one for each core) or more, not {direct.direct_num_workers}")
+    return options
+
+
+def workers(options: PipelineOptions) -> int:
+    """The number of local worker processes; without the flag, one for each core that this process may use."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return options.view_as(DirectOptions).direct_num_workers or cores
+
+
+def is_local(options: PipelineOptions) -> bool:
+    return (options.view_as(StandardOptions).runner or "DirectRunner").rpartition(".")[2] in ("DirectRunner", "FnApiRunner")
+
+
+def print_help() -> None:
+    """Our flags and the ones of Beam that matter on one machine; Beam has hundreds."""
+    parser = argparse.ArgumentParser(
+        prog="run_pipeline.py",
+        description="Loads XML documents into the tables of a database, as a contract says.",
+        epilog="Exit codes: 0 all loaded or skipped; 1 failed; 2 wrong flags, contract or target; 3 done, with rejects. "
+        "Beam's own flags (--runner, --temp_location, --flink_master, ...) pass through to it.",
+    )
+    JobOptions._add_argparse_args(parser)
+    beam_flags = parser.add_argument_group("Beam")
+    beam_flags.add_argument("--runner", metavar="NAME", help="Beam's runner: DirectRunner (default), FlinkRunner, SparkRunner, DataflowRunner ...")
+    beam_flags.add_argument("--direct_num_workers", "--workers", metavar="N", help="Worker processes of a local run; default: one for each core.")
+    parser.print_help()
+
+
+def _canonical(argv: Sequence[str]) -> list[str]:
+    """``--batch-size 5`` as ``--batch_size 5``, ``--workers`` as Beam's name for it."""
+    words = []
+    for word in argv:
+        if word.startswith("--"):
+            flag, equals, value = word.partition("=")
+            flag = "--" + flag[2:].replace("-", "_")
+            word = _ALIASES.get(flag, flag) + equals + value
+        words.append(word)
+    if not any(word.split("=")[0] == "--direct_num_workers" for word in words):
+        words += ["--direct_num_workers", "0"]
+    return words
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(add_help=False, allow_abbrev=False)
+    for options in _all_subclasses(PipelineOptions):
+        options._add_argparse_args(parser)
+    return parser
+
+
+def _all_subclasses(cls: type) -> list[Any]:
+    return [found for sub in cls.__subclasses__() for found in (sub, *_all_subclasses(sub))]

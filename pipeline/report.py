@@ -1,0 +1,154 @@
+"""What a run did: the counts, whether they add up, and ``report.json``."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import psutil
+from apache_beam.runners.runner import PipelineResult
+
+from transforms import NAMESPACE
+
+RECORDS = ("read", "loaded", "skipped", "replaced", "rejected")
+PACKAGES = ("beamshred", "apache-beam", "lxml", "SQLAlchemy", "pydantic")
+
+
+class Report:
+    """Counts of a run, added up slice by slice.
+
+    ``state`` is ``running``, ``done``, ``interrupted`` or ``failed``; ``error`` says why it failed.
+    """
+
+    def __init__(self, run_id: str, contract: Mapping[str, Any], options: Mapping[str, Any]):
+        self.run_id = run_id
+        self.contract = dict(contract)
+        self.options = dict(options)
+        self.state = "running"
+        self.error: str | None = None
+        self.slices = 0
+        self.counters: Counter[str] = Counter()
+        self.memory = PeakMemory()
+        self._started = datetime.now(timezone.utc)
+        self._clock = time.monotonic()
+
+    def add(self, counters: Mapping[str, int]) -> None:
+        """Add the counters of one pipeline that ran to its end."""
+        self.counters.update(counters)
+        self.slices += 1
+
+    @property
+    def records(self) -> dict[str, int]:
+        rejected = sum(number for name, number in self.counters.items() if name.startswith("rejects."))
+        return {name: rejected if name == "rejected" else self.counters[name] for name in RECORDS}
+
+    @property
+    def reconciled(self) -> bool:
+        """Whether every record that was read ended in exactly one of the other counts."""
+        records = self.records
+        return records["read"] == sum(records.values()) - records["read"]
+
+    def as_dict(self) -> dict[str, Any]:
+        records, seconds = self.records, time.monotonic() - self._clock
+        return {
+            "run_id": self.run_id,
+            "state": self.state,
+            "error": self.error,
+            "contract": self.contract,
+            "records": records,
+            "reconciled": self.reconciled,
+            "skipped": self._skipped(),
+            "tables": self._group("rows."),
+            "rejects": self._group("rejects."),
+            "conversions": self._conversions(),
+            "started": self._started.isoformat(timespec="seconds"),
+            "seconds": round(seconds, 3),
+            "records_per_second": round(records["read"] / seconds, 1) if seconds else None,
+            "slices": self.slices,
+            "peak_memory_bytes": self.memory.peak,
+            "options": self.options,
+            "versions": versions(),
+        }
+
+    def write(self, folder: Path) -> Path:
+        """Write ``report.json``; whoever reads it never sees half of one."""
+        path = folder / "report.json"
+        partial = folder / "report.json.partial"
+        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            json.dump(self.as_dict(), file, indent=2, ensure_ascii=False)
+            file.write("\n")
+        partial.replace(path)
+        return path
+
+    def _skipped(self) -> dict[str, int]:
+        changed, duplicates = self.counters["changed"], self.counters["duplicates"]
+        return {"unchanged": self.counters["skipped"] - changed - duplicates, "changed": changed, "duplicates": duplicates}
+
+    def _group(self, prefix: str) -> dict[str, int]:
+        return {name[len(prefix) :]: number for name, number in sorted(self.counters.items()) if name.startswith(prefix)}
+
+    def _conversions(self) -> dict[str, dict[str, int]]:
+        columns: dict[str, dict[str, int]] = {}
+        for name, number in self._group("failures.").items():
+            column, _, rule = name.rpartition(".")
+            columns.setdefault(column, {})[rule] = number
+        return columns
+
+
+def counters_of(result: PipelineResult) -> Counter[str]:
+    """The counters of our stages, summed over the steps of a pipeline."""
+    counters: Counter[str] = Counter()
+    for counter in result.metrics().query()["counters"]:
+        if counter.key.metric.namespace == NAMESPACE:
+            counters[counter.key.metric.name] += counter.result
+    return counters
+
+
+def versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+class PeakMemory:
+    """The largest sum of resident memory of this process and those below it, sampled while entered, in bytes."""
+
+    INTERVAL_SECONDS = 0.2
+
+    def __init__(self) -> None:
+        self.peak = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="peak-memory", daemon=True)
+
+    def __enter__(self) -> PeakMemory:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        me = psutil.Process()
+        while not self._stop.wait(self.INTERVAL_SECONDS):
+            total = 0
+            for process in [me, *me.children(recursive=True)]:
+                try:
+                    total += process.memory_info().rss
+                except psutil.NoSuchProcess:
+                    continue
+            self.peak = max(self.peak, total)

@@ -1,0 +1,95 @@
+"""Slices: the bounded parts of the input that a local run loads and commits one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Union
+
+from transforms import SPLIT_BYTES, RecordPath, Reject, SourceFile, Split, plan_splits, read_split, unpack
+
+Item = Union[Split, Reject]
+
+_COMPRESSION = 10
+"""How many bytes of XML a byte of a compressed file is taken for, until it is unpacked."""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """What one pipeline loads. ``input_bytes`` are those of the files as they lie there."""
+
+    items: tuple[Item, ...]
+    input_bytes: int
+
+
+class Slicer:
+    """Cuts the files into slices, in source order, while they are asked for.
+
+    A big compressed file is unpacked into ``folder`` before its first slice and removed after its last: no
+    reader could begin in the middle of it.
+
+    Args:
+      path: of the records.
+      slice_bytes: XML of one slice, about.
+      folder: for unpacked files.
+      limit: records to read in all.
+    """
+
+    def __init__(self, path: RecordPath, slice_bytes: int, folder: Path, limit: int | None = None):
+        self.path = path
+        self.slice_bytes = slice_bytes
+        self.split_bytes = min(SPLIT_BYTES, slice_bytes)
+        self.folder = folder
+        self.left = limit
+        self._items: list[Item] = []
+        self._weight = 0
+        self._input_bytes = 0
+
+    def slices(self, files: Iterable[SourceFile]) -> Iterator[Slice]:
+        """The slices; each is to be loaded before the next is asked for."""
+        for file in files:
+            if self.left == 0:
+                break
+            if not file.compressed or file.size * _COMPRESSION < self.split_bytes or self.path.depth == 1:
+                yield from self._of_file(file, file.size)
+                continue
+            plain = unpack(file, str(self.folder))
+            try:
+                yield from self._of_file(plain, file.size)
+                yield from self._close()
+            finally:
+                if plain is not file:
+                    Path(plain.path).unlink(missing_ok=True)
+        yield from self._close()
+
+    def _of_file(self, file: SourceFile, stored_bytes: int) -> Iterator[Slice]:
+        for item in plan_splits(file, self.path, self.split_bytes):
+            if self.left is not None:
+                item = self._limited(item, self.left)
+            self._items.append(item)
+            if isinstance(item, Split):
+                self._weight += item.input_bytes * (_COMPRESSION if file.compressed else 1)
+                self._input_bytes += item.input_bytes * stored_bytes // max(file.size, 1)
+            if self._weight >= self.slice_bytes:
+                yield from self._close()
+            if self.left == 0:
+                return
+
+    def _close(self) -> Iterator[Slice]:
+        if self._items:
+            yield Slice(tuple(self._items), self._input_bytes)
+        self._items, self._weight, self._input_bytes = [], 0, 0
+
+    def _limited(self, item: Item, left: int) -> Item:
+        """The item with no more than ``left`` records; what was not indexed is counted here."""
+        if isinstance(item, Reject):
+            self.left = left - 1
+        elif item.spans is not None:
+            item = replace(item, spans=item.spans[:left])
+            self.left = left - len(item.spans or ())
+        else:
+            item = replace(item, most=left)
+            self.left = left - sum(1 for _ in islice(read_split(item, self.path), left))
+        return item

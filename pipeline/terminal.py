@@ -1,0 +1,83 @@
+"""What a person sees: progress while it runs, and what was loaded at the end."""
+
+from __future__ import annotations
+
+import logging
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from pipeline.slices import Slice
+
+MOST_CONVERSIONS = 10
+"""Columns whose failed conversions are shown; the report has them all."""
+
+
+class Terminal:
+    """Everything goes to standard error, so that it mixes with nobody's output."""
+
+    def __init__(self, log_level: str):
+        self.console = Console(stderr=True)
+        handler = RichHandler(console=self.console, show_path=False, log_time_format="[%X]")
+        logging.basicConfig(level="WARNING", handlers=[handler], format="%(message)s", force=True)
+        for ours in ("pipeline", "transforms"):
+            logging.getLogger(ours).setLevel(log_level)
+        # Beam logs a traceback for every error that we report in a line ourselves.
+        logging.getLogger("apache_beam").setLevel("DEBUG" if log_level == "DEBUG" else "CRITICAL")
+
+    def error(self, message: str) -> None:
+        self.console.print(message, style="bold red", markup=False, highlight=False, soft_wrap=True)
+
+    def progress(self, total_bytes: int) -> SliceProgress:
+        return SliceProgress(self.console, total_bytes)
+
+    def summary(self, report: dict[str, Any], place: str) -> None:
+        records = report["records"]
+        rate = report["records_per_second"]
+        table = Table(title=f"{report['contract']['name']}: {report['state']}", title_justify="left")
+        table.add_column("records")
+        table.add_column("", justify="right")
+        for name, number in records.items():
+            table.add_row(name, f"{number:,}")
+        table.add_section()
+        for name, number in report["tables"].items():
+            table.add_row(f"rows of {name}", f"{number:,}")
+        self.console.print(table)
+        for name, number in report["skipped"].items():
+            if number and name != "unchanged":
+                self.console.print(f"{number:,} skipped: {name}", highlight=False)
+        for rule, number in report["rejects"].items():
+            self.console.print(f"{number:,} rejected: {rule}", highlight=False)
+        failed = sorted(report["conversions"].items(), key=lambda item: -sum(item[1].values()))
+        for column, rules in failed[:MOST_CONVERSIONS]:
+            found = ", ".join(f"{number:,} {rule}" for rule, number in rules.items())
+            self.console.print(f"no value of {column}: {found}", highlight=False, markup=False)
+        self.console.print(
+            f"{report['seconds']:.1f} s, {rate:,.0f} records/s, {report['peak_memory_bytes'] / 2**20:,.0f} MB at most; report: {place}",
+            highlight=False, markup=False, soft_wrap=True,
+        )  # fmt: skip
+
+
+class SliceProgress:
+    """A bar of input bytes; nothing where nobody watches."""
+
+    def __init__(self, console: Console, total_bytes: int):
+        self._bar = Progress(
+            TextColumn("loading"), BarColumn(), DownloadColumn(), TimeRemainingColumn(),
+            console=console, transient=True, disable=not console.is_terminal,
+        )  # fmt: skip
+        self._task = self._bar.add_task("loading", total=total_bytes)
+
+    def __enter__(self) -> SliceProgress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._bar.stop()
+
+    def __call__(self, part: Slice) -> None:
+        self._bar.advance(self._task, part.input_bytes)

@@ -1,0 +1,106 @@
+"""GroupIntoBatches: families of one shard, packed into blocks and grouped into what one transaction loads.
+
+    MappedRecord ── pack ──> (shard, block) ── Beam's GroupIntoBatches ──> (shard, [block, ...])
+
+A record's shard follows from its key alone: all records of one key meet in one shard, on every run and
+runner. A shuffle costs by the element, so families travel as blocks, compressed, a quarter of a batch each.
+A stateful stage, and all that is fused with it, runs on one worker of the local runner: the reshuffles
+before and after it keep mapping and inserts on all of them.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.windowed_value import WindowedValue
+
+from transforms.metrics import NAMESPACE
+from transforms.records import MappedRecord, encode_block, encode_family
+
+BLOCKS_PER_BATCH = 4
+"""More would make the blocks of a small bundle tiny, fewer would make more batches that are not full."""
+
+DEFAULT_BATCH_SIZE = 500
+DEFAULT_BATCH_BYTES = 16 * 2**20
+
+
+def shard_of(key: str, shards: int) -> str:
+    """The shard of a record key. The hash is CRC-32: Python's own differs from process to process."""
+    return f"{zlib.crc32(key.encode()) % shards:03d}"
+
+
+class GroupIntoBatches(beam.PTransform):
+    """Groups families by shard into batches of at most ``batch_size`` records and about ``batch_bytes``.
+
+    Args:
+      batch_size: records of one transaction, at the most.
+      batch_bytes: bytes of the encoded rows of one transaction; a single family may have more.
+      shards: how many batches may load at the same time; 1 for a database with one writer.
+
+    Raises:
+      ValueError: an argument below 1.
+    """
+
+    def __init__(self, batch_size: int = DEFAULT_BATCH_SIZE, batch_bytes: int = DEFAULT_BATCH_BYTES, shards: int = 1):
+        super().__init__()
+        for name, value in (("batch_size", batch_size), ("batch_bytes", batch_bytes), ("shards", shards)):
+            if value < 1:
+                raise ValueError(f"{name} is at least 1, not {value}")
+        self.batch_size = batch_size
+        self.batch_bytes = batch_bytes
+        self.shards = shards
+
+    def display_data(self) -> dict[str, Any]:
+        return {"batch_size": self.batch_size, "batch_bytes": self.batch_bytes, "shards": self.shards}
+
+    def expand(self, families: beam.PCollection[MappedRecord]) -> beam.PCollection[tuple[str, Iterable[bytes]]]:
+        blocks = min(BLOCKS_PER_BATCH, self.batch_size)
+        batches = (
+            families
+            | "Pack" >> beam.ParDo(_PackDoFn(self.batch_size // blocks, self.batch_bytes // blocks, self.shards))
+            | "ToAnyWorker" >> beam.Reshuffle()
+            | "Group" >> beam.GroupIntoBatches(blocks)
+        )
+        if self.shards > 1:
+            batches = batches | "ToAllWorkers" >> beam.Reshuffle()
+        return batches
+
+
+@beam.typehints.with_input_types(MappedRecord)
+@beam.typehints.with_output_types(tuple[str, bytes])
+class _PackDoFn(beam.DoFn):
+    """Packs the families of a bundle into blocks, one after another for each shard."""
+
+    def __init__(self, block_size: int, block_bytes: int, shards: int):
+        self.block_size = block_size
+        self.block_bytes = block_bytes
+        self.shards = shards
+        self._size = Metrics.distribution(NAMESPACE, "batch.block_bytes")
+
+    def start_bundle(self) -> None:
+        self._open: dict[str, list[bytes]] = {}
+        self._bytes: dict[str, int] = {}
+
+    def process(self, family: MappedRecord) -> Iterator[tuple[str, bytes]]:
+        shard = shard_of(family.key, self.shards)
+        encoded = encode_family(family)
+        block = self._open.setdefault(shard, [])
+        block.append(encoded)
+        self._bytes[shard] = self._bytes.get(shard, 0) + len(encoded)
+        if len(block) >= self.block_size or self._bytes[shard] >= self.block_bytes:
+            yield shard, self._close(shard)
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        for shard in list(self._open):
+            yield WindowedValue((shard, self._close(shard)), GlobalWindow().max_timestamp(), [GlobalWindow()])
+
+    def _close(self, shard: str) -> bytes:
+        block = encode_block(self._open.pop(shard))
+        del self._bytes[shard]
+        self._size.update(len(block))
+        return block

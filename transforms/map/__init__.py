@@ -1,0 +1,53 @@
+"""MapDoFn: from the element tree of a record to its rows, as a contract says.
+
+:mod:`transforms.map.contract` describes the contract's keys, :mod:`transforms.map.paths` the paths in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+from apache_beam.pvalue import TaggedOutput
+
+from transforms.map.compiler import Mapper
+from transforms.map.contract import Contract
+from transforms.metrics import NAMESPACE, count, count_reject
+from transforms.records import REJECTS, MappedRecord, ParsedRecord, Reject
+
+
+@beam.typehints.with_input_types(ParsedRecord)
+@beam.typehints.with_output_types(MappedRecord)
+class MapDoFn(beam.DoFn):
+    """Maps records to rows; one that breaks a rule of the contract goes to the output tagged ``rejects``.
+
+    Args:
+      contract: from :func:`transforms.load_contract`.
+    """
+
+    def __init__(self, contract: Contract):
+        self.contract = contract
+        self._rows = Metrics.distribution(NAMESPACE, "map.record_rows")
+
+    def display_data(self) -> dict[str, Any]:
+        return {"contract": self.contract.contract, "fingerprint": self.contract.fingerprint()}
+
+    def setup(self) -> None:
+        self._mapper = Mapper(self.contract)
+
+    def process(self, parsed: ParsedRecord) -> Iterator[MappedRecord | TaggedOutput]:
+        mapped = self._mapper.map(parsed)
+        failures = self._mapper.failures
+        if failures:
+            for (column, rule), number in failures.items():
+                count(f"failures.{column}.{rule}", number)
+            failures.clear()
+        if isinstance(mapped, Reject):
+            count_reject(mapped)
+            yield TaggedOutput(REJECTS, mapped)
+        else:
+            count("mapped")
+            self._rows.update(sum(map(len, mapped.rows.values())))
+            yield mapped

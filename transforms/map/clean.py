@@ -1,0 +1,39 @@
+"""What a contract does to a text before it is converted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+Cleaning = Callable[[str], str]
+
+CLEANINGS: dict[str, Cleaning] = {
+    "trim": str.strip,
+    "collapse": lambda text: " ".join(text.split()),
+    "upper": str.upper,
+    "lower": str.lower,
+    "digits": lambda text: "".join(re.findall("[0-9]", text)),
+}
+"""The named cleanings. ``collapse`` also turns runs of blanks and line ends into one blank."""
+
+
+def make_cleaning(step: Any) -> Cleaning:
+    """The function of one step: a name of :data:`CLEANINGS`, or ``{find: regex, replace: text}``.
+
+    ``replace`` may hold ``\\1`` or ``\\g<name>``; absent, what was found is removed. Raises ``ValueError``.
+    """
+    if isinstance(step, str):
+        if step not in CLEANINGS:
+            raise ValueError(f"{step!r} is none of {', '.join(CLEANINGS)}, nor {{find: regex, replace: text}}")
+        return CLEANINGS[step]
+    if not isinstance(step, dict) or "find" not in step or set(step) - {"find", "replace"}:
+        raise ValueError(f"{step!r} is neither one of {', '.join(CLEANINGS)} nor {{find: regex, replace: text}}")
+    try:
+        find = re.compile(step["find"])
+        replace = step.get("replace", "")
+        # An unknown group in the replacement would fail at the first record only.
+        re.compile(f"(?:{step['find']})|").sub(replace, "")
+    except (re.error, TypeError, IndexError) as error:
+        raise ValueError(f"{step!r}: {error}") from None
+    return lambda text: find.sub(replace, text)

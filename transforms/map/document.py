@@ -1,0 +1,122 @@
+"""A contract as a file: reading YAML or JSON, and saying where in it something is wrong."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+Location = tuple["str | int", ...]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake: where it stands (``line`` counts from 1), what is wrong, and what would be right."""
+
+    file: str
+    line: int | None
+    location: Location
+    message: str
+    value: Any = None
+    suggestion: str | None = None
+
+    def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        path = ".".join(map(str, self.location))
+        value = "" if self.value is None else f" (here: {_short(self.value)})"
+        remedy = f"; {self.suggestion}" if self.suggestion else ""
+        return f"{place} {path + ': ' if path else ''}{self.message}{value}{remedy}"
+
+
+class ContractError(ValueError):
+    """A contract with mistakes: all of them, in the order of the file."""
+
+    def __init__(self, problems: Sequence[Problem]):
+        super().__init__(problems)
+        self.problems = sorted(problems, key=lambda problem: (problem.line or 0, str(problem.location)))
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.problems))
+
+
+class Document:
+    """A parsed YAML or JSON text that remembers the line of every key and value."""
+
+    def __init__(self, text: str, file: str):
+        self.file = file
+        yaml = YAML(typ="rt")
+        try:
+            self._marked = yaml.load(text)
+        except MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            reason = " ".join(part for part in (error.problem, error.context) if part)
+            raise ContractError([Problem(file, mark.line + 1 if mark else None, (), f"not valid YAML: {reason}")]) from None
+        except YAMLError as error:
+            raise ContractError([Problem(file, None, (), f"not valid YAML: {error}")]) from None
+        self.data = _plain(self._marked)
+
+    @classmethod
+    def read(cls, path: str | Path) -> Document:
+        """Read a file; raise :class:`ContractError` where it cannot be read or is no YAML."""
+        try:
+            text = Path(path).read_text(encoding="utf-8-sig")
+        except OSError as error:
+            raise ContractError([Problem(str(path), None, (), f"cannot be read: {error.strerror}")]) from None
+        except UnicodeDecodeError as error:
+            raise ContractError([Problem(str(path), None, (), f"is not UTF-8 text: byte {error.start} is no part of a character")]) from None
+        return cls(text, str(path))
+
+    def line(self, location: Location) -> int | None:
+        """The line of a key or list item, or of the nearest one above it that exists."""
+        node, line = self._marked, None
+        for step in location:
+            try:
+                marks = node.lc
+                line = (marks.key(step) if isinstance(node, dict) else marks.item(step))[0] + 1
+                node = node[step]
+            except (AttributeError, KeyError, IndexError, TypeError):
+                break
+        return line
+
+    def value(self, location: Location) -> Any:
+        node = self.data
+        for step in location:
+            try:
+                node = node[step]
+            except (KeyError, IndexError, TypeError):
+                return None
+        return node
+
+    def problem(self, location: Location, message: str, value: Any = None, suggestion: str | None = None) -> Problem:
+        return Problem(self.file, self.line(location), location, message, value, suggestion)
+
+
+def did_you_mean(word: Any, known: Iterable[str]) -> str | None:
+    """A suggestion for a misspelt word, or the list of what is known where it is short."""
+    known = list(known)
+    close = difflib.get_close_matches(str(word), known, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"known: {', '.join(sorted(known))}" if 0 < len(known) <= 20 else None
+
+
+def _plain(node: Any) -> Any:
+    """ruamel's marked types as the plain ones below them."""
+    if isinstance(node, dict):
+        return {_plain(key): _plain(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_plain(item) for item in node]
+    for kind in (bool, int, float, str):
+        if isinstance(node, kind):
+            return kind(node)
+    return node
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,90 @@
+"""The tables of a contract as the database sees them: inherited keys, foreign keys, order."""
+
+from __future__ import annotations
+
+from transforms.map.contract import ColumnModel, Contract, TableModel
+from transforms.schema import Column, ForeignKey, Schema, Table
+
+
+def parents_first(contract: Contract) -> list[str]:
+    """The labels of the tables, each after its parent; otherwise in the order of the contract.
+
+    Tables in a circle of parents are left out: :mod:`transforms.map.check` reports them.
+    """
+    order: list[str] = []
+    waiting = list(contract.tables)
+    while waiting:
+        ready = [label for label in waiting if contract.tables[label].parent in (None, *order)]
+        if not ready:
+            break
+        order.append(ready[0])
+        waiting.remove(ready[0])
+    return order
+
+
+def inherited(contract: Contract, label: str) -> dict[str, str]:
+    """The key columns that a table takes over: {the parent's name: the name here}."""
+    table = contract.tables[label]
+    names = list(contract.record.key) if table.parent is None else primary_key(contract, table.parent)
+    return {name: table.inherit.get(name, name) for name in names}
+
+
+def primary_key(contract: Contract, label: str) -> list[str]:
+    """The primary key of a table; none where rows may repeat below one parent and no ``key`` tells them apart."""
+    table = contract.tables[label]
+    if table.rows != "." and not table.key:
+        return []
+    return [*inherited(contract, label).values(), *table.key]
+
+
+def record_key(contract: Contract, label: str) -> tuple[str, ...]:
+    """The names that the record's key columns have in a table."""
+    table = contract.tables[label]
+    above = tuple(contract.record.key) if table.parent is None else record_key(contract, table.parent)
+    names = inherited(contract, label)
+    return tuple(names[name] for name in above)
+
+
+def schema_of(contract: Contract) -> Schema:
+    """All tables with the columns, keys and foreign keys that follow from the contract."""
+    tables: dict[str, Table] = {}
+    for label in parents_first(contract):
+        tables[label] = _table(contract, label, tables)
+    return Schema(contract.contract, tuple(tables.values()))
+
+
+def _table(contract: Contract, label: str, above: dict[str, Table]) -> Table:
+    model = contract.tables[label]
+    keys = tuple(primary_key(contract, label))
+    takes = inherited(contract, label)
+    columns = [Column(name, _inherited_type(contract, model, source, above), nullable=False) for source, name in takes.items()]
+    columns += [_column(name, column, name in keys) for name, column in model.columns.items()]
+    foreign_key = None
+    if model.parent is not None:
+        parent = above[model.parent]
+        foreign_key = ForeignKey(tuple(takes.values()), model.parent, parent.primary_key)
+    return Table(
+        label=label,
+        name=model.name or label,
+        schema=model.schema_ or contract.schema_,
+        columns=tuple(columns),
+        primary_key=keys,
+        foreign_key=foreign_key,
+        record_key=record_key(contract, label),
+    )
+
+
+def _inherited_type(contract: Contract, table: TableModel, source: str, above: dict[str, Table]):
+    if table.parent is None:
+        return contract.record.key[source].column_type
+    return above[table.parent][source].type
+
+
+def _column(name: str, column: ColumnModel, is_key: bool) -> Column:
+    return Column(
+        name,
+        column.column_type,
+        nullable=not (column.required or is_key),
+        identity=column.identity,
+        may_be_absent=column.omit,
+    )

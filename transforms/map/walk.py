@@ -1,0 +1,167 @@
+"""One walk over an element that collects all that simple paths select there.
+
+Many columns read from one row element. The paths that only step down through children are merged into a
+tree of steps, and one walk over the element fills the slots of a list with what they select:
+
+    Acct/Id/IBAN  -> slot 0        Acct ─ Id ─ IBAN   text -> 0
+    Acct/Ccy      -> slot 1             └ Ccy         text -> 1
+    @id           -> slot 2        @id -> 2
+
+so that each element is visited once, however many columns there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from lxml.etree import _Element
+
+from transforms.map.paths import Attribute, Child, Path, Step, text_of
+from transforms.names import NameTest
+
+Values = list[Any]
+Visit = Callable[[_Element, Values], None]
+
+_MOST_TAGS = 10_000
+"""Tags remembered by one step; a document that makes up new ones for ever must not fill the memory."""
+
+
+@dataclass
+class Walk:
+    """A tree of steps under construction. ``first`` slots keep what comes first, ``last`` what comes last,
+    ``every`` slots hold a list; ``rows`` slots hold a list of elements."""
+
+    children: dict[NameTest, Walk] = field(default_factory=dict)
+    attributes: list[tuple[str, str, int]] = field(default_factory=list)
+    texts: list[tuple[str, int]] = field(default_factory=list)
+    rows: list[int] = field(default_factory=list)
+
+    def add_value(self, path: Path, take: str, slot: int) -> bool:
+        """Let ``slot`` take what ``path`` selects; False where the path is not one for a walk."""
+        if not _walkable(path) or any(steps and steps[-1] == Attribute(None) for steps in path.alternatives):
+            return False
+        for steps in path.alternatives:
+            node = self._descend(steps)
+            if steps and isinstance(steps[-1], Attribute):
+                node.attributes.append((steps[-1].name or "", take, slot))
+            else:
+                node.texts.append((take, slot))
+        return True
+
+    def add_rows(self, path: Path, slot: int) -> bool:
+        """Let ``slot`` collect the elements that ``path`` selects; False where the path is not one for a walk."""
+        if not _walkable(path):
+            return False
+        for steps in path.alternatives:
+            self._descend(steps).rows.append(slot)
+        return True
+
+    def _descend(self, steps: tuple[Step, ...]) -> Walk:
+        node = self
+        for step in steps:
+            if isinstance(step, Child):
+                node = node.children.setdefault(step.name, Walk())
+        return node
+
+    def compile(self) -> Visit:
+        """The function that walks: it takes an element and the list of slots to fill."""
+        attributes = [(name, slot) for name, take, slot in self.attributes if take == "first"]
+        others = [_put_attribute(name, take, slot) for name, take, slot in self.attributes if take != "first"]
+        others += [_put_text(take, slot) for take, slot in self.texts]
+        others += [_put_row(slot) for slot in self.rows]
+        if not self.children and not attributes and len(others) == 1:
+            return others[0]
+        below = _Below({test: child.compile() for test, child in self.children.items()})
+        has_children = bool(self.children)
+
+        def visit(element: _Element, values: Values) -> None:
+            for name, slot in attributes:
+                if values[slot] is None:
+                    values[slot] = element.get(name)
+            for put in others:
+                put(element, values)
+            if has_children:
+                for child in element:
+                    for step in below[child.tag]:
+                        step(child, values)
+
+        return visit
+
+
+class _Below(dict):  # type: ignore[type-arg]
+    """From a tag to the visits of the steps that match it, worked out once for each tag."""
+
+    def __init__(self, steps: dict[NameTest, Visit]):
+        self.steps = steps
+
+    def __missing__(self, tag: Any) -> tuple[Visit, ...]:
+        # Comments and processing instructions have a function for a tag.
+        found = tuple(visit for test, visit in self.steps.items() if test.matches(tag)) if isinstance(tag, str) else ()
+        if len(self) < _MOST_TAGS:
+            self[tag] = found
+        return found
+
+
+def _walkable(path: Path) -> bool:
+    """Alternatives that can meet the same element would find it twice, and not in document order."""
+    alternatives = path.plain()
+    if alternatives is None:
+        return False
+    return not any(_overlap(a, b) for i, a in enumerate(alternatives) for b in alternatives[:i])
+
+
+def _overlap(a: tuple[Step, ...], b: tuple[Step, ...]) -> bool:
+    if len(a) != len(b):
+        # `. | b`, or a row inside a row: found, but parents and children in the order of steps.
+        return True
+    return all(_same(x, y) for x, y in zip(a, b))
+
+
+def _same(a: Step, b: Step) -> bool:
+    if isinstance(a, Child) and isinstance(b, Child):
+        locals_ = a.name.local is None or b.name.local is None or a.name.local == b.name.local
+        return locals_ and (a.name.uri is None or b.name.uri is None or a.name.uri == b.name.uri)
+    return a == b
+
+
+def _put_text(take: str, slot: int) -> Visit:
+    if take == "first":
+
+        def put(element: _Element, values: Values) -> None:
+            if values[slot] is None:
+                values[slot] = text_of(element)
+    elif take == "last":
+
+        def put(element: _Element, values: Values) -> None:
+            values[slot] = text_of(element)
+    else:
+
+        def put(element: _Element, values: Values) -> None:
+            _append(values, slot, text_of(element))
+
+    return put
+
+
+def _put_attribute(name: str, take: str, slot: int) -> Visit:
+    def put(element: _Element, values: Values) -> None:
+        value = element.get(name)
+        if value is not None:
+            if take == "last":
+                values[slot] = value
+            else:
+                _append(values, slot, value)
+
+    return put
+
+
+def _put_row(slot: int) -> Visit:
+    return lambda element, values: _append(values, slot, element)
+
+
+def _append(values: Values, slot: int, value: Any) -> None:
+    if values[slot] is None:
+        values[slot] = [value]
+    else:
+        values[slot].append(value)

@@ -1,0 +1,33 @@
+"""The Beam metrics of the stages: all in one namespace, so that a report can be made of them.
+
+Counters: ``read``, ``loaded``, ``skipped``, ``replaced``, ``changed``, ``duplicates``; ``rows.<table>``;
+``rejects.<stage>.<rule>``; ``failures.<table>.<column>.<rule>``. Distributions are named
+``<stage>.<what>_<unit>``.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from apache_beam.metrics import Metrics
+from apache_beam.metrics.metricbase import Counter
+
+from transforms.records import Reject
+
+NAMESPACE = "beamshred"
+
+
+def count(name: str, by: int = 1) -> None:
+    """Add to a counter."""
+    _counter(name).inc(by)
+
+
+@cache
+def _counter(name: str) -> Counter:
+    # Making one costs more than counting.
+    return Metrics.counter(NAMESPACE, name)
+
+
+def count_reject(reject: Reject) -> None:
+    """Count a reject by its stage and rule."""
+    count(f"rejects.{reject.stage}.{reject.rule}")

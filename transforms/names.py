@@ -1,0 +1,88 @@
+"""Names of XML elements and attributes, and the record path.
+
+A *name test* says which elements a step of a path takes:
+
+=============  ==========================================================
+``name``       that local name in any namespace
+``{uri}name``  that local name in the namespace ``uri``
+``{}name``     that local name in no namespace
+``p:name``     the same as ``{uri}name``, where the contract binds ``p``
+``*``          any element
+=============  ==========================================================
+
+A bare name takes any namespace because real feeds change theirs with every version of a standard
+(``urn:iso:std:iso:20022:tech:xsd:camt.053.001.02``, ``.04``, ``.08``) while the local names stay.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+# NCName of https://www.w3.org/TR/xml-names/#NT-NCName, with Python's idea of a letter.
+NCNAME = r"[^\W\d][\w.\-\u00b7]*"
+_NAME_TEST = re.compile(rf"(?:\{{(?P<uri>[^}}]*)\}}|(?P<prefix>{NCNAME}):)?(?P<local>{NCNAME}|\*)\Z")
+
+
+@dataclass(frozen=True)
+class NameTest:
+    """One step's test of an element name. ``None`` stands for *any*."""
+
+    local: str | None
+    uri: str | None = None
+
+    @classmethod
+    def parse(cls, text: str, namespaces: Mapping[str, str] | None = None) -> NameTest:
+        """Read ``text``; raise ``ValueError`` for a name that is none or a prefix nobody declared."""
+        match = _NAME_TEST.match(text)
+        if match is None:
+            raise ValueError(f"{text!r} is not an element name")
+        uri, prefix, local = match["uri"], match["prefix"], match["local"]
+        if prefix is not None:
+            if prefix not in (namespaces or {}):
+                raise ValueError(f"the prefix {prefix!r} of {text!r} is not declared under `namespaces`")
+            uri = (namespaces or {})[prefix]
+        return cls(None if local == "*" else local, uri)
+
+    def matches(self, tag: str) -> bool:
+        """Whether an element of this tag, in lxml's ``{uri}local`` notation, is taken."""
+        uri, local = split_tag(tag)
+        return (self.local is None or self.local == local) and (self.uri is None or self.uri == uri)
+
+    def __str__(self) -> str:
+        return ("" if self.uri is None else f"{{{self.uri}}}") + (self.local or "*")
+
+
+def split_tag(tag: str) -> tuple[str, str]:
+    """``{uri}local`` as ``(uri, local)``; the uri of a name in no namespace is ``""``."""
+    if tag[:1] == "{":
+        uri, _, local = tag[1:].partition("}")
+        return uri, local
+    return "", tag
+
+
+@dataclass(frozen=True)
+class RecordPath:
+    """The absolute path of the elements that are records: ``/orders/order``, ``/*``, ``/{urn:x}a/b``."""
+
+    steps: tuple[NameTest, ...]
+
+    @classmethod
+    def parse(cls, text: str, namespaces: Mapping[str, str] | None = None) -> RecordPath:
+        """Read an absolute path of element names; raise ``ValueError`` that says what is wrong."""
+        if not text.startswith("/") or text.endswith("/"):
+            raise ValueError(
+                f"{text!r} is not an absolute path of elements; write it as /root/record, or /* for the document element"
+            )
+        # A slash inside {uri} is no separator.
+        return cls(tuple(NameTest.parse(step, namespaces) for step in re.findall(r"/((?:\{[^}]*\}|[^/])*)", text)))
+
+    @cached_property
+    def depth(self) -> int:
+        """How deep a record stands; the document element is at 1."""
+        return len(self.steps)
+
+    def __str__(self) -> str:
+        return "".join(f"/{step}" for step in self.steps)

@@ -1,0 +1,70 @@
+"""Parsing one record safely: no external entities, no network, bounded size, depth and entity expansion."""
+
+from __future__ import annotations
+
+from lxml import etree
+
+from transforms.records import ParsedRecord, Reject, XmlRecord
+
+DEFAULT_MAX_RECORD_BYTES = 64 * 2**20
+DEFAULT_MAX_DEPTH = 256
+"""libxml2's own limit, unless its option ``huge`` lifts it."""
+MAX_MAX_DEPTH = 2048
+"""libxml2's limit with ``huge`` (xmlParserMaxDepth in its parserInternals.h)."""
+
+
+class RecordParser:
+    """A parser with limits; not picklable, so that each worker makes its own.
+
+    Args:
+      max_record_bytes: the longest record that is parsed.
+      max_depth: how deep elements may nest, the document element being at 1; at most 2048.
+    """
+
+    def __init__(self, max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES, max_depth: int = DEFAULT_MAX_DEPTH):
+        self.max_record_bytes = max_record_bytes
+        self.max_depth = max_depth
+        safe = {"resolve_entities": "internal", "no_network": True, "load_dtd": False, "remove_comments": True, "remove_pis": True}
+        # `huge_tree` lifts libxml2's limits on depth and text length, which we set ourselves, and that on the
+        # expansion of entities, which we do not: a document that may declare entities never gets it.
+        self._plain = etree.XMLParser(huge_tree=True, **safe)  # type: ignore[arg-type]
+        self._with_entities = etree.XMLParser(huge_tree=False, **safe)  # type: ignore[arg-type]
+        self._too_deep = etree.XPath("boolean(" + "/*" * (max_depth + 1) + ")")
+
+    def parse(self, record: XmlRecord) -> ParsedRecord | Reject:
+        """The record's element below its ancestors, or the reject that says what is wrong with it."""
+        if len(record.payload) > self.max_record_bytes:
+            message = f"the record has {len(record.payload):,} bytes, --max_record_bytes allows {self.max_record_bytes:,}"
+            return Reject.of(record, "parse", "max_record_bytes", message)
+        context = record.context
+        document = record.document()
+        # Only a document read whole has its DOCTYPE, if any, in the payload.
+        may_declare = b"<!DOCTYPE" in (context.prolog if context.depth else document)
+        try:
+            root = etree.fromstring(document, self._with_entities if may_declare else self._plain)
+        except etree.XMLSyntaxError as error:
+            return _refused(record, error, self.max_depth)
+        except ValueError as error:
+            return Reject.of(record, "parse", "not_well_formed", str(error))
+        if self._too_deep(root):
+            return Reject.of(record, "parse", "max_depth", f"elements nest deeper than --max_depth {self.max_depth} allows")
+        for _ in range(context.depth):
+            root = root[0]
+        return ParsedRecord(record, root)
+
+
+_LIMITS = (
+    ("excessive depth", "max_depth", "elements nest deeper than {max_depth}, or than 256 in a document with a DOCTYPE"),
+    ("amplification", "entities", "its entities expand to far more than its own size"),
+    ("entity reference loop", "entities", "its entities refer to one another in a circle"),
+    ("text node too long", "max_text", "a text of more than 10,000,000 bytes in a document with a DOCTYPE"),
+)
+"""What libxml2 says of a broken limit, our rule, and what a person can do something with."""
+
+
+def _refused(record: XmlRecord, error: etree.XMLSyntaxError, max_depth: int) -> Reject:
+    said = (error.msg or "not well-formed").replace("\n", "")
+    for words, rule, message in _LIMITS:
+        if words in said.lower():
+            return Reject.of(record, "parse", rule, message.format(max_depth=max_depth))
+    return Reject.of(record, "parse", "not_well_formed", said)

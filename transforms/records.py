@@ -1,0 +1,215 @@
+"""The values that stages hand on, and their Beam coders.
+
+    ReadXML -> XmlRecord -> ParseDoFn -> ParsedRecord -> MapDoFn -> MappedRecord
+            -> GroupIntoBatches -> (shard, [block, ...]) -> BulkInsertDoFn -> BatchResult
+
+and from any stage a :class:`Reject`, on the output tagged :data:`REJECTS`. All are immutable and picklable.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import zstandard
+from apache_beam import coders
+from lxml import etree
+
+REJECTS = "rejects"
+"""The tag of the output for records that could not be loaded."""
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What stands above a record in its document, as bytes in the document's encoding.
+
+    ``prolog`` holds the XML declaration and the DOCTYPE, where a record needs them (an encoding, entities);
+    ``open_tags`` and ``close_tags`` the tags of the record's ancestors, with their attributes and
+    namespaces; ``depth`` counts them. The bytes ``prolog + open_tags + payload + close_tags`` are a document.
+    """
+
+    prolog: bytes = b""
+    open_tags: bytes = b""
+    close_tags: bytes = b""
+    depth: int = 0
+
+
+NO_CONTEXT = Context()
+
+
+@dataclass(frozen=True, slots=True)
+class XmlRecord:
+    """One record as it was read: bytes ``start`` to ``end`` of its source, the ``ordinal``-th (from 0)."""
+
+    source: str
+    ordinal: int
+    start: int
+    end: int
+    payload: bytes
+    context: Context = NO_CONTEXT
+
+    def document(self) -> bytes:
+        """The record as a document of its own, below its ancestors' tags."""
+        context = self.context
+        return context.prolog + context.open_tags + self.payload + context.close_tags
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ParsedRecord:
+    """A record and its element. ``root`` stands below the ancestors of its context: ``getparent()`` works."""
+
+    record: XmlRecord
+    root: etree._Element
+
+
+@dataclass(frozen=True, slots=True)
+class MappedRecord:
+    """A row family: the rows of one record by table label, with what the ledger keeps of the record.
+
+    ``key_values`` are the values of the record key's columns; ``key`` is their one text, the ledger's key.
+    """
+
+    key: str
+    key_values: Row
+    source: str
+    ordinal: int
+    start: int
+    end: int
+    checksum: bytes
+    rows: dict[str, list[Row]]
+
+    @property
+    def position(self) -> tuple[str, int]:
+        """Where the record stands in source order: sources by name, records by ordinal."""
+        return self.source, self.ordinal
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record that could not be loaded, or a damaged piece of a source, with the reason.
+
+    ``rule`` is a short fixed word, counted in the report; ``path`` says where in the contract or the
+    record; ``message`` is for people. ``payload`` is ``None`` where it must be read again from the source.
+    """
+
+    stage: str
+    rule: str
+    message: str
+    source: str
+    ordinal: int | None = None
+    start: int | None = None
+    end: int | None = None
+    path: str | None = None
+    key: str | None = None
+    payload: bytes | None = None
+
+    @classmethod
+    def of(cls, record: XmlRecord | MappedRecord, stage: str, rule: str, message: str, path: str | None = None, key: str | None = None) -> Reject:
+        """A reject of this record, with its place, and its payload if it is at hand."""
+        return cls(
+            stage, rule, message, record.source, record.ordinal, record.start, record.end, path,
+            key if key is not None else getattr(record, "key", None),
+            getattr(record, "payload", None),
+        )  # fmt: skip
+
+    def with_payload(self, payload: bytes) -> Reject:
+        return replace(self, payload=payload)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """What one batch did. ``changed`` and ``duplicates`` are among ``skipped``; counts are of records.
+
+    A count can be negative where a batch took back what an earlier one had loaded: an earlier record
+    of the same key came later. The sums over a run are right.
+    """
+
+    shard: str
+    loaded: int = 0
+    skipped: int = 0
+    replaced: int = 0
+    rejected: int = 0
+    changed: int = 0
+    duplicates: int = 0
+    rows: dict[str, int] = field(default_factory=dict)
+
+
+def encode_block(families: Iterable[bytes]) -> bytes:
+    """Many encoded families as one compressed value: few fat elements are what a shuffle carries best."""
+    return zstandard.compress(pickle.dumps(list(families), 5), 1)
+
+
+def decode_block(block: bytes) -> list[MappedRecord]:
+    """The families of a block, in the order in which they went in."""
+    return [decode_family(family) for family in pickle.loads(zstandard.decompress(block))]
+
+
+def encode_family(record: MappedRecord) -> bytes:
+    """A family as bytes; without pickle's memo, which costs more than it saves on short rows."""
+    buffer = io.BytesIO()
+    pickler = pickle.Pickler(buffer, 5)
+    pickler.fast = True
+    pickler.dump((
+        record.key, record.key_values, record.source, record.ordinal,
+        record.start, record.end, record.checksum, record.rows,
+    ))  # fmt: skip
+    return buffer.getvalue()
+
+
+def decode_family(encoded: bytes) -> MappedRecord:
+    return MappedRecord(*pickle.loads(encoded))
+
+
+class _PickleCoder(coders.Coder):
+    """Plain pickle: Beam's own fallback for unknown types is many times dearer."""
+
+    def encode(self, value: Any) -> bytes:
+        return pickle.dumps(value, 5)
+
+    def decode(self, encoded: bytes) -> Any:
+        return pickle.loads(encoded)
+
+    def is_deterministic(self) -> bool:
+        return False
+
+
+class _MappedRecordCoder(_PickleCoder):
+    def encode(self, value: MappedRecord) -> bytes:
+        return encode_family(value)
+
+    def decode(self, encoded: bytes) -> MappedRecord:
+        return decode_family(encoded)
+
+
+class _ParsedRecordCoder(_PickleCoder):
+    """An lxml element cannot be pickled: it travels as its own text and is parsed again.
+
+    What ParseDoFn refused never comes here, so that a parser without limits is safe.
+    """
+
+    def encode(self, value: ParsedRecord) -> bytes:
+        document = etree.tostring(value.root.getroottree(), encoding="utf-8", with_tail=False)
+        return pickle.dumps((value.record, document), 5)
+
+    def decode(self, encoded: bytes) -> ParsedRecord:
+        record, document = pickle.loads(encoded)
+        parser = etree.XMLParser(resolve_entities="internal", no_network=True, huge_tree=True)
+        root = etree.fromstring(document, parser)
+        for _ in range(record.context.depth):
+            root = root[0]
+        return ParsedRecord(record, root)
+
+    def estimate_size(self, value: ParsedRecord) -> int:
+        # Beam samples sizes even between fused stages; serialising a tree for that would be a waste.
+        return len(value.record.payload)
+
+
+coders.registry.register_coder(ParsedRecord, _ParsedRecordCoder)
+coders.registry.register_coder(MappedRecord, _MappedRecordCoder)
+for _value in (XmlRecord, Reject, BatchResult):
+    coders.registry.register_coder(_value, _PickleCoder)
