@@ -1,0 +1,150 @@
+"""Splits: the parts of the input that are handed to the readers. They carry places, never payloads.
+
+A big plain file is indexed once and becomes many splits of exact byte ranges. A file that is small,
+compressed or in an encoding that cannot be scanned as it is, is one split, which its reader scans.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+
+from apache_beam import coders
+
+from transforms.names import RecordPath
+from transforms.read.encoding import HEAD_BYTES, BrokenInput, detect
+from transforms.read.files import SourceFile, open_input, open_plain
+from transforms.read.scan import Damage, Span, scan
+from transforms.records import Context, Reject, XmlRecord
+
+SPLIT_BYTES = 1 << 20
+"""How many bytes of input a split of a big file holds, about."""
+MAX_RECORD_BYTES = 64 << 20
+"""The longest record that is read."""
+
+_MAX_SPLIT_RECORDS = 10_000
+_READ_BYTES = 4 << 20
+
+
+@dataclass(frozen=True)
+class Split:
+    """Records to read from one file, from the ``first``-th (from 0): those at ``spans``, or all of them.
+
+    ``source`` and ``path`` are those of :class:`~transforms.read.files.SourceFile`; ``input_bytes`` are the bytes
+    of the file that the split stands for. A span is (start, end, index into ``contexts``).
+    """
+
+    source: str
+    path: str
+    input_bytes: int
+    first: int = 0
+    spans: tuple[tuple[int, int, int], ...] | None = None
+    contexts: tuple[Context, ...] = ()
+
+
+coders.registry.register_coder(Split, coders.PickleCoder)
+
+
+def plan_splits(file: SourceFile, path: RecordPath, split_bytes: int = SPLIT_BYTES) -> Iterator[Split | Reject]:
+    """Cut a file into splits of about ``split_bytes``, in document order. Damage that is found is a reject."""
+    if file.compressed or file.size <= split_bytes or path.depth == 1:
+        yield Split(file.source, file.path, file.size)
+        return
+    with closing(open_plain(file.path)) as stored:
+        try:
+            scannable = detect(stored.read(HEAD_BYTES)).scannable
+        except BrokenInput:
+            scannable = True  # The scan tells.
+        if not scannable:
+            yield Split(file.source, file.path, file.size)
+            return
+        stored.seek(0)
+        yield from _cut(file, scan(stored.read, path), split_bytes)
+
+
+def _cut(file: SourceFile, items: Iterator[Span | Damage], split_bytes: int) -> Iterator[Split | Reject]:
+    first = cut = 0
+    spans: list[tuple[int, int, int]] = []
+    contexts: dict[Context, int] = {}
+    context, index = None, 0
+
+    def split(end: int) -> Split:
+        return Split(file.source, file.path, end - cut, first, tuple(spans), tuple(contexts))
+
+    for item in items:
+        if isinstance(item, Damage):
+            if spans:
+                yield split(item.start)
+            yield _reject(item, file.source, first + len(spans), file.size)
+            return
+        if item.context is not context:
+            context = item.context
+            index = contexts.setdefault(context, len(contexts))
+        spans.append((item.start, item.end, index))
+        if item.end - cut >= split_bytes or len(spans) == _MAX_SPLIT_RECORDS:
+            yield split(item.end)
+            first, cut = first + len(spans), item.end
+            spans, contexts, context = [], {}, None
+    if spans:
+        yield split(file.size)
+
+
+def read_split(
+    split: Split, path: RecordPath, max_record_bytes: int = MAX_RECORD_BYTES
+) -> Iterator[XmlRecord | Reject]:
+    """The records of a split, in document order; in place of one that is too long or damaged, a reject."""
+    items = _scan_file(split, path, max_record_bytes) if split.spans is None else _read_spans(split, max_record_bytes)
+    for ordinal, item in enumerate(items, split.first):
+        if isinstance(item, Damage):
+            yield _reject(item, split.source, ordinal)
+        elif item.payload is None:
+            message = (
+                f"the record has {item.end - item.start} bytes, more than max_record_bytes={max_record_bytes}; "
+                "raise it to load the record"
+            )
+            yield Reject("read", "max_record_bytes", message, split.source, ordinal, item.start, item.end)
+        else:
+            yield XmlRecord(split.source, ordinal, item.start, item.end, item.payload, item.context)
+
+
+def _scan_file(split: Split, path: RecordPath, max_record_bytes: int) -> Iterator[Span | Damage]:
+    with open_input(split.path) as read:
+        yield from scan(read, path, keep_bytes=max_record_bytes)
+
+
+def _read_spans(split: Split, max_record_bytes: int) -> Iterator[Span]:
+    assert split.spans is not None
+    with closing(open_plain(split.path)) as file:
+        base, data = 0, b""
+        for position, (start, end, index) in enumerate(split.spans):
+            payload = None
+            if end - start <= max_record_bytes:
+                if end > base + len(data):
+                    base = start
+                    file.seek(base)
+                    data = file.read(_run_end(split.spans, position) - base)
+                payload = data[start - base : end - base]
+                if len(payload) < end - start:
+                    raise OSError(
+                        f"{split.path} changed while it was read: it ends at {base + len(data)}, before {end}"
+                    )
+            yield Span(start, end, split.contexts[index], payload)
+
+
+def _run_end(spans: tuple[tuple[int, int, int], ...], position: int) -> int:
+    """Where to read to so that one read serves the record at ``position`` and those that follow closely."""
+    start, run_end, _ = spans[position]
+    for _, end, _ in islice(spans, position + 1, None):
+        if end - start > _READ_BYTES:
+            break
+        run_end = end
+    return run_end
+
+
+def _reject(damage: Damage, source: str, ordinal: int, end: int | None = None) -> Reject:
+    return Reject(
+        "read", damage.rule, damage.message, source, ordinal, damage.start, damage.end if end is None else end,
+        payload=damage.sample,
+    )  # fmt: skip
