@@ -21,20 +21,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-# NCName of https://www.w3.org/TR/xml-names/#NT-NCName, with Python's idea of a letter.
-NCNAME = r"[^\W\d][\w.\-\u00b7]*"
+# https://www.w3.org/TR/xml-names/#NT-NCName: Python's \w lacks the vowel signs of many scripts.
+_NAME_START = (
+    "A-Z_a-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02ff\u0370-\u037d\u037f-\u1fff\u200c\u200d\u2070-\u218f"
+    "\u2c00-\u2fef\u3001-\ud7ff\uf900-\ufdcf\ufdf0-\ufffd\U00010000-\U000effff"
+)
+NCNAME = rf"[{_NAME_START}][{_NAME_START}\-.0-9\u00b7\u0300-\u036f\u203f\u2040]*"
 _NAME_TEST = re.compile(rf"(?:\{{(?P<uri>[^}}]*)\}}|(?P<prefix>{NCNAME}):)?(?P<local>{NCNAME}|\*)\Z")
 
 
 @dataclass(frozen=True)
 class NameTest:
-    """One step's test of an element name. ``None`` stands for *any*."""
+    """One step's test of an element name. ``None`` stands for *any*; ``ignore_case`` is about ``local``."""
 
     local: str | None
     uri: str | None = None
+    ignore_case: bool = False
 
     @classmethod
-    def parse(cls, text: str, namespaces: Mapping[str, str] | None = None) -> NameTest:
+    def parse(cls, text: str, namespaces: Mapping[str, str] | None = None, ignore_case: bool = False) -> NameTest:
         """Read ``text``; raise ``ValueError`` for a name that is none or a prefix nobody declared."""
         match = _NAME_TEST.match(text)
         if match is None:
@@ -44,12 +49,14 @@ class NameTest:
             if prefix not in (namespaces or {}):
                 raise ValueError(f"the prefix {prefix!r} of {text!r} is not declared under `namespaces`")
             uri = (namespaces or {})[prefix]
-        return cls(None if local == "*" else local, uri)
+        return cls(None if local == "*" else local, uri, ignore_case)
 
     def matches(self, tag: str) -> bool:
         """Whether an element of this tag, in lxml's ``{uri}local`` notation, is taken."""
         uri, local = split_tag(tag)
-        return (self.local is None or self.local == local) and (self.uri is None or self.uri == uri)
+        if self.uri is not None and self.uri != uri:
+            return False
+        return self.local in (None, local) or (self.ignore_case and str(self.local).casefold() == local.casefold())
 
     def __str__(self) -> str:
         return ("" if self.uri is None else f"{{{self.uri}}}") + (self.local or "*")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from typing import Any
 
 import apache_beam as beam
@@ -25,25 +26,25 @@ class MapDoFn(beam.DoFn):
 
     Args:
       contract: from :func:`transforms.load_contract`.
+      run_id: names the run, for contracts that put it into a column.
+      started: the time of the run, with its zone; now, when it is not given.
     """
 
-    def __init__(self, contract: Contract):
+    def __init__(self, contract: Contract, run_id: str = "", started: datetime | None = None):
         self.contract = contract
+        self.run_id = run_id
+        self.started = started or datetime.now(timezone.utc)
         self._rows = Metrics.distribution(NAMESPACE, "map.record_rows")
 
     def display_data(self) -> dict[str, Any]:
         return {"contract": self.contract.contract, "fingerprint": self.contract.fingerprint()}
 
     def setup(self) -> None:
-        self._mapper = Mapper(self.contract)
+        self._mapper = Mapper(self.contract, self.run_id, self.started)
 
     def process(self, parsed: ParsedRecord) -> Iterator[MappedRecord | TaggedOutput]:
         mapped = self._mapper.map(parsed)
-        failures = self._mapper.failures
-        if failures:
-            for (column, rule), number in failures.items():
-                count(f"failures.{column}.{rule}", number)
-            failures.clear()
+        self._count_oddities()
         if isinstance(mapped, Reject):
             count_reject(mapped)
             yield TaggedOutput(REJECTS, mapped)
@@ -51,3 +52,14 @@ class MapDoFn(beam.DoFn):
             count("mapped")
             self._rows.update(sum(map(len, mapped.rows.values())))
             yield mapped
+
+    def _count_oddities(self) -> None:
+        failures, warnings = self._mapper.failures, self._mapper.warnings
+        if failures:
+            for (column, rule), number in failures.items():
+                count(f"failures.{column}.{rule}", number)
+            failures.clear()
+        if warnings:
+            for warning, number in warnings.items():
+                count(f"warnings.{warning}", number)
+            warnings.clear()

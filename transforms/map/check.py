@@ -1,68 +1,80 @@
-"""What makes sense of a contract as a whole: its references, paths and constants."""
+"""What makes sense of a contract as a whole: its references, paths, expressions and constants."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from transforms.map.contract import SYSTEM_VALUES, ColumnModel, Contract, TableModel
+from transforms.map.contract import SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel, Contract, Rule, Source, TableModel
 from transforms.map.convert import ConversionError, make_converter
 from transforms.map.document import Location, did_you_mean
+from transforms.map.expressions import ExpressionError, compile_expression
 from transforms.map.paths import Child, Path, PathError, Up, parse_path
-from transforms.map.tables import inherited, parents_first, primary_key
+from transforms.map.resolve import resolve, sources
+from transforms.map.tables import computed_in_order, inherited, parents_first, primary_key, schema_of, types_of
 from transforms.names import RecordPath
 from transforms.schema import ColumnType
-
-_HOLDS_INT = ("tinyint", "smallint", "int", "bigint", "text")
 
 Finding = tuple[Location, str, Any, "str | None"]
 """Where, what is wrong, the offending value, and what would be right."""
 
+_HOLDS_NUMBER = ("tinyint", "smallint", "int", "bigint", "text")
+
 
 def check_contract(contract: Contract) -> Iterator[Finding]:
-    """Every mistake that a look at one key alone cannot find."""
+    """Every mistake that a look at one key alone cannot find; some may come more than once."""
     try:
         RecordPath.parse(contract.record.path, contract.namespaces)
     except ValueError as error:
         yield ("record", "path"), str(error), None, None
-    for name, column in contract.record.key.items():
-        location: Location = ("record", "key", name)
-        yield from _check_column(contract, location, column, 0)
-        if column.from_ == ["$position"]:
-            yield (*location, "from"), "a record has no position; its number in the source is $ordinal", None, None
-    ordered = parents_first(contract)
-    depths: dict[str, int] = {}
-    for label in [*ordered, *(label for label in contract.tables if label not in ordered)]:
-        table = contract.tables[label]
-        yield from _check_table(contract, label, table, label in ordered)
-        depth = depths.get(table.parent or "", 0) + (yield from _check_rows(contract, label, table))
-        depths[label] = depth
-        for name, column in table.columns.items():
-            yield from _check_column(contract, ("tables", label, "columns", name), column, depth)
+    for label, table in contract.tables.items():
+        for group in table.include:
+            if group not in contract.column_groups:
+                yield ("tables", label, "include"), "there is no such column group", group, did_you_mean(group, contract.column_groups)
+    resolved = resolve(contract)
+    ordered = parents_first(resolved)
+    for label, table in resolved.tables.items():
+        yield from _check_table(resolved, label, table, label in ordered)
+    checker = _Checker(contract, resolved, ordered)
+    yield from checker.record()
+    for label in ordered:
+        yield from checker.table(label)
 
 
-def _check_table(contract: Contract, label: str, table: TableModel, ordered: bool) -> Iterator[Finding]:
+def _check_table(contract: Contract, label: str, table: TableModel, is_ordered: bool) -> Iterator[Finding]:
     place: Location = ("tables", label)
-    for name in table.key:
+    for key, names in (("key", table.key), ("unique", table.unique.by if table.unique else [])):
+        for name in names:
+            if name not in table.columns:
+                yield (*place, key), "there is no such column in this table", name, did_you_mean(name, table.columns)
+    for name in table.unique.prefer if table.unique else ():
         if name not in table.columns:
-            yield (*place, "key"), "there is no such column in this table", name, did_you_mean(name, table.columns)
+            yield (*place, "unique", "prefer"), "there is no such column in this table", name, did_you_mean(name, table.columns)
+    for number, source in enumerate(table.union):
+        for name in source.columns:
+            if name not in table.columns:
+                yield (*place, "union", number, "columns", name), "a source replaces columns of its table, and this one it does not have", None, did_you_mean(name, table.columns)
     if table.parent is not None and table.parent not in contract.tables:
         yield (*place, "parent"), "there is no such table", table.parent, did_you_mean(table.parent, contract.tables)
         return
-    if not ordered:
+    if not is_ordered:
         if not _missing_ancestor(contract, label):
             yield (*place, "parent"), "the parents of this table lead in a circle", table.parent, None
         return
-    if table.parent is not None and not primary_key(contract, table.parent):
-        yield (*place, "parent"), "a parent needs a `key`, which tells its rows apart", table.parent, "give it one; $position numbers them"
+    if table.parent is not None:
+        parent = contract.tables[table.parent]
+        if not primary_key(contract, table.parent):
+            yield (*place, "parent"), "a parent needs a `key`, which tells its rows apart", table.parent, "give it one; $position numbers them"
+        if parent.unpivot or any(source.unpivot for source in parent.union):
+            yield (*place, "parent"), "the rows of a table with `unpivot` are values, and nothing stands below them", table.parent, None
     names = inherited(contract, label)
     for name in table.inherit:
         if name not in names:
             yield (*place, "inherit", name), "the parent has no such key column", None, did_you_mean(name, names)
-    for name in set(names.values()) & set(table.columns):
+    for name in sorted(set(names.values()) & set(table.columns)):
         yield (*place, "columns", name), "every row has this column already, from the key above it", None, "leave it out, or rename it under `inherit`"
-    if not names and not table.columns:
-        yield place, "a table needs columns", None, None
+    if len(set(names.values())) < len(names):
+        yield (*place, "inherit"), "two inherited columns would have one name", None, None
 
 
 def _missing_ancestor(contract: Contract, label: str) -> bool:
@@ -76,59 +88,179 @@ def _missing_ancestor(contract: Contract, label: str) -> bool:
     return False
 
 
-def _check_rows(contract: Contract, label: str, table: TableModel):
-    """Check the row path; give how many elements below the row above its rows stand, at the least."""
-    try:
-        path = parse_path(table.rows, contract.namespaces)
-    except PathError as error:
-        yield ("tables", label, "rows"), str(error), None, None
-        return 0
-    if not path.selects_elements:
-        yield ("tables", label, "rows"), "rows are elements, and this selects attributes", table.rows, None
-    if any(isinstance(step, Up) for steps in path.alternatives for step in steps):
-        yield ("tables", label, "rows"), "rows stand below their parent's row, and `..` leads out of it", table.rows, None
-    return min(len(steps) for steps in path.alternatives)
+class _Checker:
+    """Checks what is read and computed, table by table from the record down."""
 
+    def __init__(self, contract: Contract, resolved: Contract, ordered: list[str]):
+        self.contract = contract
+        self.resolved = resolved
+        self.schema = schema_of(contract) if set(ordered) == set(contract.tables) else None
+        self.depths: dict[str | None, int] = {None: 0}
 
-def _check_column(contract: Contract, location: Location, column: ColumnModel, depth: int) -> Iterator[Finding]:
-    for text in column.from_ or ():
-        if text.startswith("$"):
-            if text not in SYSTEM_VALUES:
-                yield (*location, "from"), "there is no such system value", text, did_you_mean(text, SYSTEM_VALUES)
-            elif len(column.from_ or ()) > 1:
-                yield (*location, "from"), "a system value is always there, so it stands alone", text, None
-            elif column.column_type.name not in (SYSTEM_VALUES[text][0], *_HOLDS_INT) or column.clean or column.lookup:
-                yield location, f"{text} is a {SYSTEM_VALUES[text][0]} and is taken as it is", column.type, None
-            continue
+    def record(self) -> Iterator[Finding]:
+        model = self.resolved.record
+        types = {name: column.column_type for name, column in model.key.items()}
+        for name, column in model.key.items():
+            place: Location = ("record", "key", name)
+            yield from self._column(place, column, 0, {}, False)
+            if column.from_ == ["$position"]:
+                yield (*place, "from"), "a record has no position; its number in the source is $ordinal", None, None
+            if column.expression is not None:
+                yield (*place, "expression"), "a key is read, not computed", column.expression, None
+        yield from self._rules(("record",), model.reject_when, model.warn_when, types, 0)
+
+    def table(self, label: str) -> Iterator[Finding]:
+        table = self.resolved.tables[label]
+        above = self.depths.get(table.parent, 0)
+        depths = []
+        for origin, source in sources(table):
+            place: Location = ("tables", label, *origin)
+            depth = above + (yield from self._rows(place, source))
+            depths.append(depth)
+            types = types_of(self.resolved, self.schema, label, source.columns) if self.schema else {}
+            computed = [name for name, column in source.columns.items() if column.expression is not None]
+            broken = False
+            for name, column in source.columns.items():
+                for finding in self._column(self._place_of(label, origin, name), column, depth, types, bool(source.unpivot)):
+                    broken = True
+                    yield finding
+            if computed and not broken and types:
+                for name in set(computed) - set(computed_in_order(source.columns, types)):
+                    yield (*self._place_of(label, origin, name), "expression"), "these expressions use one another in a circle", None, None
+            if source.where is not None:
+                yield from self._expression((*place, "where"), source.where, types, depth, True)
+            yield from self._rules(("tables", label), table.reject_when, table.warn_when, types, depth)
+        self.depths[label] = min(depths)
+
+    def _place_of(self, label: str, origin: Location, name: str) -> Location:
+        """Where a column was written: in the source, in the table, or in a group that the table includes."""
+        table = self.contract.tables[label]
+        if origin and name in table.union[int(origin[1])].columns:
+            return ("tables", label, *origin, "columns", name)
+        if name in table.columns:
+            return ("tables", label, "columns", name)
+        groups = [group for group in table.include if name in self.contract.column_groups.get(group, {})]
+        return ("column_groups", groups[-1], name)
+
+    def _rows(self, place: Location, source: Source):  # type: ignore[no-untyped-def]
+        """Check the row path; give how many elements below the row above its rows stand, at the least."""
+        for number, text in enumerate(source.unpivot or ()):
+            yield from self._path((*place, "unpivot", number), text, 0, check_climbs=False)
         try:
-            path = parse_path(text, contract.namespaces)
+            path = parse_path(source.rows, self.contract.namespaces)
         except PathError as error:
-            yield (*location, "from"), str(error), None, None
-            continue
-        if column.take == "name" and not path.selects_elements:
-            yield (*location, "take"), "the name is that of an element, and this selects attributes", text, None
-        if _leaves_record(path, depth):
-            yield (*location, "from"), "above the record only the attributes of its ancestors are read, not their other elements", text, "choose a record path further up"
-    if column.lookup is not None and column.lookup not in contract.lookups:
-        yield (*location, "lookup"), "there is no such lookup", column.lookup, did_you_mean(column.lookup, contract.lookups)
-    type_ = column.column_type
-    try:
-        make_converter(type_, formats=column.format or (), rounding=column.rounding, zone=column.zone)
-    except ValueError as error:
-        yield location, str(error), None, None
-    for key in ("value", "default"):
-        constant = getattr(column, key)
-        if constant is not None:
-            yield from _check_constant((*location, key), type_, constant)
-    for text, value in contract.lookups.get(column.lookup or "", {}).items():
-        yield from _check_constant(("lookups", column.lookup or "", text), type_, value)
+            yield (*place, "rows"), str(error), None, None
+            return 0
+        if not path.selects_elements:
+            yield (*place, "rows"), "rows are elements, and this selects attributes", source.rows, "`unpivot` makes rows of attributes"
+        if any(isinstance(step, Up) for steps in path.alternatives for step in steps):
+            yield (*place, "rows"), "rows stand below their parent's row, and `..` leads out of it", source.rows, None
+        return min(len(steps) for steps in path.alternatives)
+
+    def _column(
+        self, place: Location, column: ColumnModel, depth: int, types: Mapping[str, ColumnType], unpivots: bool
+    ) -> Iterator[Finding]:
+        for text in column.from_ or ():
+            if text.startswith("$"):
+                yield from self._system(place, column, text, unpivots)
+            else:
+                yield from self._path((*place, "from"), text, depth, column)
+        if column.expression is not None:
+            yield from self._computed((*place, "expression"), column, types, depth)
+        lookups = self.contract.lookups
+        if column.lookup is not None and column.lookup not in lookups:
+            yield (*place, "lookup"), "there is no such lookup", column.lookup, did_you_mean(column.lookup, lookups)
+        type_ = column.column_type
+        try:
+            make_converter(type_, formats=column.format or (), rounding=column.rounding, zone=column.zone)
+        except ValueError as error:
+            yield place, str(error), None, None
+        for key in ("value", "default"):
+            if getattr(column, key) is not None:
+                yield from _check_constant((*place, key), type_, getattr(column, key))
+        if column.lookup in lookups:
+            lookup = lookups[column.lookup]
+            for text, value in (lookup.values or {}).items():
+                yield from _check_constant(("lookups", column.lookup, text), type_, value)
+            if lookup.otherwise is not None:
+                yield from _check_constant(("lookups", column.lookup, "otherwise"), type_, lookup.otherwise)
+
+    def _system(self, place: Location, column: ColumnModel, text: str, unpivots: bool) -> Iterator[Finding]:
+        if text in UNPIVOT_VALUES:
+            if not unpivots:
+                yield (*place, "from"), f"only a table with `unpivot` has {text}", text, None
+        elif text not in SYSTEM_VALUES:
+            yield (*place, "from"), "there is no such system value", text, did_you_mean(text, [*SYSTEM_VALUES, *UNPIVOT_VALUES])
+        elif len(column.from_ or ()) > 1:
+            yield (*place, "from"), "a system value is always there, so it stands alone", text, None
+        else:
+            natural = SYSTEM_VALUES[text][0]
+            holds = _HOLDS_NUMBER if natural in _HOLDS_NUMBER and natural != "text" else (natural, "text")
+            if column.column_type.name not in holds or column.clean or column.lookup:
+                yield place, f"{text} is a {natural} and is taken as it is", column.type, None
+
+    def _path(
+        self, place: Location, text: str, depth: int, column: ColumnModel | None = None, check_climbs: bool = True
+    ) -> Iterator[Finding]:
+        try:
+            path = parse_path(text, self.contract.namespaces)
+        except PathError as error:
+            yield place, str(error), None, None
+            return
+        if column is not None and column.take in ("name", "xml", "json") and not path.selects_elements:
+            yield place, f"`take: {column.take}` is about elements, and this selects attributes", text, None
+        if check_climbs and _leaves_record(path, depth):
+            yield place, "above the record only the attributes of its ancestors are read, not their other elements", text, "choose a record path further up"
+
+    def _computed(self, place: Location, column: ColumnModel, types: Mapping[str, ColumnType], depth: int) -> Iterator[Finding]:
+        found = yield from self._expression(place, column.expression or "", types, depth, False)
+        if column.lookup or column.clean or column.format or column.take != "first":
+            yield place, "an expression gives the value itself: `lookup`, `clean`, `format` and `take` are for texts that are read", None, None
+        if found is not None and not _fits(found, column.column_type):
+            yield place, f"the expression gives {found.name}, and the column is {column.type}", None, f"CAST(... AS {column.type}) converts it"
+
+    def _expression(self, place: Location, text: str, types: Mapping[str, ColumnType], depth: int, is_condition: bool):  # type: ignore[no-untyped-def]
+        """Check an expression and its paths; give its type, if it has one."""
+        if not types and self.schema is None:
+            return None
+        try:
+            expression = compile_expression(text, types)
+            if is_condition:
+                expression.compile_condition(lambda kind, name: 0)
+        except ExpressionError as error:
+            yield place, str(error), None, None
+            return None
+        for path in expression.paths:
+            if path not in SYSTEM_VALUES and path not in UNPIVOT_VALUES:
+                yield from self._path(place, path, depth)
+        return expression.type
+
+    def _rules(
+        self, place: Location, rejects: list[Rule], warns: list[Rule], types: Mapping[str, ColumnType], depth: int
+    ) -> Iterator[Finding]:
+        for kind, rules in (("reject_when", rejects), ("warn_when", warns)):
+            for number, rule in enumerate(rules):
+                yield from self._expression((*place, kind, number, "when"), rule.when, types, depth, True)
 
 
-def _check_constant(location: Location, type_: ColumnType, constant: Any) -> Iterator[Finding]:
+def _fits(found: ColumnType, wanted: ColumnType) -> bool:
+    """Whether values of one type become the other without a CAST."""
+    numbers = ("tinyint", "smallint", "int", "bigint", "decimal")
+    dates = ("date", "datetime", "datetimetz")
+    if wanted.name == "text" or found.name == wanted.name:
+        return True
+    if wanted.name == "float":
+        return found.name in numbers
+    if found.name in numbers:
+        return wanted.name == "decimal" or (found.name != "decimal" and wanted.name in numbers)
+    return found.name in dates and wanted.name in dates
+
+
+def _check_constant(place: Location, type_: ColumnType, constant: Any) -> Iterator[Finding]:
     try:
         convert_constant(type_, constant)
     except ConversionError as error:
-        yield location, f"no value of the type {type_}: {error}", constant, None
+        yield place, f"no value of the type {type_}: {error}", constant, None
 
 
 def convert_constant(type_: ColumnType, constant: Any) -> Any:

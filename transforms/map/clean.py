@@ -33,7 +33,7 @@ def make_cleaning(step: Any) -> Cleaning:
         find = re.compile(step["find"])
         replace = step.get("replace", "")
         # An unknown group in the replacement would fail at the first record only.
-        re.compile(f"(?:{step['find']})|").sub(replace, "")
+        re.compile(f"{step['find']}\n|").sub(replace, "")
     except (re.error, TypeError, IndexError) as error:
         raise ValueError(f"{step!r}: {error}") from None
     return lambda text: find.sub(replace, text)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import date, datetime, time, timezone
+from decimal import Decimal
 from typing import Any
 
 from transforms.map.check import convert_constant
 from transforms.map.clean import make_cleaning
-from transforms.map.contract import ColumnModel, Contract
+from transforms.map.contract import SYSTEM_VALUES, ColumnModel, Contract
 from transforms.map.convert import ConversionError, make_converter
-from transforms.schema import ABSENT
+from transforms.map.expressions import ExpressionError
+from transforms.schema import ABSENT, ColumnType
 
 Raw = Any
 """``None``, a text, the list of texts that ``take`` asked for, or a system value."""
 
 MakeValue = Callable[[Raw], Any]
+Failures = Counter[tuple[str, str]]
 
 
 class ColumnError(ValueError):
@@ -31,49 +35,61 @@ class ColumnError(ValueError):
         return f"{self.path}: {self.message}"
 
 
-def make_column(contract: Contract, path: str, column: ColumnModel, required: bool, failures: Counter[tuple[str, str]]) -> MakeValue | None:
+def make_column(
+    contract: Contract, path: str, column: ColumnModel, required: bool, failures: Failures, late_default: bool = False
+) -> MakeValue | None:
     """The function of a column, from raw to value; ``None`` where raw is the value already.
 
-    ``failures`` counts, by column and rule, every text that was no value, whatever became of it.
+    Args:
+      contract: for its lookups.
+      path: names the column in errors.
+      column: resolved, see :mod:`transforms.map.resolve`.
+      required: whether the column must have a value.
+      failures: counts, by column and rule, the texts that were no value and did not reject the record;
+        whoever catches :class:`ColumnError` counts those that do.
+      late_default: give ``None`` where there is no value; the caller fills in :func:`default_of`.
     """
     type_ = column.column_type
     convert = make_converter(type_, formats=column.format or (), rounding=column.rounding, zone=column.zone)
     if column.value is not None:
         constant = convert_constant(type_, column.value)
         return lambda raw: constant
-    if column.from_ and column.from_[0].startswith("$"):
-        natural = type_.name in ("int", "bigint", "text") and type_.length is None
-        return None if natural else lambda raw: convert(str(raw))
+    if is_system(column):
+        natural = SYSTEM_VALUES[(column.from_ or [""])[0]][0]
+        same = type_.name == natural or (type_.is_integer and type_.name == "bigint")
+        return None if same and type_.length is None else lambda raw: convert(str(raw))
     steps = _steps(column)
-    null = ABSENT if column.omit else None
-    default = None if column.default is None else convert_constant(type_, column.default)
-    keeps_blank = type_.name == "text" and column.lookup is None and not required
-    if keeps_blank and type_.length is None and not steps and default is None and null is None:
+    default = default_of(column)
+    instead = None if late_default else default
+    is_text = type_.name == "text"
+    keeps_blank = is_text and column.lookup is None and not required and column.blank == "keep"
+    if keeps_blank and type_.length is None and not steps and instead is None and column.expression is None:
         return None
 
     def missing() -> Any:
-        if default is not None:
-            return default
-        if required:
-            failures[path, "required"] += 1
+        if required and default is None:
             raise ColumnError(path, "required", "a required value is missing or blank")
-        return null
+        return instead
 
-    def failed(error: ConversionError, text: Any) -> Any:
+    def failed(rule: str, message: str, text: Any) -> Any:
         if not keeps_blank and isinstance(text, str) and not text.strip():
             return missing()
-        failures[path, error.rule] += 1
-        if column.on_error == "truncate" and error.rule == "length":
-            return text[: type_.length]
-        if column.on_error == "default":
-            return default
-        if column.on_error == "null" and not required:
-            return null
-        raise ColumnError(path, error.rule, error.message)
+        if column.on_error == "truncate" and rule == "length":
+            instead_of_it = text[: type_.length]
+        elif column.on_error == "default":
+            instead_of_it = default
+        elif column.on_error == "null" and not required:
+            instead_of_it = ABSENT if column.omit and not late_default else None
+        else:
+            raise ColumnError(path, rule, message)
+        failures[path, rule] += 1
+        return instead_of_it
 
+    if column.expression is not None:
+        return _computed(type_, convert, missing, failed)
     if column.lookup is not None:
         convert = _look_up(contract, column)
-    if required and type_.name == "text":
+    if is_text and not keeps_blank:
         convert = _not_blank(convert)
 
     def simple(raw: Raw) -> Any:
@@ -82,7 +98,7 @@ def make_column(contract: Contract, path: str, column: ColumnModel, required: bo
         try:
             return convert(raw)
         except ConversionError as error:
-            return failed(error, raw)
+            return failed(error.rule, error.message, raw)
 
     def value(raw: Raw) -> Any:
         text = _NOTHING if raw is None and column.take == "count" else raw
@@ -93,9 +109,76 @@ def make_column(contract: Contract, path: str, column: ColumnModel, required: bo
                 text = step(text)
             return convert(text)
         except ConversionError as error:
-            return failed(error, text)
+            return failed(error.rule, error.message, text)
 
     return value if steps else simple
+
+
+def is_system(column: ColumnModel) -> bool:
+    """Whether the column takes a system value, as it is."""
+    return bool(column.from_) and (column.from_ or [""])[0] in SYSTEM_VALUES
+
+
+def default_of(column: ColumnModel) -> Any:
+    """What stands for no value: the default, :data:`~transforms.schema.ABSENT` or ``None``."""
+    if column.default is not None:
+        return convert_constant(column.column_type, column.default)
+    return ABSENT if column.omit else None
+
+
+def _computed(type_: ColumnType, convert: Callable[[str], Any], missing: Callable[[], Any], failed: Callable[..., Any]) -> MakeValue:
+    """The function of an expression's column: from a call without arguments to the value, as the column's type."""
+    fits = fit(type_, convert)
+
+    def value(compute: Callable[[], Any]) -> Any:
+        computed = None
+        try:
+            computed = compute()
+            return missing() if computed is None else fits(computed)
+        except (ExpressionError, ConversionError) as error:
+            return failed(error.rule, error.message, computed)
+
+    return value
+
+
+def fit(type_: ColumnType, convert: Callable[[str], Any]) -> Callable[[Any], Any]:
+    """A function that brings a computed value into a column's type; decimals are rounded half up, as by CAST."""
+    name = type_.name
+    if name == "decimal":
+        rounded = make_converter(type_, rounding="half_up")
+        return lambda value: rounded(format(value, "f") if isinstance(value, Decimal) else str(value))
+    if name == "text":
+        return lambda value: convert(value if isinstance(value, str) else text_of_value(value))
+    if name == "float":
+        return float
+    if name == "date":
+        return lambda value: value.date() if isinstance(value, datetime) else value
+    if name == "datetimetz":
+        return lambda value: value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value
+    if name == "datetime":
+        return _naive
+    if type_.is_integer:
+        return lambda value: convert(str(value))
+    return lambda value: value
+
+
+def _naive(value: Any) -> Any:
+    if not isinstance(value, datetime):
+        return datetime(value.year, value.month, value.day)
+    return value.astimezone(timezone.utc).replace(tzinfo=None) if value.tzinfo else value
+
+
+def text_of_value(value: Any) -> str:
+    """A value as text: ISO 8601 for dates and times, ``true`` and ``false``, hexadecimal for bytes."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (date, time)):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    return value.hex() if isinstance(value, bytes) else str(value)
 
 
 _NOTHING: list[str] = []
@@ -109,13 +192,21 @@ def _steps(column: ColumnModel) -> list[Callable[[Any], Any]]:
 
 def _look_up(contract: Contract, column: ColumnModel) -> Callable[[str], Any]:
     name = column.lookup or ""
-    values = {text: convert_constant(column.column_type, value) for text, value in contract.lookups[name].items()}
+    lookup = contract.lookups[name]
+    type_ = column.column_type
+    values = {text: convert_constant(type_, value) for text, value in (lookup.values or {}).items()}
+    folded = {text.casefold(): value for text, value in reversed(values.items())} if lookup.ignore_case else {}
+    otherwise = None if lookup.otherwise is None else convert_constant(type_, lookup.otherwise)
 
     def look_up(text: str) -> Any:
         try:
             return values[text]
         except KeyError:
-            raise ConversionError("lookup", f"{text!r} is not in the lookup {name}") from None
+            pass
+        value = folded.get(text.casefold(), otherwise) if folded else otherwise
+        if value is None:
+            raise ConversionError("lookup", f"{text!r} is not in the lookup {name}")
+        return value
 
     return look_up
 
@@ -123,7 +214,7 @@ def _look_up(contract: Contract, column: ColumnModel) -> Callable[[str], Any]:
 def _not_blank(convert: Callable[[str], Any]) -> Callable[[str], Any]:
     def not_blank(text: str) -> Any:
         if not text.strip():
-            raise ConversionError("required", "blank")
+            raise ConversionError("blank", "the text is blank")
         return convert(text)
 
     return not_blank

@@ -17,7 +17,8 @@
           amount: {from: Amount, type: "decimal(18, 2)", required: true}
 
 Every table gets the columns of the record's key, and of its parent table's key, by itself; they make the
-foreign keys. :func:`transforms.map.load.load_contract` reads a file and reports all of its mistakes at once.
+foreign keys. :func:`transforms.map.load.load_contract` reads a file and reports all of its mistakes at once;
+``docs/contract.md`` explains every key.
 """
 
 from __future__ import annotations
@@ -33,14 +34,21 @@ from transforms.map.clean import CLEANINGS, make_cleaning
 from transforms.schema import ColumnType
 
 SYSTEM_VALUES = {
-    "$position": ("int", "the row's number among the rows of its table below the same parent row, from 1"),
+    "$position": ("int", "the row's number among those that its path selects below the same parent row, from 1"),
     "$source": ("text", "the name of the file or table that the record was read from"),
     "$file": ("text", "the same without its folders"),
     "$ordinal": ("bigint", "the record's number in its source, from 0"),
     "$start": ("bigint", "the first byte of the record in its source"),
     "$end": ("bigint", "the byte after the record in its source"),
+    "$checksum": ("text", "the checksum of the record, 32 hexadecimal digits, as the ledger has it"),
+    "$run": ("text", "the run's id, as the ledger has it"),
+    "$loaded_at": ("datetimetz", "when the run began"),
+    "$contract": ("text", "the contract's fingerprint, which changes with its meaning"),
 }
 """What ``from`` can name besides paths: the type of each, and what it is."""
+
+UNPIVOT_VALUES = ("$name", "$value")
+"""In a table with ``unpivot``: the name of the attribute or element that the row is made of, and its text."""
 
 Scalar = Union[bool, int, float, str]
 
@@ -54,45 +62,28 @@ def _listed(value: Any) -> Any:
 
 
 Texts = Annotated[list[str], BeforeValidator(_listed), Field(min_length=1)]
+Name = Annotated[str, Field(min_length=1, max_length=128)]
+Take = Literal["first", "last", "only", "join", "count", "name", "xml", "json"]
+OnError = Literal["reject", "null", "default", "truncate"]
+Rounding = Literal["half_up", "half_even", "down"]
 
 
-class ColumnModel(_Model):
-    """A column: where its value comes from, what type it is, and what happens when that fails."""
+class _Reading(_Model):
+    """How a text becomes a value: what a column says, or ``defaults`` for all columns."""
 
-    from_: Texts | None = Field(
-        None,
-        alias="from",
-        description="A path from the row's element, or a system value such as $position. Of several, the first that is there and not blank.",
-    )
-    value: Scalar | None = Field(None, description="The same value in every row.")
-    type: str = Field("text", description="The column's type: text(35), int, decimal(18, 2), date, datetimetz ...")
-    take: Literal["first", "last", "join", "count", "only", "name"] = Field(
-        "first",
-        description="Which of several nodes: the first, the last, all joined by `separator`, their number, the name of the first element; `only`: more than one is an error.",
-    )
-    separator: str = Field(" ", description="What stands between joined texts.")
     clean: list[Any] = Field(
         default_factory=list,
         description="What is done to the text before it is converted, in order: " + ", ".join(CLEANINGS) + ", or {find: regex, replace: text}.",
     )
-    lookup: str | None = Field(None, description="The name of a lookup: the text is replaced by what it stands for there.")
+    blank: Literal["keep", "null"] = Field("keep", description="Whether a text of nothing but blanks is a value of type text, or none.")
     format: Texts | None = Field(None, description="How dates, numbers, booleans or binaries are written, where not as XML Schema says.")
-    zone: str | None = Field(None, description="The time zone of dates: see the types.")
-    rounding: Literal["half_up", "half_even", "down"] | None = Field(None, description="How decimals that the type does not hold are rounded.")
-    required: bool = Field(False, description="The record is rejected without it.")
-    default: Scalar | None = Field(None, description="The value when there is none.")
-    on_error: Literal["reject", "null", "default", "truncate"] = Field(
-        "reject",
-        description="A text that is no value of the type: reject the record, take NULL, take the default, or cut a text to its length.",
+    zone: str | None = Field(None, description="The time zone of dates and times: see the types.")
+    rounding: Rounding | None = Field(None, description="How decimals that the type does not hold are rounded; without it they are errors.")
+    on_error: OnError = Field(
+        "reject", description="A text that is no value of the type: reject the record, take NULL, take the default, or cut a text to its length."
     )
-    identity: bool = Field(False, description="The database numbers this column itself; the contract gives the values.")
+    ignore_case: bool = Field(False, description="Whether the names in paths match whatever their case; an exact match comes first.")
     omit: bool = Field(False, description="Without a value the column is left out of the INSERT, so that the database's DEFAULT applies.")
-    description: str | None = None
-
-    @field_validator("type")
-    @classmethod
-    def _type(cls, text: str) -> str:
-        return str(ColumnType.parse(text))
 
     @field_validator("clean", mode="before")
     @classmethod
@@ -101,13 +92,46 @@ class ColumnModel(_Model):
             make_cleaning(step)
         return _listed(steps)
 
+
+class Defaults(_Reading):
+    """What columns say unless they say otherwise; it applies to those whose type has a use for it."""
+
+
+class ColumnModel(_Reading):
+    """A column: where its value comes from, what type it is, and what happens when that fails."""
+
+    from_: Texts | None = Field(
+        None,
+        alias="from",
+        description="A path from the row's element, or a system value such as $position. Of several, the first that is there and not blank.",
+    )
+    value: Scalar | None = Field(None, description="The same value in every row.")
+    expression: str | None = Field(None, description="SQL over the columns of the row and [paths].")
+    type: str = Field("text", description="The column's type: text(35), int, decimal(18, 2), date, datetimetz ...")
+    take: Take = Field(
+        "first",
+        description="What is taken of the nodes that the path selects: the first, the last, the only one (several are an error), "
+        "all joined by `separator`, their number, the first element's name, or the first element with all below it as XML or JSON.",
+    )
+    separator: str = Field(" ", description="What stands between joined texts.")
+    lookup: str | None = Field(None, description="The name of a lookup: the text is replaced by what it stands for there.")
+    required: bool = Field(False, description="The record is rejected without it.")
+    default: Scalar | None = Field(None, description="The value when there is none.")
+    identity: bool = Field(False, description="The database numbers this column itself; the contract gives the values.")
+    description: str | None = None
+
+    @field_validator("type")
+    @classmethod
+    def _type(cls, text: str) -> str:
+        return str(ColumnType.parse(text))
+
     @model_validator(mode="after")
-    def _one_source(self) -> ColumnModel:
-        if (self.from_ is None) == (self.value is None):
-            raise PydanticCustomError("source", "a column has either `from` or `value`")
+    def _whole(self) -> ColumnModel:
+        if sum(source is not None for source in (self.from_, self.value, self.expression)) != 1:
+            raise PydanticCustomError("source", "a column has one of `from`, `value` and `expression`")
         if self.on_error == "default" and self.default is None:
             raise PydanticCustomError("default", "`on_error: default` needs a `default`")
-        if self.on_error == "truncate" and ColumnType.parse(self.type).name != "text":
+        if self.on_error == "truncate" and self.column_type.name != "text":
             raise PydanticCustomError("truncate", "`on_error: truncate` is for texts")
         return self
 
@@ -136,29 +160,101 @@ class _OrText:
 
 
 ColumnSpec = Annotated[ColumnModel, BeforeValidator(_column), _OrText()]
-ColumnName = Annotated[str, Field(min_length=1, max_length=128)]
+Columns = dict[Name, ColumnSpec]
 
 
 class RecordModel(_Model):
     """Which elements are records, and what identifies one."""
 
     path: str = Field(description="The absolute path of the elements that are records; /* is the document element.")
-    key: dict[ColumnName, ColumnSpec] = Field(min_length=1, description="The columns that identify a record; every table has them.")
+    key: Columns = Field(min_length=1, description="The columns that identify a record; every table has them.")
+    reject_when: list[Rule] = Field(default_factory=list, description="Conditions over the key and [paths] that reject the record.")
+    warn_when: list[Rule] = Field(default_factory=list, description="Conditions that are counted in the report.")
 
 
-class TableModel(_Model):
+class Rule(_Model):
+    """A condition and what it means."""
+
+    when: str = Field(description="An SQL condition over the columns of the row and [paths].")
+    message: str = Field(min_length=1, description="What is said of a record that it holds for.")
+
+
+class Unique(_Model):
+    """Which of several rows below the same parent row are kept."""
+
+    by: Texts = Field(description="Rows with the same values in these columns are the same; one of them is kept.")
+    keep: Literal["first", "last"] = Field("first", description="Which one, where `prefer` does not decide.")
+    prefer: dict[str, list[Scalar]] = Field(
+        default_factory=dict, max_length=1, description="{column: [best value, next best, ...]}: the row whose value stands first."
+    )
+
+
+class Source(_Model):
+    """Where rows of a table come from: the whole of a table's own selection, or one of its `union`."""
+
+    rows: str = Field(".", description="The path of the elements that are rows, from the parent's row, or from the record.")
+    where: str | None = Field(None, description="An SQL condition over the columns of the row and [paths]: rows that it is true for are kept.")
+    unpivot: Texts | None = Field(
+        None, description="Paths of attributes (`@score_*` matches several) or elements: each that is there makes a row, of its $name and $value."
+    )
+    slots: list[dict[str, Scalar]] = Field(
+        default_factory=list, description="Each makes a row of every row element; {name} in paths, values and conditions stands for the slot's value."
+    )
+    columns: Columns = Field(default_factory=dict)
+
+
+class TableModel(Source):
     """A table: which elements are its rows, and its columns."""
 
     parent: str | None = Field(None, description="The table whose rows these rows belong to.")
-    rows: str = Field(".", description="The path of the elements that are rows, from the parent's row, or from the record.")
+    union: list[Source] = Field(default_factory=list, description="Several sources of rows; the columns of a source replace those of the table.")
+    unique: Unique | None = Field(None, description="Of rows that are the same, one is kept; with the others goes all that is below them.")
+    skip_empty: bool = Field(False, description="Leave out rows that hold nothing but keys, constants, computed values and defaults.")
+    reject_when: list[Rule] = Field(default_factory=list, description="Conditions on a row that reject its record.")
+    warn_when: list[Rule] = Field(default_factory=list, description="Conditions on a row that are counted in the report.")
     key: Annotated[list[str], BeforeValidator(_listed)] = Field(
         default_factory=list, description="The columns that, with the parent's key, make the primary key."
     )
     inherit: dict[str, str] = Field(default_factory=dict, description="Other names for inherited key columns: {parent's name: name here}.")
-    columns: dict[ColumnName, ColumnSpec] = Field(default_factory=dict)
+    include: Annotated[list[str], BeforeValidator(_listed)] = Field(default_factory=list, description="Column groups whose columns the table has too.")
     name: str | None = Field(None, description="The table's name in the database, where it is another.")
     schema_: str | None = Field(None, alias="schema", description="The database schema of this table.")
     description: str | None = None
+
+    @model_validator(mode="after")
+    def _one_selection(self) -> TableModel:
+        if self.union and {"rows", "unpivot", "slots"} & self.model_fields_set:
+            raise PydanticCustomError("union", "with `union`, each of its sources has its own `rows`, `unpivot` and `slots`")
+        return self
+
+
+class Lookup(_Model):
+    """What texts stand for."""
+
+    values: dict[str, Scalar] | None = Field(None, description="{text: value}")
+    csv: str | None = Field(None, description="A CSV file with a header, beside the contract, instead of `values`.")
+    key: str | None = Field(None, description="The column of the CSV file with the texts.")
+    value: str | None = Field(None, description="The column of the CSV file with what they stand for.")
+    ignore_case: bool = Field(False, description="Whether case counts; an exact match comes first.")
+    otherwise: Scalar | None = Field(None, description="What every other text stands for; without it, it is an error of the rule `lookup`.")
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Lookup:
+        if (self.values is None) == (self.csv is None):
+            raise PydanticCustomError("lookup", "a lookup has either `values` or `csv`")
+        if self.csv is not None and not (self.key and self.value):
+            raise PydanticCustomError("lookup", "a lookup from a CSV file names its columns: `key` and `value`")
+        return self
+
+
+def _lookup(value: Any) -> Any:
+    """A mapping with neither ``values`` nor ``csv`` is the values: ``lookups: {status: {A: active}}``."""
+    if isinstance(value, dict) and not isinstance(value.get("values"), dict) and not ({"csv", "key", "value"} <= set(value)):
+        return {"values": value}
+    return value
+
+
+LookupSpec = Annotated[Lookup, BeforeValidator(_lookup)]
 
 
 class Contract(_Model):
@@ -166,13 +262,19 @@ class Contract(_Model):
 
     contract: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="The contract's name; the ledger keeps records apart by it.")
     description: str | None = None
+    extends: str | None = Field(None, description="Another contract, beside this one: what is not said here is as it says.")
     namespaces: dict[str, str] = Field(default_factory=dict, description="Prefixes for paths: {prefix: URI}.")
     schema_: str | None = Field(None, alias="schema", description="The database schema of the tables.")
+    defaults: Defaults = Field(default_factory=Defaults, description="What columns say unless they say otherwise.")
     record: RecordModel
-    lookups: dict[str, dict[str, Scalar]] = Field(default_factory=dict, description="Tables of {text: value} for `lookup`.")
-    tables: dict[ColumnName, TableModel] = Field(min_length=1)
+    lookups: dict[Name, LookupSpec] = Field(default_factory=dict, description="Tables of {text: value} for `lookup`.")
+    column_groups: dict[Name, Columns] = Field(default_factory=dict, description="Columns that several tables include.")
+    tables: dict[Name, TableModel] = Field(min_length=1)
 
     def fingerprint(self) -> str:
         """A short hash that changes whenever the meaning of the contract may change."""
         meaning = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:16]
+
+
+RecordModel.model_rebuild()

@@ -53,11 +53,12 @@ def make_converter(
     Args:
       type_: the column's type.
       formats: how the text is written where that is not XML Schema's way: for dates and times one or more
-        of :meth:`datetime.strptime`'s formats, tried in order; for numbers one of :data:`NUMBER_FORMATS`;
+        of :meth:`datetime.strptime`'s formats, tried in order, ``iso`` being XML Schema's; for numbers one of :data:`NUMBER_FORMATS`;
         for ``bool`` the true and the false word, as ``Y/N``; for ``binary`` ``base64`` (default) or ``hex``.
       rounding: one of :data:`ROUNDINGS`, for decimals beyond a decimal's scale, an integer's fraction, and
         fractions of a second below a microsecond. Without it they are errors.
-      zone: an IANA time zone. ``datetimetz``: what a text without an offset is in; ``datetime``: what a
+      zone: an IANA time zone. ``datetimetz``: what a text without an offset is in (in the hour that clocks
+        repeat in autumn, the first time; one that they skip in spring is an error); ``datetime``: what a
         text with an offset is turned into. ``ignore`` drops offsets. Without it, either is an error.
 
     Raises:
@@ -116,13 +117,15 @@ def _bool(formats: Sequence[str]) -> Converter:
             true, slash, false = pair.partition("/")
             if not (true and slash and false) or "/" in false:
                 raise ValueError(f"the format {pair!r} of a bool is not its true and its false word, as in Y/N")
+            if true == false or words.get(true) is False or words.get(false) is True:
+                raise ValueError(f"the format {pair!r} of a bool makes one word true and false")
             words.update({true: True, false: False})
 
     def boolean(value: str) -> bool:
         try:
             return words[value.strip()]
         except KeyError:
-            raise ConversionError("type", f"{value!r} is none of {', '.join(words)}") from None
+            raise ConversionError("type", f"{_short(value)} is none of {', '.join(words)}") from None
 
     return boolean
 
@@ -132,6 +135,8 @@ def _json(value: str) -> str:
         json.loads(value, parse_constant=_no_constant)
     except ValueError as error:
         raise ConversionError("type", f"not valid JSON: {error}") from None
+    except RecursionError:
+        raise ConversionError("type", "JSON that nests too deep") from None
     return value
 
 
@@ -167,21 +172,17 @@ def _plain_number(formats: Sequence[str]) -> Callable[[str], str]:
     grouped = re.compile(rf"[+-]?\d{{1,3}}(?:{re.escape(thousands)}\d{{3}})+(?:{re.escape(point)}\d*)?\Z")
 
     def plain(value: str) -> str:
-        value = value.strip()
-        if thousands in value:
-            if not grouped.match(value):
-                return value
-            value = value.replace(thousands, "")
-        elif point != "." and "." in value:
-            return f"{value!r} in the format {formats[0]}"
-        return value.replace(point, ".")
+        text = value.strip()
+        if (thousands in text and not grouped.match(text)) or (point != "." and thousands != "." and "." in text):
+            raise ConversionError("type", f"{_short(value)} is not a number like {formats[0]}")
+        return text.replace(thousands, "").replace(point, ".")
 
     return plain
 
 
-_INTEGER = re.compile(r"[+-]?[0-9]+\Z")
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)\Z")
 _FLOAT = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\Z")
+_ZERO = re.compile(r"[+-]?[0.]+(?![1-9])")
 _LONGEST_NUMBER = 400
 """Characters of a number's text: int() and Decimal take quadratic time, and no type here holds so many digits."""
 _EXACT = Context(prec=_LONGEST_NUMBER + MAX_DECIMAL_PRECISION)
@@ -193,16 +194,18 @@ def _integer(name: str, plain: Callable[[str], str], rounding: str | None) -> Co
 
     def integer(value: str) -> int:
         text = plain(value)
-        if _INTEGER.match(text) and len(text) < _LONGEST_NUMBER:
-            number = int(text)
-        elif _DECIMAL.match(text) and len(text) < _LONGEST_NUMBER:
+        if not _DECIMAL.match(text):
+            raise ConversionError("type", f"{_short(value)} is not a whole number")
+        if len(text) > _LONGEST_NUMBER:
+            raise ConversionError("overflow", f"{_short(value)} has more than {_LONGEST_NUMBER} characters")
+        if "." in text:
             exact = Decimal(text)
             whole = exact.to_integral_value(ROUNDINGS[rounding] if rounding else ROUND_DOWN)
             if whole != exact and rounding is None:
-                raise ConversionError("scale", f"{value!r} is not a whole number")
+                raise ConversionError("scale", f"{_short(value)} is not a whole number")
             number = int(whole)
         else:
-            raise ConversionError("type", f"{_short(value)} is not a whole number")
+            number = int(text)
         if not lowest <= number <= highest:
             raise ConversionError("overflow", f"{_short(value)} does not fit into {name} ({lowest} to {highest})")
         return number
@@ -219,8 +222,10 @@ def _decimal(type_: ColumnType, plain: Callable[[str], str], rounding: str | Non
 
     def decimal(value: str) -> Decimal:
         text = plain(value)
-        if not _DECIMAL.match(text) or len(text) > _LONGEST_NUMBER:
+        if not _DECIMAL.match(text):
             raise ConversionError("type", f"{_short(value)} is not a decimal number")
+        if len(text) > _LONGEST_NUMBER:
+            raise ConversionError("overflow", f"{_short(value)} has more than {_LONGEST_NUMBER} characters")
         exact = Decimal(text)
         number = exact.quantize(unit, mode, _EXACT)
         if rounding is None and number != exact:
@@ -238,7 +243,7 @@ def _float(plain: Callable[[str], str]) -> Converter:
         if not _FLOAT.match(text):
             raise ConversionError("type", f"{_short(value)} is not a number")
         number = float(text)
-        if math.isinf(number):
+        if math.isinf(number) or (number == 0 and not _ZERO.match(text)):
             raise ConversionError("overflow", f"{_short(value)} does not fit into float")
         return number
 
@@ -252,7 +257,7 @@ def _short(value: str) -> str:
 # https://www.w3.org/TR/xmlschema-2/#dateTime; the parts of a date, of a time, and of an offset.
 _DATE = r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)"
 _TIME = r"(?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d+))?)?"
-_OFFSET = r"(?P<offset>Z|[+-]\d\d:?\d\d)?"
+_OFFSET = r"(?P<offset>Z|[+-]\d\d:?[0-5]\d)?"
 _ISO = {
     "date": re.compile(rf"{_DATE}{_OFFSET}\Z", re.ASCII),
     "time": re.compile(rf"{_TIME}{_OFFSET}\Z", re.ASCII),
@@ -270,7 +275,7 @@ def _temporal(name: str, formats: Sequence[str], rounding: str | None, zone: str
             raise ValueError(f"{zone!r} is not a time zone of the IANA database, such as Europe/Amsterdam, nor `ignore`") from None
         if name in ("date", "time"):
             raise ValueError(f"a {name} cannot be turned into the zone {zone!r}; `zone: ignore` drops its offset")
-    parse = _strptime(name, formats) if formats else _iso(name, rounding)
+    parse = _by_formats(name, formats, rounding) if formats else _iso(name, rounding)
     if name == "datetimetz":
         finish = _with_zone(zone_info)
         if zone == "ignore":
@@ -307,9 +312,12 @@ def _iso(name: str, rounding: str | None) -> Callable[[str], datetime]:
         day = date(int(part["year"]), int(part["month"]), int(part["day"])) if name != "time" else _EPOCH
         moment = datetime(day.year, day.month, day.day)
         if has_time:
-            moment = moment.replace(hour=int(part["hour"]), minute=int(part["minute"]), second=int(part["second"] or 0))
-            if part["fraction"]:
-                moment += _microseconds(part["fraction"], text, rounding)
+            hour, minute, second = int(part["hour"]), int(part["minute"]), int(part["second"] or 0)
+            more = _microseconds(part["fraction"], text, rounding) if part["fraction"] else timedelta(0)
+            if (hour, minute, second, more) == (24, 0, 0, timedelta(0)):
+                # The end of the day, in XML Schema and ISO 8601; Python has only the beginning of the next.
+                hour, more = 0, timedelta(days=1)
+            moment = moment.replace(hour=hour, minute=minute, second=second) + more
         return moment.replace(tzinfo=_offset(part["offset"])) if part["offset"] else moment
 
     return parse
@@ -325,13 +333,13 @@ def _usual_date(text: str) -> datetime | None:
 def _usual_datetime(text: str) -> datetime | None:
     """The same for ``2024-12-31T23:59:59``, with or without an offset."""
     if len(text) in (19, 25) and text[4] == text[7] == "-" and text[10] == "T" and text[13] == text[16] == ":":
-        if len(text) == 19 or (text[19] in "+-" and text[22] == ":"):
+        if text[11:13] != "24" and (len(text) == 19 or (text[19] in "+-" and text[22] == ":" and text[23] < "6")):
             return datetime.fromisoformat(text)
     return None
 
 
 def _microseconds(fraction: str, text: str, rounding: str | None) -> timedelta:
-    exact = Decimal(f"0.{fraction[:_LONGEST_NUMBER]}") * 1_000_000
+    exact = Decimal(f"{fraction[:6]:0<6}.{fraction[6:]}")
     whole = exact.to_integral_value(ROUNDINGS[rounding] if rounding else ROUND_DOWN)
     if rounding is None and whole != exact:
         raise ConversionError("scale", f"{_short(text)} is finer than a microsecond")
@@ -346,22 +354,31 @@ def _offset(text: str) -> timezone:
     return timezone(-offset if text[0] == "-" else offset)
 
 
-def _strptime(name: str, formats: Sequence[str]) -> Callable[[str], datetime]:
-    for format_ in formats:
-        try:
-            datetime.strptime(datetime(2001, 2, 3, 4, 5, 6, tzinfo=timezone.utc).strftime(format_), format_)
-        except ValueError as error:
-            raise ValueError(f"{format_!r} is not a date format of strptime, such as %d/%m/%Y: {error}") from None
+def _by_formats(name: str, formats: Sequence[str], rounding: str | None) -> Callable[[str], datetime]:
+    attempts = [_iso(name, rounding) if format_ == "iso" else _strptime(name, format_) for format_ in formats]
 
     def parse(text: str) -> datetime:
-        for format_ in formats:
+        for attempt in attempts:
             try:
-                return datetime.strptime(text, format_)
+                return attempt(text)
             except ValueError:
                 continue
         raise ConversionError("date", f"{_short(text)} is not a {name} of the format {' or '.join(formats)}")
 
     return parse
+
+
+def _strptime(name: str, format_: str) -> Callable[[str], datetime]:
+    example = datetime(2001, 2, 3, 4, 5, 6, tzinfo=timezone.utc)
+    try:
+        read = datetime.strptime(example.strftime(format_), format_)
+    except (ValueError, re.error) as error:
+        raise ValueError(f"{format_!r} is not a date format of strptime, such as %d/%m/%Y: {error}") from None
+    if name != "time" and read.year != example.year:
+        raise ValueError(f"the format {format_!r} of a {name} has no year")
+    if "%Z" in format_.replace("%%", ""):
+        raise ValueError(f"the format {format_!r} has %Z, which reads the name of a zone but not its offset; %z reads an offset")
+    return lambda text: datetime.strptime(text, format_)
 
 
 def _with_zone(zone: tzinfo | None) -> Callable[[datetime, str], datetime]:
@@ -370,7 +387,10 @@ def _with_zone(zone: tzinfo | None) -> Callable[[datetime, str], datetime]:
             return moment
         if zone is None:
             raise ConversionError("zone", f"{_short(text)} has no offset; name the zone it is in by `zone`")
-        return moment.replace(tzinfo=zone).astimezone(timezone.utc)
+        exact = moment.replace(tzinfo=zone).astimezone(timezone.utc)
+        if exact.astimezone(zone).replace(tzinfo=None) != moment:
+            raise ConversionError("zone", f"{_short(text)} does not exist in {zone}: its clocks skip that hour")
+        return exact
 
     return finish
 

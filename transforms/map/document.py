@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, ScalarNode
 
 Location = tuple["str | int", ...]
 
@@ -44,12 +46,45 @@ class ContractError(ValueError):
         return "\n".join(map(str, self.problems))
 
 
-class Document:
-    """A parsed YAML or JSON text that remembers the line of every key and value."""
+class _Constructor(RoundTripConstructor):
+    """YAML's values without its surprises: keys are texts, and so are dates and numbers that Python writes otherwise.
 
-    def __init__(self, text: str, file: str):
+    ``007`` and ``1234567890123456.78`` must reach their column as they stand, not as 7 and with an 80 at the end.
+    """
+
+    def construct_mapping(self, node: MappingNode, maptyp: Any, deep: bool = False) -> Any:
+        for key, _ in node.value:
+            if isinstance(key, ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                key.tag = "tag:yaml.org,2002:str"
+        return super().construct_mapping(node, maptyp, deep)
+
+    def construct_number(self, node: ScalarNode) -> Any:
+        for kind in (int, float):
+            try:
+                number = kind(node.value)
+            except ValueError:
+                continue
+            if repr(number) == node.value:
+                return number
+        return node.value
+
+
+_Constructor.add_constructor("tag:yaml.org,2002:bool", lambda _, node: node.value.lower() == "true")
+_Constructor.add_constructor("tag:yaml.org,2002:int", _Constructor.construct_number)
+_Constructor.add_constructor("tag:yaml.org,2002:float", _Constructor.construct_number)
+_Constructor.add_constructor("tag:yaml.org,2002:timestamp", lambda _, node: node.value)
+
+
+class Document:
+    """A parsed YAML or JSON text that remembers the line of every key and value.
+
+    With ``extends``, ``data`` is that of the other file with what this one says in its place.
+    """
+
+    def __init__(self, text: str, file: str, above: tuple[Path, ...] = ()):
         self.file = file
         yaml = YAML(typ="rt")
+        yaml.Constructor = _Constructor
         try:
             self._marked = yaml.load(text)
         except MarkedYAMLError as error:
@@ -59,9 +94,18 @@ class Document:
         except YAMLError as error:
             raise ContractError([Problem(file, None, (), f"not valid YAML: {error}")]) from None
         self.data = _plain(self._marked)
+        self.base: Document | None = None
+        if isinstance(self.data, dict) and isinstance(self.data.get("extends"), str):
+            self._extend(Path(file).parent / self.data["extends"], (*above, Path(file).resolve()))
+
+    def _extend(self, path: Path, above: tuple[Path, ...]) -> None:
+        if path.resolve() in above:
+            raise ContractError([self.problem(("extends",), "the contracts extend one another in a circle", str(path))])
+        self.base = Document.read(path, above)
+        self.data = _merged(self.base.data, self.data)
 
     @classmethod
-    def read(cls, path: str | Path) -> Document:
+    def read(cls, path: str | Path, above: tuple[Path, ...] = ()) -> Document:
         """Read a file; raise :class:`ContractError` where it cannot be read or is no YAML."""
         try:
             text = Path(path).read_text(encoding="utf-8-sig")
@@ -69,7 +113,7 @@ class Document:
             raise ContractError([Problem(str(path), None, (), f"cannot be read: {error.strerror}")]) from None
         except UnicodeDecodeError as error:
             raise ContractError([Problem(str(path), None, (), f"is not UTF-8 text: byte {error.start} is no part of a character")]) from None
-        return cls(text, str(path))
+        return cls(text, str(path), above)
 
     def line(self, location: Location) -> int | None:
         """The line of a key or list item, or of the nearest one above it that exists."""
@@ -92,7 +136,27 @@ class Document:
                 return None
         return node
 
+    def has(self, location: Location) -> bool:
+        """Whether there is such a key or list item."""
+        if not location:
+            return True
+        above, last = self.value(location[:-1]), location[-1]
+        return last in above if isinstance(above, dict) else isinstance(above, list) and last in range(len(above))
+
+    def _says(self, location: Location) -> bool:
+        """Whether this file itself has such a key or list item."""
+        node = self._marked
+        for step in location:
+            try:
+                node = node[step]
+            except (KeyError, IndexError, TypeError):
+                return False
+        return True
+
     def problem(self, location: Location, message: str, value: Any = None, suggestion: str | None = None) -> Problem:
+        """A problem at a place, in the file that says what stands there."""
+        if self.base is not None and not self._says(location) and self.base.has(location):
+            return self.base.problem(location, message, value, suggestion)
         return Problem(self.file, self.line(location), location, message, value, suggestion)
 
 
@@ -105,15 +169,22 @@ def did_you_mean(word: Any, known: Iterable[str]) -> str | None:
     return f"known: {', '.join(sorted(known))}" if 0 < len(known) <= 20 else None
 
 
+def _merged(base: Any, data: Any) -> Any:
+    """Mappings are merged key by key; anything else in ``data`` stands in place of what ``base`` has."""
+    if not (isinstance(base, dict) and isinstance(data, dict)):
+        return data
+    return {**base, **{key: _merged(base.get(key), value) for key, value in data.items()}}
+
+
 def _plain(node: Any) -> Any:
     """ruamel's marked types as the plain ones below them."""
     if isinstance(node, dict):
         return {_plain(key): _plain(value) for key, value in node.items()}
     if isinstance(node, list):
         return [_plain(item) for item in node]
-    for kind in (bool, int, float, str):
-        if isinstance(node, kind):
-            return kind(node)
+    if isinstance(node, str):
+        # JSON writes a character beyond the first 65,536 as two escapes, which YAML takes for two characters.
+        return node.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
     return node
 
 

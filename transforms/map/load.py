@@ -9,9 +9,10 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from transforms.map.check import check_contract
-from transforms.map.contract import ColumnModel, Contract, RecordModel, TableModel
+from transforms.map.check import Finding, check_contract
+from transforms.map.contract import ColumnModel, Contract, Defaults, Lookup, RecordModel, Rule, Source, TableModel, Unique
 from transforms.map.document import ContractError, Document, Location, Problem, did_you_mean
+from transforms.map.resolve import read_csv
 
 
 def load_contract(path: str | Path) -> Contract:
@@ -36,13 +37,17 @@ def read_contract(document: Document) -> Contract:
         try:
             contract = Contract.model_validate(_without(document.data, [problem.location for problem in problems]))
         except ValidationError:
-            raise ContractError(problems) from None
+            raise ContractError(_distinct(problems)) from None
     found = [document.problem(*finding) for finding in check_contract(contract)]
     wrong = {problem.location[:4] for problem in problems}
     problems += [problem for problem in found if problem.location[:4] not in wrong]
     if problems:
-        raise ContractError(list(dict.fromkeys(problems)))
+        raise ContractError(_distinct(problems))
     return contract
+
+
+def _distinct(problems: list[Problem]) -> list[Problem]:
+    return list({(problem.location, problem.message): problem for problem in problems}.values())
 
 
 def _without(data: Any, locations: list[Location]) -> Any:
@@ -52,16 +57,17 @@ def _without(data: Any, locations: list[Location]) -> Any:
     """
     data = copy.deepcopy(data)
     for location in locations:
-        depth = 3 if location[:2] == ("record", "key") else 4 if location[2:3] == ("columns",) else len(location)
-        node = data
-        for step in location[: depth - 1]:
-            node = node[step] if isinstance(node, dict) and step in node else None
-        if not isinstance(node, dict) or not location:
+        is_column = "columns" in location[:-1] or location[:2] == ("record", "key") or location[0] == "column_groups"
+        part = _part(location) if is_column else location
+        above = data
+        for step in part[:-1]:
+            above = above[step] if isinstance(above, dict) and step in above else None
+        if not isinstance(above, dict):
             continue
-        if depth < len(location) or (len(location) == depth and location[-2] in ("columns", "key")):
-            node[location[depth - 1]] = {"value": ""}
+        if is_column and len(part) > 2:
+            above[part[-1]] = {"value": ""}
         else:
-            node.pop(location[-1], None)
+            above.pop(part[-1], None)
     return data
 
 
@@ -69,9 +75,12 @@ def _problem(document: Document, details: Any) -> Problem:
     """One of pydantic's errors in our words."""
     kind, location = details["type"], tuple(step for step in details["loc"] if step != "[key]")
     # A union's error names the members it tried: no place of the file.
-    while location and document.value(location) is None and document.value(location[:-1]) is not None and kind != "missing" and not isinstance(document.value(location[:-1]), dict):
+    in_union = kind != "missing" and not document.has(location)
+    while kind != "missing" and not document.has(location):
         location = location[:-1]
     context = details.get("ctx", {})
+    if in_union and kind in ("bool_type", "int_type", "float_type", "string_type"):
+        return document.problem(location, "this should be a text, a number, true or false", details["input"])
     if kind == "extra_forbidden":
         return document.problem(location, "unknown key", suggestion=did_you_mean(location[-1], _known_keys(location)))
     if kind == "missing":
@@ -85,10 +94,18 @@ def _problem(document: Document, details: Any) -> Problem:
     return document.problem(location, re.sub(r"^Input should", "this should", details["msg"]), details["input"])
 
 
-def _known_keys(location: tuple[Any, ...]) -> list[str]:
-    model: type[BaseModel] = Contract
-    if location[0] == "record":
-        model = ColumnModel if len(location) > 3 else RecordModel
-    elif location[0] == "tables":
-        model = ColumnModel if len(location) > 4 else TableModel
+def _known_keys(location: Location) -> list[str]:
+    """The keys of the model that a location is in."""
+    above = location[:-1]
+    model: type[BaseModel] = {
+        (): Contract, ("record",): RecordModel, ("defaults",): Defaults, ("lookups",): Lookup, ("tables",): TableModel,
+    }.get(above[:1], Contract)  # fmt: skip
+    if "columns" in above or above[:2] == ("record", "key") or above[:1] == ("column_groups",):
+        model = ColumnModel
+    elif "reject_when" in above or "warn_when" in above:
+        model = Rule
+    elif "union" in above:
+        model = Source
+    elif "unique" in above:
+        model = Unique
     return [field.alias or name for name, field in model.model_fields.items()]

@@ -6,6 +6,7 @@ matches in any namespace (see :mod:`transforms.names`), and a value may be teste
 ======================================  ==================================================================
 ``Acct/Id/IBAN``                        child elements; the value is the element's text, with all below it
 ``Amt/@Ccy``, ``@id``, ``@xml:lang``    attributes; a bare name is in no namespace, as in XPath
+``@*``, ``@score_*``                    all attributes, or those whose names begin so
 ``.``, ``..``, ``../../@date``          the element itself, its parent, above that
 ``*/Stmt``, ``.//Item``                 any element; at any depth below
 ``Bal[1]``, ``Bal[last()]``             by position among the siblings that match, counted from 1
@@ -19,18 +20,14 @@ matches in any namespace (see :mod:`transforms.names`), and a value may be teste
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Union
-
-from lxml.etree import _Element
+from fnmatch import fnmatchcase
+from typing import Union
 
 from transforms.names import NCNAME, NameTest
 
 XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
-
-Select = Callable[[_Element], "list[Any]"]
-
 
 @dataclass(frozen=True)
 class Child:
@@ -48,9 +45,17 @@ class Up:
 
 @dataclass(frozen=True)
 class Attribute:
-    """The step ``@name``; ``name`` in lxml's notation, ``None`` for ``@*``."""
+    """The step ``@name``; ``name`` in lxml's notation. ``@*`` and ``@score_*`` select several: ``pattern``."""
 
-    name: str | None
+    name: str
+    pattern: bool = False
+    ignore_case: bool = False
+
+    def matches(self, name: str) -> bool:
+        """Whether an attribute of this name is selected."""
+        if self.ignore_case:
+            return fnmatchcase(name.casefold(), self.name.casefold()) if self.pattern else name.casefold() == self.name.casefold()
+        return fnmatchcase(name, self.name) if self.pattern else name == self.name
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,7 @@ _TOKEN = re.compile(
     rf"""\s*(?:
       (?P<string>'[^']*'|"[^"]*")
     | (?P<number>\d+)
-    | (?P<name>(?:\{{[^}}]*\}}|{NCNAME}:)?(?:{NCNAME}|\*))
+    | (?P<name>(?:\{{[^}}]*\}}|{NCNAME}:)?(?:{NCNAME}\*?|\*))
     | (?P<symbol>//|\.\.|!=|[./@\[\]()=,|])
     )""",
     re.VERBOSE,
@@ -117,15 +122,19 @@ class PathError(ValueError):
     """A path that cannot be read: what is wrong, and at which character."""
 
 
-def parse_path(text: str, namespaces: Mapping[str, str] | None = None) -> Path:
-    """Read a path; raise :class:`PathError` that names the character where it stops making sense."""
-    return _Parser(text, namespaces or {}).whole()
+def parse_path(text: str, namespaces: Mapping[str, str] | None = None, ignore_case: bool = False) -> Path:
+    """Read a path; raise :class:`PathError` that names the character where it stops making sense.
+
+    With ``ignore_case``, the names of its elements and attributes match in any case.
+    """
+    return _Parser(text, namespaces or {}, ignore_case).whole()
 
 
 class _Parser:
-    def __init__(self, text: str, namespaces: Mapping[str, str]):
+    def __init__(self, text: str, namespaces: Mapping[str, str], ignore_case: bool):
         self.text = text
         self.namespaces = namespaces
+        self.ignore_case = ignore_case
         self.tokens: list[tuple[str, str, int]] = []
         at = 0
         while text[at:].strip():
@@ -196,12 +205,12 @@ class _Parser:
         if not deep and self.take(".."):
             return Up()
         if not deep and self.take("@"):
-            return Attribute(self.attribute_name())
+            return self.attribute()
         kind, name, _ = self.tokens[self.next] if self.next < len(self.tokens) else ("", "", 0)
         if kind != "name":
             raise self.error("the name of an element expected before")
         try:
-            test = NameTest.parse(name, self.namespaces)
+            test = NameTest.parse(name, self.namespaces, self.ignore_case)
         except ValueError as error:
             raise PathError(f"{self.text!r}: {error}") from None
         self.next += 1
@@ -211,18 +220,21 @@ class _Parser:
             self.expect("]")
         return Child(test, tuple(predicates), deep)
 
-    def attribute_name(self) -> str | None:
+    def attribute(self) -> Attribute:
         kind, name, _ = self.tokens[self.next] if self.next < len(self.tokens) else ("", "", 0)
         if kind != "name":
             raise self.error("the name of an attribute expected before")
+        if name.endswith("*"):
+            if "{" in name or ":" in name:
+                raise self.error("attributes by pattern have no namespace, but here is")
+            self.next += 1
+            return Attribute(name, pattern=True, ignore_case=self.ignore_case)
         try:
             test = NameTest.parse(name, {"xml": XML_NAMESPACE, **self.namespaces})
         except ValueError as error:
             raise PathError(f"{self.text!r}: {error}") from None
-        if test.local is None and test.uri is not None:
-            raise self.error("@* takes no namespace, but here is")
         self.next += 1
-        return f"{{{test.uri}}}{test.local}" if test.uri else test.local
+        return Attribute(f"{{{test.uri}}}{test.local}" if test.uri else test.local or "", ignore_case=self.ignore_case)
 
     def predicate(self) -> Predicate:
         if self.next < len(self.tokens) and self.tokens[self.next][0] == "number":
@@ -276,130 +288,3 @@ class _Parser:
             raise self.error("a quoted text expected before")
         self.next += 1
         return token[1:-1] if kind == "string" else token
-
-
-def text_of(element: _Element) -> str:
-    """An element's text with all that stands below it; ``""`` for an empty element."""
-    if len(element):
-        return "".join(element.itertext())
-    return element.text or ""
-
-
-def compile_path(path: Path) -> Select:
-    """A function from an element to what the path selects there, in document order.
-
-    Elements come as they are, attributes as their values.
-    """
-    selects = [_compile_steps(steps) for steps in path.alternatives]
-    if len(selects) == 1:
-        return selects[0]
-
-    def union(element: _Element) -> list[Any]:
-        found: list[Any] = []
-        for select in selects:
-            found += [node for node in select(element) if not any(node is known for known in found)]
-        return in_document_order(found)
-
-    return union
-
-
-def in_document_order(nodes: list[Any]) -> list[Any]:
-    """Elements sorted as their start tags stand in the document; attribute values stay as they come."""
-    elements = [node for node in nodes if isinstance(node, _Element)]
-    if len(elements) < 2 or len(elements) < len(nodes):
-        return nodes
-    wanted = set(elements)
-    return [node for node in elements[0].getroottree().iter() if node in wanted]
-
-
-def _compile_steps(steps: tuple[Step, ...]) -> Select:
-    if len(steps) == 2 and isinstance(steps[0], Up) and isinstance(steps[1], Attribute) and steps[1].name:
-        return _parents_attribute(steps[1].name)
-    # Several elements can share a parent, or lie below one another: only these steps can meet one twice.
-    compiled = [(_compile_step(step), isinstance(step, Up) or getattr(step, "deep", False)) for step in steps]
-
-    def select(element: _Element) -> list[Any]:
-        nodes: list[Any] = [element]
-        for step, repeats in compiled:
-            nodes = [found for node in nodes for found in step(node)]
-            if repeats:
-                nodes = list(dict.fromkeys(nodes))
-            if not nodes:
-                break
-        return nodes
-
-    return select
-
-
-def _parents_attribute(name: str) -> Select:
-    """``../@name`` is in the key of most records of a big file."""
-
-    def select(element: _Element) -> list[Any]:
-        parent = element.getparent()
-        value = None if parent is None else parent.get(name)
-        return [] if value is None else [value]
-
-    return select
-
-
-def _compile_step(step: Step) -> Callable[[_Element], Iterable[Any]]:
-    if isinstance(step, Up):
-
-        def up(element: _Element) -> Iterable[_Element]:
-            parent = element.getparent()
-            return () if parent is None else (parent,)
-
-        return up
-    if isinstance(step, Attribute):
-        name = step.name
-        if name is None:
-            return lambda element: element.attrib.values()
-
-        def attribute(element: _Element) -> Iterable[str]:
-            value = element.get(name)
-            return () if value is None else (value,)
-
-        return attribute
-
-    # lxml's own filter understands {*}: the elements that do not match are never made into Python objects.
-    tag = f"{{{'*' if step.name.uri is None else step.name.uri}}}{step.name.local or '*'}"
-    deep = step.deep
-    predicates = [_compile_predicate(predicate) for predicate in step.predicates]
-
-    def child(element: _Element) -> Iterable[_Element]:
-        found = list(element.iterdescendants(tag) if deep else element.iterchildren(tag))
-        for predicate in predicates:
-            found = predicate(found)
-        return found
-
-    return child
-
-
-def _compile_predicate(predicate: Predicate) -> Callable[[list[_Element]], list[_Element]]:
-    if isinstance(predicate, Position):
-        index = -1 if predicate.number is None else predicate.number - 1
-        return lambda found: found[index:][:1]
-    holds = compile_condition(predicate)
-    return lambda found: [element for element in found if holds(element)]
-
-
-def compile_condition(condition: Condition) -> Callable[[_Element], bool]:
-    """A function that says whether a condition holds at an element."""
-    if isinstance(condition, Compare):
-        select, values, negated = compile_path(condition.path), condition.values, condition.negated
-        if values is None:
-            return lambda element: bool(select(element))
-
-        def compare(element: _Element) -> bool:
-            for node in select(element):
-                text = node if isinstance(node, str) else text_of(node)
-                if (text in values) is not negated:
-                    return True
-            return False
-
-        return compare
-    terms = [compile_condition(term) for term in condition.terms]
-    if condition.operator == "not":
-        return lambda element: not terms[0](element)
-    decide = all if condition.operator == "and" else any
-    return lambda element: decide(term(element) for term in terms)

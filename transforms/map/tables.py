@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from transforms.map.contract import ColumnModel, Contract, TableModel
-from transforms.schema import Column, ForeignKey, Schema, Table
+from transforms.map.expressions import compile_expression
+from transforms.map.resolve import resolve
+from transforms.schema import Column, ColumnType, ForeignKey, Schema, Table
 
 
 def parents_first(contract: Contract) -> list[str]:
@@ -30,9 +34,13 @@ def inherited(contract: Contract, label: str) -> dict[str, str]:
 
 
 def primary_key(contract: Contract, label: str) -> list[str]:
-    """The primary key of a table; none where rows may repeat below one parent and no ``key`` tells them apart."""
+    """The primary key of a table; none where rows may repeat below one parent and no ``key`` tells them apart.
+
+    An empty ``key`` says that there is at most one row.
+    """
     table = contract.tables[label]
-    if table.rows != "." and not table.key:
+    may_repeat = table.rows != "." or table.unpivot or table.slots or table.union
+    if may_repeat and not table.key and "key" not in table.model_fields_set:
         return []
     return [*inherited(contract, label).values(), *table.key]
 
@@ -47,6 +55,7 @@ def record_key(contract: Contract, label: str) -> tuple[str, ...]:
 
 def schema_of(contract: Contract) -> Schema:
     """All tables with the columns, keys and foreign keys that follow from the contract."""
+    contract = resolve(contract)
     tables: dict[str, Table] = {}
     for label in parents_first(contract):
         tables[label] = _table(contract, label, tables)
@@ -74,7 +83,7 @@ def _table(contract: Contract, label: str, above: dict[str, Table]) -> Table:
     )
 
 
-def _inherited_type(contract: Contract, table: TableModel, source: str, above: dict[str, Table]):
+def _inherited_type(contract: Contract, table: TableModel, source: str, above: dict[str, Table]) -> ColumnType:
     if table.parent is None:
         return contract.record.key[source].column_type
     return above[table.parent][source].type
@@ -88,3 +97,19 @@ def _column(name: str, column: ColumnModel, is_key: bool) -> Column:
         identity=column.identity,
         may_be_absent=column.omit,
     )
+
+
+def types_of(contract: Contract, schema: Schema, label: str, columns: Mapping[str, ColumnModel]) -> dict[str, ColumnType]:
+    """The types of all columns that an expression of a table may name."""
+    table = schema.by_label[label]
+    return {name: table[name].type for name in table.column_names if name in columns or name not in contract.tables[label].columns}
+
+
+def computed_in_order(columns: Mapping[str, ColumnModel], types: Mapping[str, ColumnType]) -> list[str]:
+    """The columns with an expression, each after those that it uses; those in a circle are left out."""
+    computed = {name: column.expression for name, column in columns.items() if column.expression is not None}
+    uses = {name: set(compile_expression(text, types).columns) & set(computed) for name, text in computed.items()}
+    order: list[str] = []
+    while ready := [name for name in uses if name not in order and uses[name] <= set(order)]:
+        order += ready
+    return order

@@ -18,7 +18,8 @@ from typing import Any
 
 from lxml.etree import _Element
 
-from transforms.map.paths import Attribute, Child, Path, Step, text_of
+from transforms.map.paths import Attribute, Child, Path, Step
+from transforms.map.select import text_of
 from transforms.names import NameTest
 
 Values = list[Any]
@@ -34,18 +35,19 @@ class Walk:
     ``every`` slots hold a list; ``rows`` slots hold a list of elements."""
 
     children: dict[NameTest, Walk] = field(default_factory=dict)
-    attributes: list[tuple[str, str, int]] = field(default_factory=list)
+    attributes: list[tuple[Attribute, str, int]] = field(default_factory=list)
     texts: list[tuple[str, int]] = field(default_factory=list)
     rows: list[int] = field(default_factory=list)
 
     def add_value(self, path: Path, take: str, slot: int) -> bool:
         """Let ``slot`` take what ``path`` selects; False where the path is not one for a walk."""
-        if not _walkable(path) or any(steps and steps[-1] == Attribute(None) for steps in path.alternatives):
+        last = [steps[-1] if steps else None for steps in path.alternatives]
+        if not _walkable(path) or any(isinstance(step, Attribute) and step.pattern for step in last):
             return False
         for steps in path.alternatives:
             node = self._descend(steps)
             if steps and isinstance(steps[-1], Attribute):
-                node.attributes.append((steps[-1].name or "", take, slot))
+                node.attributes.append((steps[-1], take, slot))
             else:
                 node.texts.append((take, slot))
         return True
@@ -67,8 +69,10 @@ class Walk:
 
     def compile(self) -> Visit:
         """The function that walks: it takes an element and the list of slots to fill."""
-        attributes = [(name, slot) for name, take, slot in self.attributes if take == "first"]
-        others = [_put_attribute(name, take, slot) for name, take, slot in self.attributes if take != "first"]
+        attributes = [(step.name, slot) for step, take, slot in self.attributes if take == "first" and not step.ignore_case]
+        others = [_put_attribute(step.name, take, slot) for step, take, slot in self.attributes if take != "first" and not step.ignore_case]
+        folded = [(step.name, take, slot) for step, take, slot in self.attributes if step.ignore_case]
+        others += [_put_folded(folded)] if folded else []
         others += [_put_text(take, slot) for take, slot in self.texts]
         others += [_put_row(slot) for slot in self.rows]
         if not self.children and not attributes and len(others) == 1:
@@ -116,12 +120,13 @@ def _overlap(a: tuple[Step, ...], b: tuple[Step, ...]) -> bool:
     if len(a) != len(b):
         # `. | b`, or a row inside a row: found, but parents and children in the order of steps.
         return True
-    return all(_same(x, y) for x, y in zip(a, b))
+    # `*/b | a/c`: where they part, no element may go both ways, or its children come in the order of steps.
+    return all(_same(x, y) for x, y in [pair for pair in zip(a, b) if pair[0] != pair[1]][:1])
 
 
 def _same(a: Step, b: Step) -> bool:
     if isinstance(a, Child) and isinstance(b, Child):
-        locals_ = a.name.local is None or b.name.local is None or a.name.local == b.name.local
+        locals_ = a.name.local is None or b.name.local is None or a.name.local.casefold() == b.name.local.casefold()
         return locals_ and (a.name.uri is None or b.name.uri is None or a.name.uri == b.name.uri)
     return a == b
 
@@ -149,6 +154,44 @@ def _put_attribute(name: str, take: str, slot: int) -> Visit:
         value = element.get(name)
         if value is not None:
             if take == "last":
+                values[slot] = value
+            else:
+                _append(values, slot, value)
+
+    return put
+
+
+class Folded:
+    """The attributes of an element by name: exactly so, or but for its case."""
+
+    __slots__ = ("_by_folded_name", "element")
+
+    def __init__(self, element: _Element):
+        self.element = element
+        self._by_folded_name: dict[str, str] | None = None
+
+    def __call__(self, name: str, folded_name: str) -> str | None:
+        value = self.element.get(name)
+        if value is None:
+            if self._by_folded_name is None:
+                # The first of several that differ in nothing but case.
+                self._by_folded_name = {str(key).casefold(): value for key, value in reversed(self.element.attrib.items())}
+            value = self._by_folded_name.get(folded_name)
+        return value
+
+
+def _put_folded(attributes: list[tuple[str, str, int]]) -> Visit:
+    wanted = [(name, name.casefold(), take, slot) for name, take, slot in attributes]
+
+    def put(element: _Element, values: Values) -> None:
+        get = Folded(element)
+        for name, folded_name, take, slot in wanted:
+            if take == "first" and values[slot] is not None:
+                continue
+            value = get(name, folded_name)
+            if value is None:
+                continue
+            if take in ("first", "last"):
                 values[slot] = value
             else:
                 _append(values, slot, value)

@@ -1,0 +1,338 @@
+"""Builds the scopes of a contract: walks its tables from the record down and writes their functions' lines."""
+
+from __future__ import annotations
+
+import posixpath
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from transforms.map.check import reads_above_record
+from transforms.map.columns import ColumnError, Failures, default_of, is_system, make_column
+from transforms.map.contract import ColumnModel, Contract, Rule, Source, TableModel
+from transforms.map.expressions import Expression, ExpressionError, compile_expression
+from transforms.map.paths import Attribute, Path, parse_path
+from transforms.map.resolve import sources
+from transforms.map.scope import Scope, guarded, indented, tuple_of
+from transforms.map.select import compile_path
+from transforms.map.tables import computed_in_order, inherited, parents_first, primary_key, types_of
+from transforms.map.takes import compile_take, compile_unpivot
+from transforms.map.unique import Candidates, Choose, make_choice
+from transforms.map.walk import Folded
+from transforms.records import Row
+from transforms.schema import Schema
+
+_SYSTEM = {
+    "$position": "{position}",
+    "$source": "record.source",
+    "$file": "file_name(record.source)",
+    "$ordinal": "record.ordinal",
+    "$start": "record.start",
+    "$end": "record.end",
+    "$checksum": "checksum(record).hex()",
+    "$run": "run_id",
+    "$loaded_at": "started",
+    "$contract": "fingerprint",
+    "$name": "pair[0]",
+    "$value": "pair[1]",
+}
+"""System values as Python expressions in a scope's function."""
+
+_TOP = ((),)
+"""The alternatives of the path ``.``."""
+
+
+class Builder:
+    """What is under construction: the scopes, and the names that their source uses.
+
+    ``names`` must also get ``checksum``, ``run_id``, ``started``, ``now`` and ``fingerprint`` before the
+    source is executed.
+    """
+
+    def __init__(self, contract: Contract, schema: Schema, failures: Failures, warnings: Counter[str]):
+        self.contract = contract
+        self.schema = schema
+        self.failures = failures
+        self.warnings = warnings
+        self.reads_above = False
+        self.scopes: list[Scope] = []
+        self.names: dict[str, Any] = {
+            "ColumnError": ColumnError,
+            "Candidates": Candidates,
+            "Folded": Folded,
+            "attempt": partial(_attempt, failures),
+            "one_by_one": partial(_one_by_one, failures),
+            "first_given": _first_given,
+            "file_name": posixpath.basename,
+        }
+        self._labels = list(contract.tables)
+        self._children: dict[str | None, list[str]] = {}
+        for label in parents_first(contract):
+            self._children.setdefault(contract.tables[label].parent, []).append(label)
+        self._record()
+
+    def source(self) -> str:
+        """The Python source of all scopes; ``scope_0`` is that of the record."""
+        for scope in self.scopes:
+            self.names[f"walk_{scope.number}"] = scope.walk.compile()
+        return "\n".join(line for scope in self.scopes for line in scope.function())
+
+    def _record(self) -> None:
+        root, model = self._new_scope(0, ()), self.contract.record
+        columns = [self._column(root, f"record.key.{name}", column, True) for name, column in model.key.items()]
+        root.lines += guarded("row_0", [], columns, "errors")
+        places = {name: f"row_0[{number}]" for number, name in enumerate(model.key)}
+        types = {name: column.column_type for name, column in model.key.items()}
+        root.lines += self._rules(root, "record", model, types, places)
+        root.lines += self._below(None, root, ("row_0",))
+        root.result = "row_0"
+
+    def _new_scope(self, depth: int, above: tuple[str, ...]) -> Scope:
+        self.scopes.append(Scope(len(self.scopes), depth, above))
+        return self.scopes[-1]
+
+    def _below(self, parent: str | None, scope: Scope, above: tuple[str, ...]) -> list[str]:
+        """The lines that make the rows of all tables below a row that the scope has just made."""
+        lines: list[str] = []
+        shared: dict[str, Scope] = {}
+        for label in self._children.get(parent, ()):
+            table = self.contract.tables[label]
+            into = "rows, errors"
+            if table.unique:
+                into = "*candidates.next()"
+                lines.append(f"candidates = Candidates({self._name('choose', self._choice(label, table))})")
+            for _, source in sources(table):
+                path = parse_path(source.rows, self.contract.namespaces, self.contract.defaults.ignore_case)
+                if path.alternatives == _TOP and not table.unique:
+                    lines += self._table(label, table, source, scope, above)
+                    continue
+                below = None if table.unique else shared.get(path.text)
+                if below is None:
+                    below = self._new_scope(scope.depth + min(map(len, path.alternatives)), above)
+                    lines += self._calls(scope, path, below, into)
+                    if not table.unique:
+                        shared[path.text] = below
+                below.lines += self._table(label, table, source, below, above)
+            if table.unique:
+                lines.append("candidates.close(rows, errors)")
+        return lines
+
+    def _calls(self, scope: Scope, path: Path, below: Scope, into: str) -> list[str]:
+        """The lines that call a scope's function for each element that a path selects."""
+        if path.alternatives == _TOP:
+            return [below.call("element", "position", into)]
+        slot = scope.slot()
+        elements = f"found[{slot}] or ()"
+        if not scope.walk.add_rows(path, slot):
+            elements = f"{self._name('select', compile_path(path))}(element)"
+        return [f"for place, child in enumerate({elements}, 1):", "    " + below.call("child", "place", into)]
+
+    def _choice(self, label: str, table: TableModel) -> Choose:
+        return make_choice(label, self.schema.by_label[label].column_names, table)
+
+    def _table(self, label: str, table: TableModel, source: Source, scope: Scope, above: tuple[str, ...]) -> list[str]:
+        """The lines that make a table's rows of the element at hand, and all that is below them."""
+        row = f"row_{self._labels.index(label) + 1}"
+        position = "place" if source.unpivot else "position"
+        is_computed = any(column.expression is not None for column in source.columns.values())
+        is_careful = source.where or table.skip_empty or table.reject_when or table.warn_when or is_computed
+        make = self._careful_row if is_careful else self._simple_row
+        lines, is_kept = make(label, table, source, scope, above[-1], row, position)
+        kept = [f"rows[{label!r}].append({row})", *self._below(label, scope, (*above, row))]
+        lines += [f"if {is_kept}:", *indented(kept)] if is_kept else kept
+        if source.unpivot:
+            paths = [parse_path(text, self.contract.namespaces, self.contract.defaults.ignore_case) for text in source.unpivot]
+            pairs = self._name("unpivot", compile_unpivot(paths))
+            lines = [f"for place, pair in enumerate({pairs}(element), 1):", *indented(lines)]
+        return lines
+
+    def _simple_row(
+        self, label: str, table: TableModel, source: Source, scope: Scope, parent: str, row: str, position: str
+    ) -> tuple[list[str], str]:
+        takes = self._takes(label, table, parent)
+        keys = primary_key(self.contract, label)
+        columns = [
+            self._column(scope, f"{label}.{name}", column, column.required or name in keys, position=position)
+            for name, column in source.columns.items()
+        ]
+        return guarded(row, list(takes.values()), columns, "errors"), ""
+
+    def _careful_row(
+        self, label: str, table: TableModel, source: Source, scope: Scope, parent: str, row: str, position: str
+    ) -> tuple[list[str], str]:
+        """A row that may not be kept: its errors count, and its defaults are filled in, only if it is."""
+        takes = self._takes(label, table, parent)
+        keys = primary_key(self.contract, label)
+        values, errors = row.replace("row", "values"), row.replace("row", "errors")
+        read = {name: column for name, column in source.columns.items() if column.expression is None}
+        expressions = [
+            self._column(scope, f"{label}.{name}", column, column.required or name in keys, True, position)
+            for name, column in read.items()
+        ]
+        lines = [f"{errors} = []", *guarded(values, list(takes.values()), expressions, errors)]
+        places = {name: f"{values}[{number}]" for number, name in enumerate([*takes, *read])}
+        types = types_of(self.contract, self.schema, label, source.columns)
+        for name in computed_in_order(source.columns, types):
+            column = source.columns[name]
+            make = make_column(self.contract, f"{label}.{name}", column, column.required or name in keys, self.failures, True)
+            expression = compile_expression(column.expression or "", types)
+            compute = self._call(scope, expression, expression.compile(expression_slot(expression)), places, position)
+            places[name] = f"{row}_{len(places)}"
+            lines.append(f"{places[name]} = attempt({self._name('column', make)}, lambda: {compute}, {errors})")
+        final = [places[name] for name in takes] + [self._with_default(places[name], column) for name, column in source.columns.items()]
+        conditions = [self._condition(scope, f"{label}.where", source.where, types, places, errors, position)] if source.where else []
+        if table.skip_empty:
+            data = [places[name] for name, column in read.items() if column.from_ and not is_system(column) and name not in keys]
+            conditions.append("(" + (" or ".join(f"{place} is not None" for place in data) or "False") + ")")
+        kept = [
+            f"if {errors}: errors.extend({errors})",
+            *self._rules(scope, label, table, types, places, position),
+            f"{row} = {tuple_of(final)}",
+        ]
+        if not conditions:
+            return lines + kept, ""
+        keep = row.replace("row", "keep")
+        return [*lines, f"{keep} = {' and '.join(conditions)}", f"if {keep}:", *indented(kept)], keep
+
+    def _takes(self, label: str, table: TableModel, parent: str) -> dict[str, str]:
+        """The inherited columns by name, as items of the parent's row."""
+        names = list(self.contract.record.key) if table.parent is None else list(self.schema.by_label[table.parent].column_names)
+        return {name: f"{parent}[{names.index(origin)}]" for origin, name in inherited(self.contract, label).items()}
+
+    def _with_default(self, place: str, column: ColumnModel) -> str:
+        default = default_of(column)
+        return place if default is None else f"({self._name('default', default)} if {place} is None else {place})"
+
+    def _rules(
+        self, scope: Scope, label: str, model: Any, types: Mapping[str, Any], places: Mapping[str, str], position: str = "position"
+    ) -> list[str]:
+        lines = []
+        for rule in model.reject_when:
+            refusal = self._name("refusal", ColumnError(label, "reject_when", rule.message))
+            lines += [f"if {self._when(scope, label, rule, types, places, position)}: errors.append({refusal})"]
+        for rule in model.warn_when:
+            lines += [f"if {self._when(scope, label, rule, types, places, position)}: warnings[{f'{label}: {rule.message}'!r}] += 1"]
+        return lines
+
+    def _when(self, scope: Scope, label: str, rule: Rule, types: Any, places: Mapping[str, str], position: str) -> str:
+        return self._condition(scope, f"{label}: {rule.message}", rule.when, types, places, "errors", position)
+
+    def _condition(
+        self, scope: Scope, path: str, text: str, types: Any, places: Mapping[str, str], errors: str, position: str
+    ) -> str:
+        expression = compile_expression(text, types)
+        holds = _condition(expression.compile_condition(expression_slot(expression)), path)
+        name = self._name("condition", holds)
+        return f"{name}({self._arguments(scope, expression, places, position)}, {errors})"
+
+    def _call(self, scope: Scope, expression: Expression, function: Callable[..., Any], places: Mapping[str, str], position: str) -> str:
+        return f"{self._name('expression', function)}({self._arguments(scope, expression, places, position)})"
+
+    def _arguments(self, scope: Scope, expression: Expression, places: Mapping[str, str], position: str) -> str:
+        """The values of an expression's slots, as a tuple."""
+        ignore_case = self.contract.defaults.ignore_case
+        values = []
+        for kind, name in expression.slots:
+            if kind == "column":
+                values.append(places[name])
+            elif kind == "now":
+                values.append("now")
+            else:
+                values.append(self._raw_of_path(scope, name, "first", ignore_case, position))
+        return tuple_of(values)
+
+    def _column(
+        self, scope: Scope, path: str, column: ColumnModel, required: bool, late_default: bool = False, position: str = "position"
+    ) -> str:
+        """A column as a Python expression in the scope's function."""
+        make = make_column(self.contract, path, column, required, self.failures, late_default)
+        if column.from_ is None:
+            raw = "None"
+        else:
+            raws = [self._raw_of_path(scope, text, column.take, column.ignore_case, position) for text in column.from_]
+            raw = raws[0] if len(raws) == 1 else f"first_given({', '.join(raws)})"
+        return raw if make is None else f"{self._name('column', make)}({raw})"
+
+    def _raw_of_path(self, scope: Scope, text: str, take: str, ignore_case: bool, position: str) -> str:
+        if text in _SYSTEM:
+            return _SYSTEM[text].format(position=position)
+        path = parse_path(text, self.contract.namespaces, ignore_case)
+        self.reads_above = self.reads_above or reads_above_record(path, scope.depth)
+        own = _own_attribute(path)
+        if own is not None and take in ("first", "last"):
+            if not own.ignore_case:
+                return f"get({own.name!r})"
+            scope.folds = True
+            return f"folded({own.name!r}, {own.name.casefold()!r})"
+        if take in ("first", "last", "only", "join", "count"):
+            slot = scope.slot()
+            if scope.walk.add_value(path, take, slot):
+                return f"found[{slot}]"
+        return f"{self._name('take', compile_take(path, take))}(element)"
+
+    def _name(self, kind: str, thing: Any) -> str:
+        name = f"{kind}_{len(self.names)}"
+        self.names[name] = thing
+        return name
+
+
+def expression_slot(expression: Expression) -> Callable[[str, str], int]:
+    """Where an expression finds its values: in the order in which it names them."""
+    return lambda kind, name: expression.slots.index((kind, name))
+
+
+def _condition(holds: Callable[[Sequence[Any]], bool], path: str) -> Callable[[Sequence[Any], list[ColumnError]], bool]:
+    def condition(values: Sequence[Any], errors: list[ColumnError]) -> bool:
+        try:
+            return holds(values)
+        except ExpressionError as error:
+            # The row stays, and its record is rejected: nothing is dropped because a condition failed.
+            errors.append(ColumnError(path, error.rule, error.message))
+            return True
+
+    return condition
+
+
+def _attempt(failures: Failures, make: Callable[[Any], Any], compute: Callable[[], Any], errors: list[ColumnError]) -> Any:
+    try:
+        return make(compute)
+    except ColumnError as error:
+        failures[error.path, error.rule] += 1
+        errors.append(error)
+        return None
+
+
+def _one_by_one(failures: Failures, columns: Sequence[Callable[[], Any]], errors: list[ColumnError]) -> Row:
+    """The columns of a row once more, each by itself, to find all of its errors and not just the first."""
+    row = []
+    counted_before = failures.copy()
+    is_first = True
+    for column in columns:
+        try:
+            row.append(column())
+        except ColumnError as error:
+            if is_first:
+                # Up to here the row was read twice, and what failed on the way was counted twice.
+                failures.clear()
+                failures.update(counted_before)
+                is_first = False
+            failures[error.path, error.rule] += 1
+            errors.append(error)
+            row.append(None)
+    return tuple(row)
+
+
+def _first_given(*candidates: Any) -> Any:
+    """The first that is there and not blank; else the first that is there."""
+    there = [candidate for candidate in candidates if candidate is not None]
+    return next((value for value in there if not isinstance(value, str) or value.strip()), there[0] if there else None)
+
+
+def _own_attribute(path: Path) -> Attribute | None:
+    """The step of a path that is just one attribute of the element at hand."""
+    if len(path.alternatives) == 1 and len(path.alternatives[0]) == 1:
+        step = path.alternatives[0][0]
+        if isinstance(step, Attribute) and not step.pattern:
+            return step
+    return None

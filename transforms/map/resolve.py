@@ -1,0 +1,121 @@
+"""A contract without its shorthands: defaults, groups, CSV files and slots written out."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from transforms.map.contract import UNPIVOT_VALUES, ColumnModel, Contract, Lookup, Scalar, Source, TableModel
+from transforms.map.document import Location
+
+_USES = {
+    "zone": ("datetime", "datetimetz"),
+    "rounding": ("tinyint", "smallint", "int", "bigint", "decimal", "time", "datetime", "datetimetz"),
+    "format": ("date", "datetime", "datetimetz"),
+}
+"""The types that take over a default; what is not named here, all take over."""
+
+def resolve(contract: Contract) -> Contract:
+    """The same contract with defaults and groups in every column."""
+    return contract.model_copy(
+        update={
+            "record": contract.record.model_copy(update={"key": _with_defaults(contract, contract.record.key)}),
+            "tables": {label: _resolve_table(contract, table) for label, table in contract.tables.items()},
+        }
+    )
+
+
+def _resolve_table(contract: Contract, table: TableModel) -> TableModel:
+    included = {name: column for group in table.include for name, column in contract.column_groups.get(group, {}).items()}
+    return table.model_copy(
+        update={
+            "columns": _with_defaults(contract, {**included, **table.columns}),
+            "union": [source.model_copy(update={"columns": _with_defaults(contract, source.columns)}) for source in table.union],
+        }
+    )
+
+
+def _with_defaults(contract: Contract, columns: dict[str, ColumnModel]) -> dict[str, ColumnModel]:
+    defaults = {name: getattr(contract.defaults, name) for name in contract.defaults.model_fields_set}
+    return {name: column.model_copy(update=dict(_applicable(column, defaults))) for name, column in columns.items()}
+
+
+def _applicable(column: ColumnModel, defaults: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    source = (column.from_ or ["$"])[0]
+    if source.startswith("$") and source not in UNPIVOT_VALUES:
+        # Constants and system values are as they are; what is computed may only fail or be missing.
+        defaults = {name: defaults[name] for name in ("on_error", "omit") if name in defaults and column.expression}
+    type_ = column.column_type.name
+    for name, value in defaults.items():
+        if name in column.model_fields_set or type_ not in _USES.get(name, (type_,)):
+            continue
+        if name == "on_error" and ((value == "truncate" and type_ != "text") or (value == "default" and column.default is None)):
+            continue
+        yield name, value
+
+
+def read_csv(lookup: Lookup, folder: Path) -> Lookup:
+    """The lookup with the values of its CSV file; raises ``ValueError`` that says what is wrong with the file."""
+    path = folder / (lookup.csv or "")
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            for name in (lookup.key, lookup.value):
+                if name not in (reader.fieldnames or ()):
+                    raise ValueError(f"{path} has no column {name!r}; it has {', '.join(reader.fieldnames or ()) or 'none'}")
+            values: dict[str, Scalar] = {}
+            for row in reader:
+                key, value = row[lookup.key or ""], row[lookup.value or ""]
+                if key is None or value is None:
+                    raise ValueError(f"{path}:{reader.line_num}: the line has too few columns")
+                if values.setdefault(key, value) != value:
+                    raise ValueError(f"{path}:{reader.line_num}: {key!r} stands for {values[key]!r} and for {value!r}")
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path} is no CSV file in UTF-8: {error}") from None
+    return lookup.model_copy(update={"values": values})
+
+
+def sources(table: TableModel) -> list[tuple[Location, Source]]:
+    """All the sources of a table's rows, each with all of its columns and without slots; and where each stands."""
+    if not table.union:
+        return [((), source) for source in _slots(table, table.columns, table.where)]
+    found: list[tuple[Location, Source]] = []
+    for number, source in enumerate(table.union):
+        where = " AND ".join(f"({condition})" for condition in (table.where, source.where) if condition) or None
+        found += [(("union", number), one) for one in _slots(source, {**table.columns, **source.columns}, where)]
+    return found
+
+
+def _slots(source: Source, columns: dict[str, ColumnModel], where: str | None) -> Iterator[Source]:
+    for slot in source.slots or [{}]:
+        texts = {f"{{{name}}}": _text(value) for name, value in slot.items()}
+        yield Source.model_construct(
+            rows=_filled(source.rows, texts),
+            where=_filled(where, texts),
+            unpivot=_filled(source.unpivot, texts),
+            slots=[],
+            columns={name: _filled_column(column, texts) for name, column in columns.items()} if texts else columns,
+        )
+
+
+def _filled_column(column: ColumnModel, texts: dict[str, str]) -> ColumnModel:
+    filled = {name: _filled(getattr(column, name), texts) for name in ("from_", "value", "expression", "lookup", "default")}
+    return column.model_copy(update=filled)
+
+
+def _filled(value: Any, texts: dict[str, str]) -> Any:
+    """Every text of ``value`` with the slot's values in it."""
+    if isinstance(value, list):
+        return [_filled(item, texts) for item in value]
+    if isinstance(value, str):
+        for placeholder, text in texts.items():
+            value = value.replace(placeholder, text)
+    return value
+
+
+def _text(value: Scalar) -> str:
+    return ("true" if value else "false") if isinstance(value, bool) else str(value)

@@ -1,0 +1,85 @@
+"""The Python source that a contract becomes: one function for each kind of element that makes rows.
+
+    def scope_2(element, position, record, rows, errors, row_0, row_1):     # <part> below row_1, <software>
+        get = element.get
+        found = [None, None]
+        walk_2(element, found)                                               # what stands below, in one walk
+        try:
+            row_4 = (row_1[0], row_1[1], position, column_9(get('name')), found[0],)
+        except ColumnError:
+            ...                                                              # again, to name all errors
+        rows['part'].append(row_4)
+        for place, child in enumerate(found[1] or (), 1):
+            scope_3(child, place, record, rows, errors, row_0, row_1, row_4)
+
+Compiled text is several times faster than interpreting a plan for every row. Nothing of a contract's text
+gets into it but the names of attributes, columns and tables, as string literals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from transforms.map.walk import Walk
+
+
+@dataclass
+class Scope:
+    """A kind of element that makes rows, as a function under construction.
+
+    ``above`` are the variables of the rows it stands below; ``depth`` is how many elements below the record
+    it stands, at the least.
+    """
+
+    number: int
+    depth: int
+    above: tuple[str, ...]
+    walk: Walk = field(default_factory=Walk)
+    slots: int = 0
+    folds: bool = False
+    lines: list[str] = field(default_factory=list)
+    result: str | None = None
+
+    def slot(self) -> int:
+        """A new place in the list that the walk fills."""
+        self.slots += 1
+        return self.slots - 1
+
+    def function(self) -> Iterator[str]:
+        """The lines of the function."""
+        parameters = ", ".join(("element", "position", "record", "rows", "errors", *self.above))
+        yield f"def scope_{self.number}({parameters}):"
+        yield "    get = element.get"
+        if self.folds:
+            yield "    folded = Folded(element)"
+        if self.slots:
+            yield f"    found = [None] * {self.slots}"
+            yield f"    walk_{self.number}(element, found)"
+        yield from indented(self.lines)
+        if self.result:
+            yield f"    return {self.result}"
+
+    def call(self, element: str, position: str, into: str = "rows, errors") -> str:
+        """The source of a call for an element."""
+        return f"scope_{self.number}({', '.join((element, position, 'record', into, *self.above))})"
+
+
+def indented(lines: Sequence[str]) -> Iterator[str]:
+    return ("    " + line for line in lines)
+
+
+def tuple_of(values: Sequence[str]) -> str:
+    """The source of a tuple."""
+    return f"({', '.join(values)},)" if values else "()"
+
+
+def guarded(variable: str, fixed: Sequence[str], values: Sequence[str], errors: str) -> list[str]:
+    """Lines that make a tuple of ``fixed`` and ``values``; where one fails, all are tried, each by itself."""
+    one_by_one = ", ".join(f"lambda: {value}" for value in values)
+    return [
+        "try:",
+        f"    {variable} = {tuple_of([*fixed, *values])}",
+        "except ColumnError:",
+        f"    {variable} = {tuple_of(fixed)} + one_by_one(({one_by_one},), {errors})",
+    ]

@@ -1,0 +1,200 @@
+"""Paths, compiled to functions from an element to what they select there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
+
+from lxml.etree import _Element
+
+from transforms.map.paths import Attribute, Child, Compare, Condition, Path, Position, Predicate, Step, Up
+
+Select = Callable[[_Element], "list[Any]"]
+"""Elements come as they are, attributes as their values; in document order."""
+
+AttributeNames = Callable[[_Element], "list[str]"]
+
+
+def text_of(element: _Element) -> str:
+    """An element's text with all that stands below it; ``""`` for an empty element."""
+    if len(element):
+        return "".join(element.itertext())
+    return element.text or ""
+
+
+def compile_path(path: Path) -> Select:
+    """A function from an element to what the path selects there, in document order.
+
+    Elements come as they are, attributes as their values.
+    """
+    if len(path.alternatives) == 1:
+        return _compile_steps(path.alternatives[0])
+    parts = [_compile_alternative(steps) for steps in path.alternatives]
+
+    def union(element: _Element) -> list[Any]:
+        # Two attributes may have one value: what tells them apart is their element and name.
+        found: dict[tuple[_Element, str | None], Any] = {}
+        for owners, attribute in parts:
+            for owner in owners(element):
+                if attribute is None:
+                    found[owner, None] = owner
+                else:
+                    found.update({(owner, name): owner.get(name) for name in attribute(owner)})
+        order = {owner: number for number, owner in enumerate(in_document_order({owner for owner, _ in found}))}
+        return [found[key] for key in sorted(found, key=lambda key: (order[key[0]], key[1] is not None))]
+
+    return union
+
+
+def _compile_alternative(steps: tuple[Step, ...]) -> tuple[Select, AttributeNames | None]:
+    if steps and isinstance(steps[-1], Attribute):
+        return _compile_steps(steps[:-1]), _attribute_names(steps[-1])
+    return _compile_steps(steps), None
+
+
+def in_document_order(elements: Collection[_Element]) -> list[_Element]:
+    """Elements of one document, sorted as their start tags stand in it."""
+    if len(elements) < 2:
+        return list(elements)
+    wanted = set(elements)
+    return [element for element in next(iter(wanted)).getroottree().iter() if element in wanted]
+
+
+def _compile_steps(steps: tuple[Step, ...]) -> Select:
+    if len(steps) == 2 and isinstance(steps[0], Up) and _is_exact(steps[1]):
+        return _parents_attribute(steps[1].name)
+    compiled = []
+    below = False
+    for step in steps:
+        deep = isinstance(step, Child) and step.deep
+        # Several elements can share a parent, or lie below one another: only these steps can meet one twice.
+        repeats = isinstance(step, Up) or deep
+        # Elements at different depths: a child of the first may stand behind one of the second.
+        disorders = below and not deep and not isinstance(step, Attribute)
+        compiled.append((_compile_step(step), repeats, disorders))
+        below = below or deep
+
+    def select(element: _Element) -> list[Any]:
+        nodes: list[Any] = [element]
+        for step, repeats, disorders in compiled:
+            nodes = [found for node in nodes for found in step(node)]
+            if repeats:
+                nodes = list(dict.fromkeys(nodes))
+            if disorders:
+                nodes = in_document_order(nodes)
+            if not nodes:
+                break
+        return nodes
+
+    return select
+
+
+def _is_exact(step: Step) -> bool:
+    return isinstance(step, Attribute) and not step.pattern and not step.ignore_case
+
+
+def _exact_attribute(name: str) -> Select:
+    def select(element: _Element) -> list[Any]:
+        value = element.get(name)
+        return [] if value is None else [value]
+
+    return select
+
+
+def _attribute_names(step: Attribute) -> AttributeNames:
+    """Attributes by pattern, or the one whose name is the same but for its case; an exact match comes first."""
+
+    def names(element: _Element) -> list[str]:
+        if not step.pattern and step.name in element.attrib:
+            return [step.name]
+        found = [str(name) for name in element.attrib if step.matches(str(name))]
+        return found if step.pattern else found[:1]
+
+    return names
+
+
+def _attributes(step: Attribute) -> Select:
+    names = _attribute_names(step)
+    return lambda element: [element.get(name) for name in names(element)]
+
+
+def _parents_attribute(name: str) -> Select:
+    """``../@name`` is in the key of most records of a big file."""
+
+    def select(element: _Element) -> list[Any]:
+        parent = element.getparent()
+        value = None if parent is None else parent.get(name)
+        return [] if value is None else [value]
+
+    return select
+
+
+def _compile_step(step: Step) -> Callable[[_Element], Iterable[Any]]:
+    if isinstance(step, Up):
+
+        def up(element: _Element) -> Iterable[_Element]:
+            parent = element.getparent()
+            return () if parent is None else (parent,)
+
+        return up
+    if isinstance(step, Attribute):
+        if _is_exact(step):
+            return _exact_attribute(step.name)
+        return _attributes(step)
+
+    # lxml's own filter understands {*}: the elements that do not match are never made into Python objects.
+    test = step.name
+    tag = f"{{{'*' if test.uri is None else test.uri}}}{'*' if test.ignore_case else test.local or '*'}"
+    deep = step.deep
+    predicates = [_compile_predicate(predicate, deep) for predicate in step.predicates]
+
+    def child(element: _Element) -> Iterable[_Element]:
+        found = list(element.iterdescendants(tag) if deep else element.iterchildren(tag))
+        if test.ignore_case:
+            found = [node for node in found if test.matches(node.tag)]
+        for predicate in predicates:
+            found = predicate(found)
+        return found
+
+    return child
+
+
+def _compile_predicate(predicate: Predicate, deep: bool) -> Callable[[list[_Element]], list[_Element]]:
+    if isinstance(predicate, Position):
+        index = -1 if predicate.number is None else predicate.number - 1
+        return _among_siblings(index) if deep else lambda found: found[index:][:1]
+    holds = compile_condition(predicate)
+    return lambda found: [element for element in found if holds(element)]
+
+
+def _among_siblings(index: int) -> Callable[[list[_Element]], list[_Element]]:
+    def choose(found: list[_Element]) -> list[_Element]:
+        families: dict[_Element | None, list[_Element]] = {}
+        for element in found:
+            families.setdefault(element.getparent(), []).append(element)
+        chosen = {element for family in families.values() for element in family[index:][:1]}
+        return [element for element in found if element in chosen]
+
+    return choose
+
+
+def compile_condition(condition: Condition) -> Callable[[_Element], bool]:
+    """A function that says whether a condition holds at an element."""
+    if isinstance(condition, Compare):
+        select, values, negated = compile_path(condition.path), condition.values, condition.negated
+        if values is None:
+            return lambda element: bool(select(element))
+
+        def compare(element: _Element) -> bool:
+            for node in select(element):
+                text = node if isinstance(node, str) else text_of(node)
+                if (text in values) is not negated:
+                    return True
+            return False
+
+        return compare
+    terms = [compile_condition(term) for term in condition.terms]
+    if condition.operator == "not":
+        return lambda element: not terms[0](element)
+    decide = all if condition.operator == "and" else any
+    return lambda element: decide(term(element) for term in terms)
