@@ -125,6 +125,13 @@ def test_undecodable_byte_is_damage_after_the_records_before_it(size: int) -> No
     assert f"byte 0x81 at offset {len(head) + 5} is not shift_jis" in damage.message
 
 
+def test_undecodable_byte_in_a_shifted_state_does_not_garble_what_is_before_it() -> None:
+    document = b"<?xml version='1.0' encoding='iso-2022-jp'?><root><rec/>" + b"<rec>\x1b$B\xff"
+    record, damage = spans_of(document)
+    assert record.payload == b"<rec/>"
+    assert (damage.rule, damage.start, damage.sample) == ("encoding", document.index(b"<rec>"), b"<rec>")
+
+
 def test_character_cut_off_at_the_end_is_damage() -> None:
     document = "<root><rec/></root>".encode("utf-16")[:-1]
     record, damage = spans_of(document)

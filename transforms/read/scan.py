@@ -227,9 +227,9 @@ class _Scanner(Window):
         if outside:
             self._refuse_text(start)
         self._at = start
-        if len(self._buffer) - start < _LONGEST_OPENER and self._more():
-            return True
         if found is None:
+            if self._more():
+                return True
             self._check_end()
             return False
         token = found[1]
