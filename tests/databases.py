@@ -1,0 +1,121 @@
+"""The databases that the load suite runs on, the schema and the records that it loads.
+
+A database joins the suite with a line in ``TARGETS``: a function from the test's folder to a target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from transforms.insert import Target, open_database, prepare_target
+from transforms.insert.database import Database
+from transforms.insert.ledger import LEDGER
+from transforms.records import MappedRecord, Row
+from transforms.schema import Column, ColumnType, ForeignKey, Schema, Table
+
+TARGETS: dict[str, Callable[[Path], str]] = {
+    "sqlite": lambda folder: f"sqlite:///{folder}/test.db",
+}
+
+
+def column(name: str, type_: str, **options: bool) -> Column:
+    return Column(name, ColumnType.parse(type_), **options)
+
+
+ORDERS = Table(
+    label="orders",
+    name="orders",
+    schema=None,
+    columns=(column("order_id", "text(20)", nullable=False), column("customer", "text(10)", nullable=False)),
+    primary_key=("order_id",),
+    foreign_key=None,
+    record_key=("order_id",),
+)
+LINES = Table(
+    label="lines",
+    name="order_lines",
+    schema=None,
+    columns=(
+        column("order_id", "text(20)", nullable=False),
+        column("line", "int", nullable=False),
+        column("price", "decimal(10,2)"),
+    ),
+    primary_key=("order_id", "line"),
+    foreign_key=ForeignKey(("order_id",), "orders", ("order_id",)),
+    record_key=("order_id",),
+)
+SCHEMA = Schema("shop", (ORDERS, LINES))
+
+
+def order(
+    key: str, ordinal: int, customer: str | None = "ann", lines: int | list[Row] = 2, source: str = "a.xml"
+) -> MappedRecord:
+    """An order at this place of its source, with so many lines, or these."""
+    if isinstance(lines, int):
+        lines = [(key, number, Decimal("1.50") * number) for number in range(1, lines + 1)]
+    rows = {"orders": [(key, customer)], "lines": lines}
+    checksum = repr((customer, lines)).encode()[:64]
+    return MappedRecord(key, (key,), source, ordinal, 100 * ordinal, 100 * ordinal + 90, checksum, rows)
+
+
+class TargetDatabase:
+    """A target with the tables of :data:`SCHEMA`, and a look into it that is not ours."""
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+        self._engine = sa.create_engine(target, poolclass=sa.NullPool)
+
+    def open(self) -> Database:
+        return open_database(Target.parse(self.target))
+
+    def execute(self, *statements: str) -> None:
+        with self._engine.begin() as connection:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+
+    def query(self, sql: str) -> list[tuple]:
+        with self._engine.connect() as connection:
+            return [tuple(row) for row in connection.exec_driver_sql(sql)]
+
+    def orders(self) -> dict[str, tuple[str, int]]:
+        """{order: (customer, number of lines)}"""
+        return {
+            key: (customer, lines)
+            for key, customer, lines in self.query(
+                "SELECT o.order_id, o.customer, (SELECT COUNT(*) FROM order_lines l WHERE l.order_id = o.order_id)"
+                " FROM orders o ORDER BY o.order_id"
+            )
+        }
+
+    def ledger(self, *columns: str) -> list[tuple]:
+        return self.query(f"SELECT {', '.join(columns)} FROM {LEDGER.name} ORDER BY record_key")
+
+    def clear(self) -> None:
+        self.execute("DELETE FROM order_lines", "DELETE FROM orders", f"DELETE FROM {LEDGER.name}")
+
+
+@pytest.fixture(params=TARGETS)
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> TargetDatabase:
+    """A database without tables."""
+    return TargetDatabase(TARGETS[request.param](tmp_path))
+
+
+@pytest.fixture
+def database(empty_database: TargetDatabase) -> TargetDatabase:
+    """A database with the tables of :data:`SCHEMA` and the ledger."""
+    prepare_target(empty_database.target, SCHEMA)
+    return empty_database
+
+
+@pytest.fixture
+def loader(database: TargetDatabase) -> Iterator[Database]:
+    """An open connection to ``database``."""
+    opened = database.open()
+    opened.connect()
+    yield opened
+    opened.close()

@@ -1,0 +1,29 @@
+"""Loading row families into a database: each record exactly once, one transaction for each batch.
+
+    prepare_target("sqlite:///statements.db", schema)        # once, before the pipeline
+    results = (
+        batches                                               # (shard, blocks)
+        | beam.ParDo(BulkInsertDoFn("sqlite:///statements.db", schema, run_id)).with_outputs(REJECTS, main="results")
+    )
+
+:mod:`~transforms.insert.target` says what a target can be, :mod:`~transforms.insert.ledger` how a record is loaded
+exactly once, :mod:`~transforms.insert.load` what happens to a batch, :mod:`~transforms.insert.database` what a
+database must be able to do; the other modules are one for each database.
+"""
+
+from transforms.insert.database import LoadError, open_database
+from transforms.insert.dofn import BulkInsertDoFn
+from transforms.insert.load import LoadPolicy, load_batch
+from transforms.insert.prepare import TargetError, prepare_target
+from transforms.insert.target import Target
+
+__all__ = [
+    "BulkInsertDoFn",
+    "LoadError",
+    "LoadPolicy",
+    "Target",
+    "TargetError",
+    "load_batch",
+    "open_database",
+    "prepare_target",
+]

@@ -1,0 +1,278 @@
+"""The one interface to all databases, and what they share.
+
+A :class:`Database` is a connection that can begin, write and commit. SQLAlchemy gives the URLs, the quoting, the
+DDL and the reflection; rows go through the driver's own cursor, with statements made once for each table and set
+of columns. A module for a database overrides what differs there: how to connect, what a type is called
+(:meth:`Database.sql_type`), what a driver must be given for a value (:meth:`Database.adapter`), the bulk path
+(:meth:`Database.insert_rows`), what an error means (:meth:`Database.diagnose`).
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+
+from transforms.insert import ddl
+from transforms.insert.ledger import LEDGER, Entry
+from transforms.insert.target import SCHEMES, Target
+from transforms.records import Row
+from transforms.schema import ColumnType, Schema, Table
+
+Adapter = Callable[[Any], Any]
+
+
+class LoadError(Exception):
+    """The load cannot go on; the message is for people and shows no secret."""
+
+
+class TransientError(Exception):
+    """What failed may succeed when it is tried again: a deadlock, a timeout, a lost connection."""
+
+
+class RefusedError(Exception):
+    """The database refused a value or a row: ``rule`` is what it broke, ``table`` the label where it is known."""
+
+    def __init__(self, rule: str, message: str, table: str | None = None) -> None:
+        super().__init__(rule, message, table)
+        self.rule, self.message, self.table = rule, message, table
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What a driver's error means.
+
+    ``kind`` is ``transient``, ``data`` (the row is at fault) or ``fatal``; ``rule`` of a data error is ``not_null``,
+    ``foreign_key``, ``unique``, ``check`` or, for all others, ``database``.
+    """
+
+    kind: str
+    rule: str = "database"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A prepared statement: its SQL and the adapters of the parameters that need one, by index."""
+
+    sql: str
+    adapters: tuple[tuple[int, Adapter], ...]
+
+    def adapt(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """The rows as the driver takes them; the very same rows where no column needs an adapter."""
+        if not self.adapters or not rows:
+            return rows
+        # By column: turning rows into columns and back costs far less than rebuilding each row in Python.
+        columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
+        for index, adapt in self.adapters:
+            columns[index] = [None if value is None else adapt(value) for value in columns[index]]
+        return list(zip(*columns, strict=True))
+
+
+class Database(ABC):
+    """A connection to a target database. All methods but the first four need :meth:`connect` to have been called.
+
+    Errors of the driver come out as they are; :func:`translated` makes ours of them.
+    """
+
+    placeholder: ClassVar[str] = "?"
+    max_writers: ClassVar[int | None] = None
+    """How many connections may usefully write at once; ``None``: as many as there are workers."""
+    keys_per_select: ClassVar[int] = 500
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.dialect = self.make_dialect()
+        self.connection: Any = None
+        self.cursor: Any = None
+        self._statements: dict[tuple[Any, ...], Statement] = {}
+
+    @abstractmethod
+    def make_dialect(self) -> sa.Dialect:
+        """SQLAlchemy's dialect, for DDL and quoting."""
+
+    @abstractmethod
+    def open_connection(self) -> Any:
+        """A new connection of the driver, that commits only when it is told to."""
+
+    @abstractmethod
+    def diagnose(self, error: Exception) -> Fault | None:
+        """What an error of the driver means; ``None``: it is not the driver's."""
+
+    @abstractmethod
+    def sql_type(self, column_type: ColumnType) -> sa.types.TypeEngine[Any]:
+        """The type of a column in CREATE TABLE."""
+
+    def adapter(self, column_type: ColumnType) -> Adapter | None:
+        """The function that makes of a value what the driver is given; ``None``: the value itself."""
+        return None
+
+    # The connection.
+
+    def connect(self) -> None:
+        """Connect, unless connected."""
+        if self.connection is None:
+            self.connection = self.open_connection()
+            self.cursor = self.connection.cursor()
+
+    def close(self) -> None:
+        """Close the connection; what was not committed is lost."""
+        connection, self.connection, self.cursor = self.connection, None, None
+        if connection is not None:
+            connection.close()
+
+    def begin(self) -> None:  # noqa: B027
+        """Begin a transaction; drivers do so by themselves at the first statement."""
+
+    def commit(self) -> None:
+        self.connection.commit()
+
+    def rollback(self) -> None:
+        self.connection.rollback()
+
+    def recover(self) -> None:
+        """After any error: roll back, and give up a connection that cannot even do that."""
+        try:
+            if self.connection is not None:
+                self.rollback()
+        except Exception:
+            with suppress(Exception):
+                self.close()
+
+    # The tables.
+
+    def inspector(self) -> sa.Inspector:
+        """SQLAlchemy's reflection over this connection, outside of a transaction."""
+        engine = sa.create_engine(
+            sa.URL.create(f"{self.dialect.name}+{self.dialect.driver}"),
+            creator=lambda: self.connection,
+            poolclass=sa.StaticPool,
+        )
+        return sa.inspect(engine)
+
+    def schema_name(self, table: Table) -> str | None:
+        """The schema of a table, where the database has schemas."""
+        return table.schema
+
+    def exists(self, table: Table) -> bool:
+        return self.inspector().has_table(table.name, schema=self.schema_name(table))
+
+    def missing_tables(self, schema: Schema) -> list[Table]:
+        """The tables of the schema, and the ledger, that the database does not have."""
+        return [table for table in (*schema.tables, LEDGER) if not self.exists(table)]
+
+    def create_missing_tables(self, schema: Schema) -> None:
+        """Create what is missing, parents first, each table and its indexes as one; others may do so meanwhile."""
+        for statements, table in ddl.statements(schema, self):
+            if self.exists(table):
+                continue
+            try:
+                self.begin()
+                for statement in statements:
+                    self.cursor.execute(statement)
+                self.commit()
+            except Exception:
+                self.recover()
+                self.connect()
+                if not self.exists(table):
+                    raise
+
+    # The rows.
+
+    def find_entries(self, contract: str, keys: Sequence[str], lock: bool = False) -> dict[str, Entry]:
+        """The ledger's entries of these keys; ``lock``: no other transaction changes them before ours ends."""
+        found: dict[str, Entry] = {}
+        for start in range(0, len(keys), self.keys_per_select):
+            part = keys[start : start + self.keys_per_select]
+            self.cursor.execute(self.find_sql(len(part), lock), (contract, *part))
+            found.update((row[0], Entry(*row[1:])) for row in self.cursor.fetchall())
+        return found
+
+    def find_sql(self, count: int, lock: bool) -> str:
+        columns = self.quoted("record_key", *Entry._fields)
+        marks = ", ".join([self.placeholder] * count)
+        return (
+            f"SELECT {columns} FROM {self.table_name(LEDGER)}"
+            f" WHERE contract = {self.placeholder} AND record_key IN ({marks}){' FOR UPDATE' if lock else ''}"
+        )
+
+    def insert_rows(self, table: Table, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
+        """Insert rows that hold a value for each of these columns."""
+        statement = self.prepared("insert", table, columns)
+        self.cursor.executemany(statement.sql, statement.adapt(rows))
+
+    def update_rows(self, table: Table, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
+        """Set columns of rows; a row holds these columns' values and then those of ``table.record_key``."""
+        statement = self.prepared("update", table, columns)
+        self.cursor.executemany(statement.sql, statement.adapt(rows))
+
+    def delete_rows(self, table: Table, keys: Sequence[Row]) -> int:
+        """Delete the rows of records, found by the values of ``table.record_key``; return how many."""
+        statement = self.prepared("delete", table, ())
+        self.cursor.executemany(statement.sql, statement.adapt(keys))
+        return self.cursor.rowcount
+
+    def prepared(self, verb: str, table: Table, columns: tuple[str, ...]) -> Statement:
+        """The statement for this table and these columns, made at its first use."""
+        name = (verb, table.schema, table.name, columns)
+        if name not in self._statements:
+            self._statements[name] = self._prepare(verb, table, columns)
+        return self._statements[name]
+
+    def _prepare(self, verb: str, table: Table, columns: tuple[str, ...]) -> Statement:
+        name, mark = self.table_name(table), self.placeholder
+        where = " AND ".join(f"{self.quoted(column)} = {mark}" for column in table.record_key)
+        if verb == "insert":
+            parameters = columns
+            sql = f"INSERT INTO {name} ({self.quoted(*columns)}) VALUES ({', '.join([mark] * len(columns))})"
+        elif verb == "update":
+            parameters = columns + table.record_key
+            sql = (
+                f"UPDATE {name} SET {', '.join(f'{self.quoted(column)} = {mark}' for column in columns)} WHERE {where}"
+            )
+        else:
+            parameters = table.record_key
+            sql = f"DELETE FROM {name} WHERE {where}"
+        adapters = ((index, self.adapter(table[column].type)) for index, column in enumerate(parameters))
+        return Statement(sql, tuple((index, adapt) for index, adapt in adapters if adapt is not None))
+
+    def quoted(self, *names: str) -> str:
+        return ", ".join(map(self.dialect.identifier_preparer.quote, names))
+
+    def table_name(self, table: Table) -> str:
+        schema = self.schema_name(table)
+        prefix = "" if schema is None else self.dialect.identifier_preparer.quote_schema(schema) + "."
+        return prefix + self.quoted(table.name)
+
+
+def open_database(target: Target) -> Database:
+    """The database of a target, not yet connected."""
+    return pkgutil.resolve_name(SCHEMES[target.scheme].database)(target)
+
+
+@contextmanager
+def translated(database: Database, table: str | None = None) -> Iterator[None]:
+    """Make :class:`TransientError`, :class:`RefusedError` or :class:`LoadError` of the driver's errors inside.
+
+    They carry the driver's message without secrets, and not the driver's exception: that may show them,
+    and may not survive pickling. Any other error passes as it is.
+    """
+    try:
+        yield
+    except Exception as error:
+        fault = database.diagnose(error)
+        if fault is None:
+            raise
+        message = database.target.mask(f"{type(error).__name__}: {error}")
+        if fault.kind == "transient":
+            raise TransientError(message) from None
+        if fault.kind == "data":
+            raise RefusedError(fault.rule, message, table) from None
+        raise LoadError(f"{database.target} failed{f' at the table {table}' if table else ''}: {message}") from None

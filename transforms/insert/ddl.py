@@ -1,0 +1,72 @@
+"""CREATE TABLE and CREATE INDEX for a schema and the ledger, in a database's own words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from transforms.insert.ledger import LEDGER
+from transforms.schema import Schema, Table
+
+if TYPE_CHECKING:
+    from transforms.insert.database import Database
+
+# SQLAlchemy shortens names that are made by such a pattern to what the database takes.
+_NAMES = {"ix": "ix_%(table_name)s_%(column_0_N_name)s"}
+
+
+def statements(schema: Schema, database: Database) -> Iterator[tuple[list[str], Table]]:
+    """For each table, parents first and the ledger last: the statements that create it with its indexes."""
+    metadata = sa.MetaData(naming_convention=_NAMES)
+    made: dict[str, sa.Table] = {}
+    for table in (*schema.tables, LEDGER):
+        made[table.label] = sql_table = _sql_table(table, made, metadata, database)
+        creates: list[sa.DDLElement] = [
+            sa.schema.CreateTable(sql_table),
+            *map(sa.schema.CreateIndex, sql_table.indexes),
+        ]
+        yield [str(create.compile(dialect=database.dialect)) for create in creates], table
+
+
+def _sql_table(table: Table, made: dict[str, sa.Table], metadata: sa.MetaData, database: Database) -> sa.Table:
+    sql_table = sa.Table(
+        table.name,
+        metadata,
+        *(
+            sa.Column(
+                column.name,
+                database.sql_type(column.type),
+                *([sa.Identity()] if column.identity else []),
+                nullable=column.nullable,
+                autoincrement=column.identity,
+            )
+            for column in table.columns
+        ),
+        schema=database.schema_name(table),
+    )
+    if table.primary_key:
+        sql_table.append_constraint(sa.PrimaryKeyConstraint(*table.primary_key))
+    if table.foreign_key is not None:
+        parent = made[table.foreign_key.parent]
+        sql_table.append_constraint(
+            sa.ForeignKeyConstraint(
+                table.foreign_key.columns, [parent.c[name] for name in table.foreign_key.parent_columns]
+            )
+        )
+    for columns in _indexes(table):
+        sa.Index(None, *(sql_table.c[name] for name in columns))
+    return sql_table
+
+
+def _indexes(table: Table) -> list[tuple[str, ...]]:
+    """The columns to index: the foreign key, and the record key, by which families are deleted.
+
+    None where the primary key or the other begins with the same columns.
+    """
+    indexes: list[tuple[str, ...]] = []
+    for columns in (table.foreign_key.columns if table.foreign_key else (), table.record_key):
+        if not any(index[: len(columns)] == columns for index in (table.primary_key, *indexes)):
+            indexes.append(columns)
+    return indexes

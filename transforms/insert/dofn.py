@@ -1,0 +1,118 @@
+"""BulkInsertDoFn: blocks of row families in, transactions out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from operator import attrgetter
+from time import monotonic
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+from apache_beam.transforms.display import DisplayDataItem
+
+from transforms.insert.database import Database, open_database, translated
+from transforms.insert.load import ON_EXISTING, LoadPolicy, load_batch, retried
+from transforms.insert.target import Target
+from transforms.metrics import NAMESPACE, count, count_reject
+from transforms.records import REJECTS, BatchResult, Reject, decode_block
+from transforms.schema import Schema
+
+
+@beam.typehints.with_input_types(tuple[str, Iterable[bytes]])
+@beam.typehints.with_output_types(BatchResult)
+class BulkInsertDoFn(beam.DoFn):
+    """Load ``(shard, blocks of row families)``, one transaction for each ``batch_size`` records at most.
+
+    The output is a :class:`BatchResult` for each batch; rejects come on the output tagged ``rejects``. The tables and
+    the ledger must exist: :func:`prepare_target` makes them.
+
+    Metrics (:mod:`transforms.metrics`): counters ``loaded``, ``skipped``, ``replaced``, ``changed``, ``duplicates``,
+    ``rows.<table>`` and ``rejects.insert.<rule>``; distributions ``insert.batch_records`` and ``insert.batch_msec``.
+
+    Args:
+        target: as in :mod:`transforms.insert.target`; ``env:`` and ``file:`` are read on the workers, too.
+        schema: the tables, parents first.
+        run_id: names this run in the ledger; a batch that comes again in the same run is not loaded again.
+        batch_size: the most records of one transaction.
+        on_existing: for a record that another run has loaded and that has changed since: ``skip`` it, ``replace`` its
+            rows, or ``fail``.
+        retry_seconds: how long a batch is tried again after deadlocks, timeouts and lost connections.
+
+    Raises:
+        ValueError: for any of these that cannot be; the target is not connected to.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        schema: Schema,
+        run_id: str,
+        batch_size: int = 500,
+        on_existing: str = "skip",
+        retry_seconds: float = 120.0,
+    ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
+        if on_existing not in ON_EXISTING:
+            raise ValueError(f"on_existing is {on_existing!r}; it must be one of {', '.join(ON_EXISTING)}")
+        if retry_seconds < 0:
+            raise ValueError(f"retry_seconds is {retry_seconds}; it must not be negative")
+        if not run_id:
+            raise ValueError("run_id is empty; the ledger tells runs apart by it")
+        self._masked_target = str(open_database(Target.parse(target)).target)
+        self._target = target
+        self._schema = schema
+        self._batch_size = batch_size
+        self._policy = LoadPolicy(run_id, on_existing, retry_seconds)
+        self._database: Database | None = None
+        self._batch_records = Metrics.distribution(NAMESPACE, "insert.batch_records")
+        self._batch_msec = Metrics.distribution(NAMESPACE, "insert.batch_msec")
+
+    def display_data(self) -> dict[str, Any]:
+        return {
+            "target": DisplayDataItem(self._masked_target, label="Target"),
+            "contract": DisplayDataItem(self._schema.contract, label="Contract"),
+            "run_id": DisplayDataItem(self._policy.run_id, label="Run"),
+            "batch_size": DisplayDataItem(self._batch_size, label="Records in a transaction"),
+            "on_existing": DisplayDataItem(self._policy.on_existing, label="On changed records"),
+        }
+
+    def setup(self) -> None:
+        database = open_database(Target.parse(self._target))
+
+        def connect() -> None:
+            with translated(database):
+                database.connect()
+
+        retried(database, self._policy.retry_seconds, connect)
+        self._database = database
+
+    def process(self, element: tuple[str, Iterable[bytes]]) -> Iterator[BatchResult | beam.pvalue.TaggedOutput]:
+        assert self._database is not None, "setup comes before process"
+        shard, blocks = element
+        families = sorted((family for block in blocks for family in decode_block(block)), key=attrgetter("position"))
+        for start in range(0, len(families), self._batch_size):
+            batch = families[start : start + self._batch_size]
+            began = monotonic()
+            result, rejects = load_batch(self._database, self._schema, batch, self._policy, shard)
+            self._batch_records.update(len(batch))
+            self._batch_msec.update(round(1000 * (monotonic() - began)))
+            _count(result, rejects)
+            yield result
+            for reject in rejects:
+                yield beam.pvalue.TaggedOutput(REJECTS, reject)
+
+    def teardown(self) -> None:
+        if self._database is not None:
+            self._database.close()
+
+
+def _count(result: BatchResult, rejects: list[Reject]) -> None:
+    for name in ("loaded", "skipped", "replaced", "changed", "duplicates"):
+        if by := getattr(result, name):
+            count(name, by)
+    for label, by in result.rows.items():
+        count(f"rows.{label}", by)
+    for reject in rejects:
+        count_reject(reject)

@@ -1,0 +1,58 @@
+"""Making a target ready, once, before any worker writes to it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from transforms.insert.database import Database, LoadError, RefusedError, TransientError, open_database, translated
+from transforms.insert.target import Target
+from transforms.schema import Schema
+
+CREATE_IF_NEEDED, CREATE_NEVER = "CREATE_IF_NEEDED", "CREATE_NEVER"
+
+
+class TargetError(ValueError):
+    """The target cannot be loaded into; the message is for people and shows no secret."""
+
+
+def prepare_target(target: str, schema: Schema, create_disposition: str = CREATE_IF_NEEDED) -> None:
+    """Create the tables, and the ledger, that the target does not have; with ``CREATE_NEVER`` only look.
+
+    Safe to call from several programs at once. Raises :class:`TargetError` where the target cannot be reached, a table
+    cannot be created, or is missing and must not be created (all of them are named), and ``ValueError`` where
+    ``target`` or ``create_disposition`` is not one.
+    """
+    if create_disposition not in (CREATE_IF_NEEDED, CREATE_NEVER):
+        raise ValueError(
+            f"create_disposition is {create_disposition!r}; it must be {CREATE_IF_NEEDED} or {CREATE_NEVER}"
+        )
+    database = open_database(Target.parse(target))
+    _check_names(database, schema)
+    try:
+        with translated(database):
+            database.connect()
+            if create_disposition == CREATE_IF_NEEDED:
+                database.create_missing_tables(schema)
+                return
+            missing = database.missing_tables(schema)
+    except LoadError as error:
+        raise TargetError(str(error)) from None
+    except (RefusedError, TransientError) as error:
+        raise TargetError(f"{database.target} failed: {error}") from None
+    finally:
+        database.close()
+    if missing:
+        names = ", ".join(map(database.table_name, missing))
+        raise TargetError(
+            f"the target {database.target} has no table {names}; create what is missing, or choose"
+            f" --create_disposition {CREATE_IF_NEEDED}"
+        )
+
+
+def _check_names(database: Database, schema: Schema) -> None:
+    labels = defaultdict(list)
+    for table in schema.tables:
+        labels[database.table_name(table).lower()].append(table.label)
+    for name, same in labels.items():
+        if len(same) > 1:
+            raise TargetError(f"the tables {', '.join(same)} of the contract would all be {name} in {database.target}")

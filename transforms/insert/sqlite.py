@@ -1,0 +1,155 @@
+"""SQLite, through Python's own ``sqlite3``.
+
+The file is in WAL mode: readers never wait for the load. There is one writer at a time; others wait for it.
+A commit is safe when the program dies; when the machine loses power, the last ones may be lost as a whole, rows and
+ledger together, and a rerun loads them again (``synchronous=NORMAL``).
+
+How the types are stored:
+
+===========================  ==================  ==============================================================
+contract                     declared            stored
+===========================  ==================  ==============================================================
+``text``, ``text(n)``        TEXT, VARCHAR(n)    text; SQLite does not check n: mapping did
+``tinyint`` to ``bigint``    INTEGER             integer
+``decimal(p, s)``, p <= 15   DECIMAL(p, s)       number, exact: a double holds 15 digits
+``decimal(p, s)``, p > 15    TEXT                text with exactly s decimals, exact to the last digit
+``float``                    REAL                double
+``bool``                     BOOLEAN             0 or 1
+``date``, ``time``           DATE, TIME          ISO 8601 text
+``datetime``                 DATETIME            ISO 8601 text: 2024-05-31T12:00:00
+``datetimetz``               DATETIME            the same in UTC: 2024-05-31T10:00:00+00:00
+``json``                     TEXT                text
+``binary``                   BLOB                bytes
+===========================  ==================  ==============================================================
+
+SQLite has no schemas: the schema of a table is left out of its name.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime, timezone
+from decimal import Decimal
+from functools import partial
+from operator import methodcaller
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+
+from transforms.insert.database import Adapter, Database, Fault, LoadError
+from transforms.insert.target import Target
+from transforms.schema import ColumnType, Table
+
+BUSY_SECONDS = 10
+"""How long to wait for another writer before the wait is an error (that is tried again)."""
+
+EXACT_DIGITS = 15
+
+_PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "cache_size = -16384")
+_RULES = {
+    "NOT NULL constraint": "not_null",
+    "FOREIGN KEY constraint": "foreign_key",
+    "UNIQUE constraint": "unique",
+    "CHECK constraint": "check",
+}
+
+
+class SQLite(Database):
+    """A SQLite file as the target."""
+
+    max_writers = 1
+    # SQLite takes 32,766 parameters.
+    keys_per_select = 10_000
+
+    def __init__(self, target: Target) -> None:
+        super().__init__(target)
+        if target.url is None or target.url.database in (None, "", ":memory:"):
+            raise ValueError("a SQLite target is a file, sqlite:///name.db: one in memory would end with its worker")
+        self._url = target.url
+
+    def make_dialect(self) -> sa.Dialect:
+        return SQLiteDialect_pysqlite()
+
+    def open_connection(self) -> sqlite3.Connection:
+        arguments, options = self.dialect.create_connect_args(self._url)
+        folder = Path(arguments[0]).parent
+        if not folder.is_dir():
+            raise LoadError(f"{self.target}: there is no folder {str(folder)!r}; create it, or correct the path")
+        # Beam may set a DoFn up in one thread and call it in another; it never does so at once.
+        connection = sqlite3.connect(
+            arguments[0], **{"timeout": BUSY_SECONDS, **options, "isolation_level": None, "check_same_thread": False}
+        )
+        try:
+            for pragma in _PRAGMAS:
+                connection.execute(f"PRAGMA {pragma}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def begin(self) -> None:
+        # IMMEDIATE: a transaction that reads first and then writes could not wait for another writer.
+        self.cursor.execute("BEGIN IMMEDIATE")
+
+    def schema_name(self, table: Table) -> None:
+        return None
+
+    def find_sql(self, count: int, lock: bool) -> str:
+        # BEGIN IMMEDIATE has locked everything.
+        return super().find_sql(count, lock=False)
+
+    def sql_type(self, column_type: ColumnType) -> sa.types.TypeEngine[Any]:
+        name, digits = column_type.name, column_type.precision or 0
+        if column_type.is_integer:
+            return sa.INTEGER()
+        if name == "text" and column_type.length is not None:
+            return sa.VARCHAR(column_type.length)
+        if name == "decimal" and digits <= EXACT_DIGITS:
+            return sa.DECIMAL(digits, column_type.scale)
+        return _SQL_TYPES[name]()
+
+    def adapter(self, column_type: ColumnType) -> Adapter | None:
+        if column_type.name == "decimal":
+            return str if (column_type.precision or 0) <= EXACT_DIGITS else partial(_plain, column_type.scale or 0)
+        return _ADAPTERS.get(column_type.name)
+
+    def diagnose(self, error: Exception) -> Fault | None:
+        if isinstance(error, sqlite3.IntegrityError):
+            return Fault("data", _RULES.get(str(error).partition(" failed")[0], "database"))
+        if isinstance(error, (sqlite3.DataError, OverflowError, UnicodeError)):
+            return Fault("data")
+        if isinstance(error, (sqlite3.InterfaceError, sqlite3.ProgrammingError)) and "binding parameter" in str(error):
+            return Fault("data")
+        if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
+            return Fault("transient")
+        return Fault("fatal") if isinstance(error, sqlite3.Error) else None
+
+
+def _plain(scale: int, value: Decimal) -> str:
+    return f"{value:.{scale}f}"
+
+
+def _utc(value: datetime) -> str:
+    return (value if value.tzinfo is timezone.utc else value.astimezone(timezone.utc)).isoformat()
+
+
+_SQL_TYPES: dict[str, type[sa.types.TypeEngine[Any]]] = {
+    "text": sa.TEXT,
+    "decimal": sa.TEXT,
+    "float": sa.REAL,
+    "bool": sa.BOOLEAN,
+    "date": sa.DATE,
+    "time": sa.TIME,
+    "datetime": sa.DATETIME,
+    "datetimetz": sa.DATETIME,
+    "json": sa.TEXT,
+    "binary": sa.BLOB,
+}
+_ADAPTERS: dict[str, Adapter] = {
+    "date": methodcaller("isoformat"),
+    "time": methodcaller("isoformat"),
+    "datetime": methodcaller("isoformat"),
+    "datetimetz": _utc,
+}
