@@ -1,0 +1,121 @@
+"""Where the tags of a document stand and how deep: all at once, by arrays, without looking at its elements.
+
+It rests on three facts about well-formed XML. A ``<`` outside comments, CDATA sections and processing
+instructions begins a tag, and each tag has one ``>`` that ends it; so where ``<`` and ``>`` take turns, none
+of them stands in a text or in an attribute's value. And a start tag goes down one level, an end tag up one, so
+that on any one level start tags and end tags take turns.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Flags = NDArray[np.bool_]
+Places = NDArray[np.intp]
+
+_LT, _GT, _SLASH, _BANG, _QUESTION = b"<>/!?"
+_LT_OR_GT = _LT & _GT
+"""What is left of either without the one bit in which they differ."""
+_BUT_THAT_BIT = 0xFF ^ _LT ^ _GT
+# What has no tags inside, and how it ends.
+_CLOSERS = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
+_OPENER = re.compile(b"|".join(map(re.escape, _CLOSERS)))
+# Each alternative begins differently, so that a failure takes no longer than a match.
+_TAG = re.compile(rb"""<[^<>"']*(?:"[^<"]*"[^<>"']*|'[^<']*'[^<>"']*)*>""")
+
+
+class Tags(NamedTuple):
+    """The tags of a document in order; each array has one item for each.
+
+    A tag reaches from its ``<`` at ``start`` to its ``>`` at ``end``. ``opens`` and ``closes`` say whether an
+    element begins and ends with it (``<a/>``: both), ``level`` how deep this element is, the document element at 1.
+    """
+
+    start: Places
+    end: Places
+    opens: Flags
+    closes: Flags
+    level: NDArray[np.int32]
+
+
+def find_tags(document: bytes, begin: int = 0) -> Tags | None:
+    """The tags of one element, the first thing from ``begin`` on.
+
+    ``None`` if they do not make one element, or might not be all: a DOCTYPE may declare more of them.
+    """
+    text = np.frombuffer(document, np.uint8)
+    # In place, since fresh memory of this size costs more than the work on it.
+    marks = text[begin:] & _BUT_THAT_BIT
+    places = np.equal(marks, _LT_OR_GT, out=marks.view(np.bool_)).nonzero()[0]
+    places += begin
+    return _tags(document, text, places) if len(places) and places[0] == begin else None
+
+
+def _tags(document: bytes, text: NDArray[np.uint8], places: Places) -> Tags | None:
+    """The tags, by the places of ``<`` and ``>``."""
+    kinds = text[places]
+    in_turn = len(places) % 2 == 0 and bool((kinds[::2] == _LT).all() and (kinds[1::2] == _GT).all())
+    start = places[::2] if in_turn else places[kinds == _LT]
+    if not len(start) or start[-1] == len(text) - 1:
+        return None
+    mark = text[start + 1]
+    special = (mark == _BANG) | (mark == _QUESTION)
+    if special.any():
+        outside = _outside_opaque(document, places, start[special].tolist())
+        return None if outside is None else _tags(document, text, outside)
+    end = places[1::2] if in_turn else _ends(document, start, places[kinds == _GT])
+    if end is None:
+        return None
+    opens = mark != _SLASH
+    closes = text[end - 1] == _SLASH
+    closes |= ~opens
+    level = np.cumsum(opens.view(np.int8) - closes.view(np.int8), dtype=np.int32)
+    if level[-1] != 0 or (len(level) > 1 and level[:-1].min() < 1):
+        return None
+    level += closes
+    return Tags(start, end, opens, closes, level)
+
+
+def _outside_opaque(document: bytes, places: Places, specials: list[int]) -> Places | None:
+    """Those of the places that are not in a comment, CDATA section or processing instruction.
+
+    ``specials`` are the places of all ``<!`` and ``<?``. ``None`` if there is one that is none of the three.
+    """
+    borders: list[int] = []  # of each, where it starts and where it is over
+    done = 0
+    for start in specials:
+        if start < done:
+            continue
+        opener = _OPENER.match(document, start)
+        if opener is None:
+            return None
+        closer = _CLOSERS[opener[0]]
+        end = document.find(closer, opener.end())
+        if end < 0:
+            return None
+        done = end + len(closer)
+        borders += start, done
+    numbers = np.searchsorted(places, borders).tolist()
+    outside = np.ones(len(places), np.bool_)
+    for first, last in zip(numbers[::2], numbers[1::2], strict=True):
+        outside[first:last] = False
+    return places[outside]
+
+
+def _ends(document: bytes, start: Places, candidates: Places) -> Places | None:
+    """The ``>`` of each tag, where there are more of them: ``candidates``."""
+    first = np.searchsorted(candidates, start)
+    many: Any = np.diff(first, append=len(candidates))
+    if many.min() < 1:
+        return None
+    end = candidates[first]
+    for at in np.flatnonzero(many > 1).tolist():
+        tag = _TAG.match(document, start[at])
+        if tag is None:
+            return None
+        end[at] = tag.end() - 1
+    return end
