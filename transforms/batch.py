@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import apache_beam as beam
+import zstandard
 from apache_beam.metrics import Metrics
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
@@ -34,8 +35,23 @@ def shard_of(key: str, shards: int) -> str:
     return f"{zlib.crc32(key.encode()) % shards:03d}"
 
 
+def split_batch(batch: tuple[str, Iterable[bytes]], batch_bytes: int) -> Iterator[tuple[str, list[bytes]]]:
+    """A batch as it is, or as several where blocks of a single large family make it too big."""
+    shard, blocks = batch
+    part: list[bytes] = []
+    size = 0
+    for block in blocks:
+        length = zstandard.frame_content_size(block)
+        if part and size + length > batch_bytes:
+            yield shard, part
+            part, size = [], 0
+        part.append(block)
+        size += length
+    yield shard, part
+
+
 class GroupIntoBatches(beam.PTransform):
-    """Groups families by shard into batches of at most ``batch_size`` records and about ``batch_bytes``.
+    """Groups families by shard into batches of at most ``batch_size`` records and ``batch_bytes``.
 
     Args:
       batch_size: records of one transaction, at the most.
@@ -65,6 +81,7 @@ class GroupIntoBatches(beam.PTransform):
             | "Pack" >> beam.ParDo(_PackDoFn(self.batch_size // blocks, self.batch_bytes // blocks, self.shards))
             | "ToAnyWorker" >> beam.Reshuffle()
             | "Group" >> beam.GroupIntoBatches(blocks)
+            | "Split" >> beam.FlatMap(split_batch, self.batch_bytes).with_output_types(tuple[str, Iterable[bytes]])
         )
         if self.shards > 1:
             batches = batches | "ToAllWorkers" >> beam.Reshuffle()
@@ -89,10 +106,12 @@ class _PackDoFn(beam.DoFn):
     def process(self, family: MappedRecord) -> Iterator[tuple[str, bytes]]:
         shard = shard_of(family.key, self.shards)
         encoded = encode_family(family)
+        if shard in self._open and self._bytes[shard] + len(encoded) > self.block_bytes:
+            yield shard, self._close(shard)
         block = self._open.setdefault(shard, [])
         block.append(encoded)
         self._bytes[shard] = self._bytes.get(shard, 0) + len(encoded)
-        if len(block) >= self.block_size or self._bytes[shard] >= self.block_bytes:
+        if len(block) >= self.block_size:
             yield shard, self._close(shard)
 
     def finish_bundle(self) -> Iterator[WindowedValue]:

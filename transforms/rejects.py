@@ -10,6 +10,7 @@ is made for its owner alone.
 from __future__ import annotations
 
 import base64
+import json
 import logging
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -43,18 +44,22 @@ def reject_to_json(reject: Reject) -> bytes:
         line["payload"] = None if payload is None else payload.decode()
     except UnicodeDecodeError:
         line["payload_base64"] = base64.b64encode(payload or b"").decode()
-    return orjson.dumps(line)
+    try:
+        return orjson.dumps(line)
+    except orjson.JSONEncodeError:
+        # A file name need not be UTF-8 text; Python escapes what it cannot write.
+        return json.dumps(line).encode()
 
 
 class WriteRejects(beam.PTransform):
-    """Writes rejects to ``<folder>/<name>.jsonl``; nothing at all when there are none.
+    """Writes rejects to ``<folder>/<name>-<stage>.jsonl``; nothing at all when there are none.
 
-    One file at the end, under a name that does not depend on the worker: a bundle that is run again
+    One file for each stage, under a name that does not depend on the worker: a bundle that is run again
     overwrites what it wrote, and no reject is there twice.
 
     Args:
       folder: on any Beam filesystem.
-      name: of the file, without its ending.
+      name: of the files, before the stage.
       fetch_payload: reads the payload of a reject that comes without one, from its source.
     """
 

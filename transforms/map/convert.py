@@ -182,7 +182,7 @@ def _plain_number(formats: Sequence[str]) -> Callable[[str], str]:
 
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)\Z")
 _FLOAT = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\Z")
-_ZERO = re.compile(r"[+-]?[0.]+(?![1-9])")
+_ZERO = re.compile(r"[+-]?[0.]+(?:[eE]|\Z)")
 _LONGEST_NUMBER = 400
 """Characters of a number's text: int() and Decimal take quadratic time, and no type here holds so many digits."""
 _EXACT = Context(prec=_LONGEST_NUMBER + MAX_DECIMAL_PRECISION)
@@ -332,10 +332,13 @@ def _usual_date(text: str) -> datetime | None:
 
 def _usual_datetime(text: str) -> datetime | None:
     """The same for ``2024-12-31T23:59:59``, with or without an offset."""
-    if len(text) in (19, 25) and text[4] == text[7] == "-" and text[10] == "T" and text[13] == text[16] == ":":
-        if text[11:13] != "24" and (len(text) == 19 or (text[19] in "+-" and text[22] == ":" and text[23] < "6")):
-            return datetime.fromisoformat(text)
-    return None
+    if len(text) not in (19, 25) or text[11:13] == "24":
+        return None
+    if not (text[4] == text[7] == "-" and text[10] == "T" and text[13] == text[16] == ":"):
+        return None
+    if len(text) == 25 and not (text[19] in "+-" and text[22] == ":" and text[23] < "6"):
+        return None
+    return datetime.fromisoformat(text)
 
 
 def _microseconds(fraction: str, text: str, rounding: str | None) -> timedelta:
@@ -377,7 +380,7 @@ def _strptime(name: str, format_: str) -> Callable[[str], datetime]:
     if name != "time" and read.year != example.year:
         raise ValueError(f"the format {format_!r} of a {name} has no year")
     if "%Z" in format_.replace("%%", ""):
-        raise ValueError(f"the format {format_!r} has %Z, which reads the name of a zone but not its offset; %z reads an offset")
+        raise ValueError(f"the format {format_!r} has %Z, which forgets the zone that it reads; %z reads an offset")
     return lambda text: datetime.strptime(text, format_)
 
 

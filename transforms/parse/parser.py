@@ -11,6 +11,8 @@ DEFAULT_MAX_DEPTH = 256
 """libxml2's own limit, unless its option ``huge`` lifts it."""
 MAX_MAX_DEPTH = 2048
 """libxml2's limit with ``huge`` (xmlParserMaxDepth in its parserInternals.h)."""
+_LONGEST_TEXT = 10_000_000
+"""libxml2's own limit in bytes, unless ``huge`` lifts it."""
 
 
 class RecordParser:
@@ -27,8 +29,8 @@ class RecordParser:
         safe = {"resolve_entities": "internal", "no_network": True, "load_dtd": False, "remove_comments": True, "remove_pis": True}
         # `huge_tree` lifts libxml2's limits on depth and text length, which we set ourselves, and that on the
         # expansion of entities, which we do not: a document that may declare entities never gets it.
-        self._plain = etree.XMLParser(huge_tree=True, **safe)  # type: ignore[arg-type]
-        self._with_entities = etree.XMLParser(huge_tree=False, **safe)  # type: ignore[arg-type]
+        self._huge = etree.XMLParser(huge_tree=True, **safe)  # type: ignore[arg-type]
+        self._limited = etree.XMLParser(huge_tree=False, **safe)  # type: ignore[arg-type]
         self._too_deep = etree.XPath("boolean(" + "/*" * (max_depth + 1) + ")")
 
     def parse(self, record: XmlRecord) -> ParsedRecord | Reject:
@@ -40,21 +42,26 @@ class RecordParser:
         document = record.document()
         # Only a document read whole has its DOCTYPE, if any, in the payload.
         may_declare = b"<!DOCTYPE" in (context.prolog if context.depth else document)
+        # Text of other encodings grows to three times its bytes, at the most, when it becomes UTF-8.
+        huge = not may_declare and (self.max_depth > DEFAULT_MAX_DEPTH or 3 * len(document) > _LONGEST_TEXT)
         try:
-            root = etree.fromstring(document, self._with_entities if may_declare else self._plain)
+            root = etree.fromstring(document, self._huge if huge else self._limited)
         except etree.XMLSyntaxError as error:
             return _refused(record, error, self.max_depth)
         except ValueError as error:
             return Reject.of(record, "parse", "not_well_formed", str(error))
-        if self._too_deep(root):
+        # libxml2 has kept its own limit already, and the question costs a tenth of parsing.
+        if (huge or self.max_depth < DEFAULT_MAX_DEPTH) and self._too_deep(root):
             return Reject.of(record, "parse", "max_depth", f"elements nest deeper than --max_depth {self.max_depth} allows")
         for _ in range(context.depth):
+            if not len(root):
+                return Reject.of(record, "parse", "not_well_formed", "there is no element in the record")
             root = root[0]
         return ParsedRecord(record, root)
 
 
 _LIMITS = (
-    ("excessive depth", "max_depth", "elements nest deeper than {max_depth}, or than 256 in a document with a DOCTYPE"),
+    ("excessive depth", "max_depth", "elements nest deeper than --max_depth {max_depth} allows, or 256 with a DOCTYPE"),
     ("amplification", "entities", "its entities expand to far more than its own size"),
     ("entity reference loop", "entities", "its entities refer to one another in a circle"),
     ("text node too long", "max_text", "a text of more than 10,000,000 bytes in a document with a DOCTYPE"),

@@ -1,0 +1,193 @@
+"""Batches: every family once, never too many or too much, in the shard that its key says."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import apache_beam as beam
+import pytest
+from apache_beam import coders
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.testing.util import assert_that
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transforms.batch import GroupIntoBatches, _PackDoFn, shard_of, split_batch
+from transforms.records import MappedRecord, decode_block, encode_block, encode_family
+
+
+def family(number: int, size: int = 1, key: str | None = None) -> MappedRecord:
+    name = f"key {number}" if key is None else key
+    return MappedRecord(name, (name,), "a.xml", number, 0, 9, b"c" * 16, {"t": [(name, "x" * size)]})
+
+
+def encoded_size(record: MappedRecord) -> int:
+    return len(encode_family(record))
+
+
+# Shards
+
+
+def test_shard_follows_from_the_key_in_any_process() -> None:
+    keys = ["", "a", "key 1", "é", "日本", "x" * 400]
+    program = f"from transforms.batch import shard_of; print([shard_of(key, 7) for key in {keys!r}])"
+    environment = {**os.environ, "PYTHONHASHSEED": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    output = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, check=True, encoding="utf-8"
+    )
+    assert output.stdout.strip() == str([shard_of(key, 7) for key in keys])
+    # The check value of CRC-32.
+    assert shard_of("123456789", 2**32) == str(0xCBF43926)
+
+
+def test_shards_share_the_keys_out() -> None:
+    counts = Counter(shard_of(str(number), 4) for number in range(4000))
+    assert set(counts) == {"000", "001", "002", "003"}
+    assert min(counts.values()) > 900
+
+
+# Blocks
+
+
+def blocks(
+    families: list[MappedRecord], block_size: int, block_bytes: int, shards: int = 1
+) -> list[tuple[str, list[MappedRecord]]]:
+    pack = _PackDoFn(block_size, block_bytes, shards)
+    pack.start_bundle()
+    packed = [block for record in families for block in pack.process(record)]
+    packed += [late.value for late in pack.finish_bundle()]
+    return [(shard, decode_block(block)) for shard, block in packed]
+
+
+def test_block_keeps_families_and_their_order() -> None:
+    families = [family(number) for number in range(5)]
+    assert blocks(families, 2, 10**6) == [("000", families[:2]), ("000", families[2:4]), ("000", families[4:])]
+
+
+def test_block_of_exactly_its_bytes_is_not_split() -> None:
+    families = [family(number) for number in range(4)]
+    size = encoded_size(families[0])
+    assert [len(block) for _, block in blocks(families, 100, 2 * size)] == [2, 2]
+    assert [len(block) for _, block in blocks(families, 100, 2 * size - 1)] == [1, 1, 1, 1]
+
+
+def test_large_family_has_a_block_of_its_own() -> None:
+    families = [family(0), family(1, 1000), family(2), family(3)]
+    assert [[record.ordinal for record in block] for _, block in blocks(families, 100, 300)] == [[0], [1], [2, 3]]
+
+
+@given(st.lists(st.integers(0, 300), max_size=30), st.integers(1, 7), st.integers(1, 600), st.integers(1, 3))
+def test_blocks_hold_every_family_once(sizes: list[int], block_size: int, block_bytes: int, shards: int) -> None:
+    families = [family(number, size) for number, size in enumerate(sizes)]
+    packed = blocks(families, block_size, block_bytes, shards)
+    assert sorted((record.ordinal for _, block in packed for record in block)) == list(range(len(families)))
+    for shard, block in packed:
+        assert {shard_of(record.key, shards) for record in block} == {shard}
+        assert len(block) <= block_size
+        assert len(block) == 1 or sum(map(encoded_size, block)) <= block_bytes
+
+
+def test_new_bundle_begins_with_nothing() -> None:
+    pack = _PackDoFn(10, 10**6, 1)
+    for number in range(2):
+        pack.start_bundle()
+        assert list(pack.process(family(number))) == []
+        (late,) = pack.finish_bundle()
+        assert [record.ordinal for record in decode_block(late.value[1])] == [number]
+
+
+def test_batch_of_large_families_is_split() -> None:
+    large, small = (encode_block([encode_family(family(0, size))]) for size in (1000, 10))
+    assert list(split_batch(("s", [small, small]), 1000)) == [("s", [small, small])]
+    assert list(split_batch(("s", [small, large, large, small]), 1400)) == [
+        ("s", [small, large]),
+        ("s", [large, small]),
+    ]
+    assert list(split_batch(("s", [large]), 1)) == [("s", [large])]
+
+
+# In a pipeline
+
+
+def run(
+    families: list[MappedRecord], check: Callable[[list[tuple[str, list[MappedRecord]]]], None], **options: int
+) -> None:
+    def decoded(batches: list[tuple[str, list[bytes]]]) -> None:
+        check([(shard, [record for block in blocks for record in decode_block(block)]) for shard, blocks in batches])
+
+    with beam.Pipeline(FnApiRunner()) as pipeline:
+        assert_that(pipeline | beam.Create(families) | GroupIntoBatches(**options), decoded)
+
+
+@pytest.mark.parametrize(
+    ("options", "size"),
+    [
+        ({"batch_size": 1}, 1),
+        ({"batch_size": 7}, 1),
+        ({"batch_size": 10, "shards": 3}, 1),
+        ({"batch_size": 1000, "batch_bytes": 3000, "shards": 2}, 300),
+        ({"batch_size": 1000, "batch_bytes": 100}, 300),
+    ],
+)
+def test_every_family_comes_out_once(options: dict[str, int], size: int) -> None:
+    families = [family(number, size if number % 5 else 4 * size) for number in range(103)]
+
+    def check(batches: list[tuple[str, list[MappedRecord]]]) -> None:
+        assert sorted((record.ordinal for _, batch in batches for record in batch)) == list(range(103))
+        for shard, batch in batches:
+            assert {shard_of(record.key, options.get("shards", 1)) for record in batch} == {shard}
+            assert len(batch) <= options["batch_size"]
+            assert len(batch) == 1 or sum(map(encoded_size, batch)) <= options.get("batch_bytes", 10**9)
+
+    run(families, check, **options)
+
+
+def test_records_of_one_key_meet_in_one_batch() -> None:
+    def check(batches: list[tuple[str, list[MappedRecord]]]) -> None:
+        assert [sorted(record.ordinal for record in batch) for _, batch in batches] == [list(range(8))]
+
+    run([family(number, key="same") for number in range(8)], check, shards=5)
+
+
+def test_full_batches_of_the_default_size() -> None:
+    def check(batches: list[tuple[str, list[MappedRecord]]]) -> None:
+        sizes = sorted((len(batch) for _, batch in batches), reverse=True)
+        assert sum(sizes) == 1200
+        assert sizes[0] <= 500
+        assert len(sizes) <= 4
+
+    run([family(number) for number in range(1200)], check)
+
+
+def test_no_family_makes_no_batch() -> None:
+    run([], lambda batches: None if batches == [] else pytest.fail(str(batches)))
+
+
+@pytest.mark.parametrize("name", ["batch_size", "batch_bytes", "shards"])
+def test_argument_below_one(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} is at least 1, not 0"):
+        GroupIntoBatches(**{name: 0})
+
+
+# The coder of families
+
+
+def test_family_coder_round_trip() -> None:
+    from datetime import datetime, timedelta, timezone
+    from decimal import Decimal
+
+    from transforms.schema import ABSENT
+
+    moment = datetime(2024, 1, 1, tzinfo=timezone(timedelta(hours=1)))
+    values: tuple[Any, ...] = (None, ABSENT, "\U0001f600", 2**63 - 1, Decimal("1.50"), 0.1, True, moment, b"\0")
+    record = MappedRecord("k", ("k",), "s", 1, 2, 3, b"c", {"t": [values, values], "u": []})
+    coder = coders.registry.get_coder(MappedRecord)
+    again = coder.decode(coder.encode(record))
+    assert again == record
+    assert again.rows["t"][0][1] is ABSENT
+    assert str(again.rows["t"][0][4]) == "1.50"
