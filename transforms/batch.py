@@ -116,7 +116,7 @@ class _PackDoFn(beam.DoFn):
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
         for shard in list(self._open):
-            yield WindowedValue((shard, self._close(shard)), GlobalWindow().max_timestamp(), [GlobalWindow()])
+            yield WindowedValue((shard, self._close(shard)), GlobalWindow().max_timestamp(), (GlobalWindow(),))
 
     def _close(self, shard: str) -> bytes:
         block = encode_block(self._open.pop(shard))
