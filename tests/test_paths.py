@@ -281,38 +281,43 @@ plain = st.lists(
 
 
 @settings(max_examples=150, deadline=None)
-@given(_trees(), plain, st.sampled_from(["first", "last", "every", "rows"]))
-def test_walk_gives_what_the_path_selects(element: etree._Element, text: str, take: str) -> None:
+@given(_trees(), plain)
+def test_walk_gives_what_the_path_selects(element: etree._Element, text: str) -> None:
     path = parse_path(text)
     walk = Walk()
-    if take == "rows":
-        if not path.selects_elements or not walk.add_rows(path, 0):
-            return
-    elif not walk.add_value(path, take, 0):
+    if not all(walk.add_value(path, take, slot) for slot, take in enumerate(("first", "last", "join"))):
         return
-    slots: list[Any] = [None]
-    walk.compile()(element, slots)
+    if path.selects_elements:
+        assert walk.add_rows(path, 3)
+    found: list[Any] = [None] * 4
+    walk.compile()(element, found)
     nodes = compile_path(path)(element)
-    if take != "rows":
-        nodes = [node if isinstance(node, str) else text_of(node) for node in nodes]
-    expected: Any = nodes or None
-    if nodes and take in ("first", "last"):
-        expected = nodes[0 if take == "first" else -1]
-    assert slots == [expected]
+    texts = [node if isinstance(node, str) else text_of(node) for node in nodes]
+    assert found[:3] == ([texts[0], texts[-1], texts] if texts else [None] * 3)
+    assert found[3] == ((nodes or None) if path.selects_elements else None)
+
+
+WALKED = [
+    ("@id", "first", "r1"),
+    ("Bal/@n", "last", "3"),
+    ("Bal/@n", "join", ["1", "2", "3"]),
+    ("Bal/Tp/Cd", "first", "OPBD"),
+    ("Bal/Tp/Cd", "last", "PRCD"),
+    ("Bal/Tp/Cd", "join", ["OPBD", "CLBD", "PRCD"]),
+    ("*/Ccy", "first", "EUR"),
+    ("none", "first", None),
+]
 
 
 def test_walk_fills_many_slots_at_once() -> None:
     walk = Walk()
-    for slot, (text, take) in enumerate(
-        [("@id", "first"), ("Bal/@n", "last"), ("Bal/Tp/Cd", "every"), ("*/Ccy", "first"), (".", "first")]
-    ):
+    for slot, (text, take, _) in enumerate(WALKED):
         assert walk.add_value(parse_path(text), take, slot)
-    assert walk.add_rows(parse_path("Tx"), 5)
-    slots: list[Any] = [None] * 7
+    assert walk.add_rows(parse_path("Tx"), len(WALKED))
+    slots: list[Any] = [None] * (len(WALKED) + 1)
     walk.compile()(ROW, slots)
-    assert slots[:4] == ["r1", "3", ["OPBD", "CLBD", "PRCD"], "EUR"]
-    assert [node.get("id") for node in slots[5]] == ["t1", None, "t2"]
-    assert slots[6] is None
+    assert slots[:-1] == [value for _, _, value in WALKED]
+    assert [node.get("id") for node in slots[-1]] == ["t1", None, "t2"]
 
 
 @pytest.mark.parametrize("text", ["..", "a[1]", ".//a", "a | a", "a | a/b", "*/b | a/c", "@*", "{urn:x}a/b | a/c"])
