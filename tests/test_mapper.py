@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -233,6 +234,12 @@ def test_value(spec: str, body: str | None, value: Any) -> None:
         assert str(column(spec, body)) == value
     else:
         assert column(spec, body) == value
+
+
+def test_time_of_the_run_as_text_is_iso() -> None:
+    value = column("{from: $loaded_at, type: text(40)}", "")
+    assert datetime.fromisoformat(value).utcoffset() == timedelta(0)
+    assert "T" in value
 
 
 def test_end_is_the_byte_after_the_record() -> None:

@@ -104,6 +104,7 @@ class Builder:
                 lines.append(f"candidates = Candidates({self._name('choose', self._choice(label, table))})")
             for _, source in sources(table):
                 path = parse_path(source.rows, self.contract.namespaces, self.contract.defaults.ignore_case)
+                self.reads_above = self.reads_above or reads_above_record(path, scope.depth)
                 if path.alternatives == _TOP and not table.unique:
                     lines += self._table(label, table, source, scope, above)
                     continue
@@ -143,6 +144,7 @@ class Builder:
         lines += [f"if {is_kept}:", *indented(kept)] if is_kept else kept
         if source.unpivot:
             paths = [parse_path(text, self.contract.namespaces, self.contract.defaults.ignore_case) for text in source.unpivot]
+            self.reads_above = self.reads_above or any(reads_above_record(path, scope.depth) for path in paths)
             pairs = self._name("unpivot", compile_unpivot(paths))
             lines = [f"for place, pair in enumerate({pairs}(element), 1):", *indented(lines)]
         return lines

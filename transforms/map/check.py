@@ -9,7 +9,7 @@ from transforms.map.contract import SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel, 
 from transforms.map.convert import ConversionError, make_converter
 from transforms.map.document import Location, did_you_mean
 from transforms.map.expressions import ExpressionError, compile_expression
-from transforms.map.paths import Child, Path, PathError, Up, parse_path
+from transforms.map.paths import Child, Path, PathError, Up, parse_path, paths_within
 from transforms.map.resolve import resolve, sources
 from transforms.map.tables import computed_in_order, inherited, parents_first, primary_key, schema_of, types_of
 from transforms.names import RecordPath
@@ -37,7 +37,7 @@ def check_contract(contract: Contract) -> Iterator[Finding]:
         yield from _check_table(resolved, label, table, label in ordered)
     checker = _Checker(contract, resolved, ordered)
     yield from checker.record()
-    for label in ordered:
+    for label in [*ordered, *(label for label in resolved.tables if label not in ordered)]:
         yield from checker.table(label)
 
 
@@ -111,7 +111,8 @@ class _Checker:
 
     def table(self, label: str) -> Iterator[Finding]:
         table = self.resolved.tables[label]
-        above = self.depths.get(table.parent, 0)
+        # Below an unknown parent, any climb may be right.
+        above = self.depths.get(table.parent, 1000)
         depths = []
         for origin, source in sources(table):
             place: Location = ("tables", label, *origin)
@@ -285,6 +286,8 @@ def _leaves_record(path: Path, depth: int) -> bool:
                 if climbed > depth:
                     return True
                 climbed -= 1
+            if any(_leaves_record(inner, depth - climbed) for inner in paths_within(step)):
+                return True
     return False
 
 
@@ -294,6 +297,6 @@ def reads_above_record(path: Path, depth: int) -> bool:
         height = depth
         for step in steps:
             height += -1 if isinstance(step, Up) else isinstance(step, Child)
-            if height < 0:
+            if height < 0 or any(reads_above_record(inner, height) for inner in paths_within(step)):
                 return True
     return False

@@ -56,14 +56,15 @@ def make_column(
         return lambda raw: constant
     if is_system(column):
         natural = SYSTEM_VALUES[(column.from_ or [""])[0]][0]
-        same = type_.name == natural or (type_.is_integer and type_.name == "bigint")
-        return None if same and type_.length is None else lambda raw: convert(str(raw))
+        if type_.length is None and (type_.name == natural or type_.name == "bigint"):
+            return None
     steps = _steps(column)
     default = default_of(column)
     instead = None if late_default else default
     is_text = type_.name == "text"
     keeps_blank = is_text and column.lookup is None and not required and column.blank == "keep"
-    if keeps_blank and type_.length is None and not steps and instead is None and column.expression is None:
+    is_read = column.expression is None and not is_system(column)
+    if keeps_blank and type_.length is None and not steps and instead is None and is_read:
         return None
 
     def missing() -> Any:
@@ -89,7 +90,7 @@ def make_column(
         return _computed(type_, convert, missing, failed)
     if column.lookup is not None:
         convert = _look_up(contract, column)
-    if is_text and not keeps_blank:
+    elif is_text and not keeps_blank:
         convert = _not_blank(convert)
 
     def simple(raw: Raw) -> Any:
@@ -111,6 +112,8 @@ def make_column(
         except ConversionError as error:
             return failed(error.rule, error.message, text)
 
+    if is_system(column):
+        return lambda raw: simple(text_of_value(raw))
     return value if steps else simple
 
 

@@ -52,7 +52,7 @@ class _Constructor(RoundTripConstructor):
     ``007`` and ``1234567890123456.78`` must reach their column as they stand, not as 7 and with an 80 at the end.
     """
 
-    def construct_mapping(self, node: MappingNode, maptyp: Any, deep: bool = False) -> Any:
+    def construct_mapping(self, node: MappingNode, maptyp: Any, deep: bool = False) -> Any:  # type: ignore[override]
         for key, _ in node.value:
             if isinstance(key, ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
                 key.tag = "tag:yaml.org,2002:str"

@@ -71,6 +71,11 @@ def _without(data: Any, locations: list[Location]) -> Any:
     return data
 
 
+def _part(location: Location) -> Location:
+    """The place of the column that a location is in."""
+    return location[: location.index("columns", 2) + 2] if "columns" in location[2:] else location[:3]
+
+
 def _problem(document: Document, details: Any) -> Problem:
     """One of pydantic's errors in our words."""
     kind, location = details["type"], tuple(step for step in details["loc"] if step != "[key]")

@@ -20,7 +20,7 @@ matches in any namespace (see :mod:`transforms.names`), and a value may be teste
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Union
@@ -105,6 +105,17 @@ class Path:
                 if isinstance(step, Up) or (isinstance(step, Child) and (step.predicates or step.deep)):
                     return None
         return self.alternatives
+
+
+def paths_within(step: Step) -> Iterator[Path]:
+    """The paths in the predicates of a step."""
+    waiting: list[Predicate] = list(step.predicates) if isinstance(step, Child) else []
+    while waiting:
+        predicate = waiting.pop()
+        if isinstance(predicate, Compare):
+            yield predicate.path
+        elif isinstance(predicate, Logic):
+            waiting += predicate.terms
 
 
 _TOKEN = re.compile(

@@ -76,6 +76,8 @@ def tuple_of(values: Sequence[str]) -> str:
 
 def guarded(variable: str, fixed: Sequence[str], values: Sequence[str], errors: str) -> list[str]:
     """Lines that make a tuple of ``fixed`` and ``values``; where one fails, all are tried, each by itself."""
+    if not values:
+        return [f"{variable} = {tuple_of(fixed)}"]
     one_by_one = ", ".join(f"lambda: {value}" for value in values)
     return [
         "try:",

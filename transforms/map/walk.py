@@ -121,7 +121,7 @@ def _overlap(a: tuple[Step, ...], b: tuple[Step, ...]) -> bool:
         # `. | b`, or a row inside a row: found, but parents and children in the order of steps.
         return True
     # `*/b | a/c`: where they part, no element may go both ways, or its children come in the order of steps.
-    return all(_same(x, y) for x, y in [pair for pair in zip(a, b) if pair[0] != pair[1]][:1])
+    return all(_same(x, y) for x, y in [(x, y) for x, y in zip(a, b) if x != y][:1])
 
 
 def _same(a: Step, b: Step) -> bool:
