@@ -9,7 +9,7 @@ from pipeline.launch import JobError, run_local, run_remote
 from pipeline.options import JobOptions, is_local, parse_options, print_help
 from pipeline.report import Report
 from pipeline.terminal import Terminal
-from transforms import prepare_target
+from transforms import Target, prepare_target
 
 LOADED, FAILED, WRONG, WITH_REJECTS = 0, 1, 2, 3
 """The exit codes: all loaded or skipped; the job failed; wrong flags, contract or target; done, with rejects."""
@@ -30,7 +30,7 @@ def main(argv: Sequence[str]) -> int:
         terminal.error(str(error))
         return WRONG
     contract = {"name": job.contract.contract, "file": job.contract_file, "fingerprint": job.contract.fingerprint()}
-    report = Report(job.run_id, contract, job.shown_options())
+    report = Report(job.run_id, contract, job.contract.tables, job.shown_options())
     with report.memory:
         try:
             if is_local(options):
@@ -44,10 +44,19 @@ def main(argv: Sequence[str]) -> int:
                 raise JobError(f"the counts do not add up: {report.records}; this is a bug, please report it")
         except (JobError, OSError) as error:
             report.state, report.error = "failed", str(error)
+            _keep_details(job, getattr(error, "details", None))
     place = report.write(job.run_dir)
     terminal.summary(report.as_dict(), str(place))
     if report.error:
         terminal.error(report.error)
     if report.state != "done":
+        terminal.error("What was committed stays; the same command goes on from there.")
+    if report.state != "done":
         return FAILED
     return WITH_REJECTS if report.records["rejected"] else LOADED
+
+
+def _keep_details(job: Job, details: str | None) -> None:
+    """A traceback is for whoever mends the program: it goes into the run's folder, not onto the screen."""
+    if details:
+        (job.run_dir / "error.txt").write_text(Target.parse(job.target).mask(details), encoding="utf-8")

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 
 import apache_beam as beam
 
-from transforms import REJECTS, BulkInsertDoFn, GroupIntoBatches, MapDoFn, ParseDoFn, WriteRejects, fetch_payload
+from transforms import (
+    REJECTS, BatchResult, BulkInsertDoFn, GroupIntoBatches, MapDoFn, MappedRecord, ParseDoFn, ParsedRecord, Reject,
+    WriteRejects, fetch_payload,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from pipeline.job import Job
@@ -22,15 +25,15 @@ def load(pipeline: beam.Pipeline, job: Job, read: beam.PTransform, rejects_name:
     ``read`` gives records and, tagged ``rejects``, what could not be read.
     """
     records = pipeline | "ReadXML" >> read
-    parsed = records.records | "ParseDoFn" >> _stage(ParseDoFn(job.max_record_bytes, job.max_depth))
-    mapped = parsed.records | "MapDoFn" >> _stage(MapDoFn(job.contract))
+    parsed = records.records | "ParseDoFn" >> _stage(ParseDoFn(job.max_record_bytes, job.max_depth), ParsedRecord)
+    mapped = parsed.records | "MapDoFn" >> _stage(MapDoFn(job.contract, job.run_id, job.started), MappedRecord)
     batches = mapped.records | "GroupIntoBatches" >> GroupIntoBatches(job.batch_size, job.batch_bytes, job.shards)
     results = batches | "BulkInsertDoFn" >> _stage(
-        BulkInsertDoFn(job.target, job.schema, job.run_id, job.batch_size, job.on_existing)
+        BulkInsertDoFn(job.target, job.schema, job.run_id, job.batch_size, job.on_existing), BatchResult
     )
     rejects = (records.rejects, parsed.rejects, mapped.rejects, results.rejects)
     rejects | "Rejects" >> beam.Flatten() | "WriteRejects" >> WriteRejects(job.rejects_folder, rejects_name, fetch_payload)
 
 
-def _stage(function: beam.DoFn) -> beam.PTransform:
-    return beam.ParDo(function).with_outputs(REJECTS, main="records")
+def _stage(function: beam.DoFn, gives: type) -> beam.PTransform:
+    return beam.ParDo(function).with_output_types(gives, **{REJECTS: Reject}).with_outputs(REJECTS, main="records")

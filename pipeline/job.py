@@ -26,6 +26,7 @@ class Job:
     files: tuple[SourceFile, ...]
     target: str
     run_id: str
+    started: datetime
     run_dir: Path
     workers: int
     shards: int
@@ -55,6 +56,7 @@ class Job:
             files=tuple(expand(flags.input)),
             target=flags.target,
             run_id=f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
+            started=now,
             run_dir=_run_dir(flags.run_dir, f"{now:%Y%m%dT%H%M%SZ}-{contract.contract}"),
             workers=number,
             shards=flags.shards or (1 if target.scheme == "sqlite" else number),

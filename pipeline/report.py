@@ -8,7 +8,7 @@ import platform
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
@@ -30,9 +30,10 @@ class Report:
     ``state`` is ``running``, ``done``, ``interrupted`` or ``failed``; ``error`` says why it failed.
     """
 
-    def __init__(self, run_id: str, contract: Mapping[str, Any], options: Mapping[str, Any]):
+    def __init__(self, run_id: str, contract: Mapping[str, Any], tables: Iterable[str], options: Mapping[str, Any]):
         self.run_id = run_id
         self.contract = dict(contract)
+        self.tables = tuple(tables)
         self.options = dict(options)
         self.state = "running"
         self.error: str | None = None
@@ -68,9 +69,10 @@ class Report:
             "records": records,
             "reconciled": self.reconciled,
             "skipped": self._skipped(),
-            "tables": self._group("rows."),
+            "tables": {table: self.counters[f"rows.{table}"] for table in self.tables},
             "rejects": self._group("rejects."),
             "conversions": self._conversions(),
+            "warnings": self._group("warnings."),
             "started": self._started.isoformat(timespec="seconds"),
             "seconds": round(seconds, 3),
             "records_per_second": round(records["read"] / seconds, 1) if seconds else None,

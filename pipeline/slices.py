@@ -6,11 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Union
 
-from transforms import SPLIT_BYTES, RecordPath, Reject, SourceFile, Split, plan_splits, read_split, unpack
-
-Item = Union[Split, Reject]
+from transforms import SPLIT_BYTES, RecordPath, SourceFile, Split, plan_splits, read_split, unpack
 
 _COMPRESSION = 10
 """How many bytes of XML a byte of a compressed file is taken for, until it is unpacked."""
@@ -20,7 +17,7 @@ _COMPRESSION = 10
 class Slice:
     """What one pipeline loads. ``input_bytes`` are those of the files as they lie there."""
 
-    items: tuple[Item, ...]
+    splits: tuple[Split, ...]
     input_bytes: int
 
 
@@ -43,7 +40,7 @@ class Slicer:
         self.split_bytes = min(SPLIT_BYTES, slice_bytes)
         self.folder = folder
         self.left = limit
-        self._items: list[Item] = []
+        self._splits: list[Split] = []
         self._weight = 0
         self._input_bytes = 0
 
@@ -65,31 +62,28 @@ class Slicer:
         yield from self._close()
 
     def _of_file(self, file: SourceFile, stored_bytes: int) -> Iterator[Slice]:
-        for item in plan_splits(file, self.path, self.split_bytes):
+        for split in plan_splits(file, self.path, self.split_bytes):
             if self.left is not None:
-                item = self._limited(item, self.left)
-            self._items.append(item)
-            if isinstance(item, Split):
-                self._weight += item.input_bytes * (_COMPRESSION if file.compressed else 1)
-                self._input_bytes += item.input_bytes * stored_bytes // max(file.size, 1)
+                split = self._limited(split, self.left)
+            self._splits.append(split)
+            self._weight += split.input_bytes * (_COMPRESSION if file.compressed else 1)
+            self._input_bytes += split.input_bytes * stored_bytes // max(file.size, 1)
             if self._weight >= self.slice_bytes:
                 yield from self._close()
             if self.left == 0:
                 return
 
     def _close(self) -> Iterator[Slice]:
-        if self._items:
-            yield Slice(tuple(self._items), self._input_bytes)
-        self._items, self._weight, self._input_bytes = [], 0, 0
+        if self._splits:
+            yield Slice(tuple(self._splits), self._input_bytes)
+        self._splits, self._weight, self._input_bytes = [], 0, 0
 
-    def _limited(self, item: Item, left: int) -> Item:
-        """The item with no more than ``left`` records; what was not indexed is counted here."""
-        if isinstance(item, Reject):
-            self.left = left - 1
-        elif item.spans is not None:
-            item = replace(item, spans=item.spans[:left])
-            self.left = left - len(item.spans or ())
-        else:
-            item = replace(item, most=left)
-            self.left = left - sum(1 for _ in islice(read_split(item, self.path), left))
-        return item
+    def _limited(self, split: Split, left: int) -> Split:
+        """The split with no more than ``left`` records; those of a file that was not indexed are counted here."""
+        if split.spans is None:
+            self.left = left - sum(1 for _ in islice(read_split(split, self.path), left))
+            return replace(split, most=left)
+        spans = split.spans[:left]
+        is_whole = len(spans) + (split.damage is not None) <= left
+        self.left = left - len(spans) - (is_whole and split.damage is not None)
+        return replace(split, spans=spans, damage=split.damage if is_whole else None)

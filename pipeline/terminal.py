@@ -38,7 +38,8 @@ class Terminal:
     def summary(self, report: dict[str, Any], place: str) -> None:
         records = report["records"]
         rate = report["records_per_second"]
-        table = Table(title=f"{report['contract']['name']}: {report['state']}", title_justify="left")
+        self.console.print(f"{report['contract']['name']}: {report['state']}", style="bold", highlight=False)
+        table = Table()
         table.add_column("records")
         table.add_column("", justify="right")
         for name, number in records.items():
@@ -52,6 +53,8 @@ class Terminal:
                 self.console.print(f"{number:,} skipped: {name}", highlight=False)
         for rule, number in report["rejects"].items():
             self.console.print(f"{number:,} rejected: {rule}", highlight=False)
+        for warning, number in report["warnings"].items():
+            self.console.print(f"{number:,} warnings: {warning}", highlight=False, markup=False)
         failed = sorted(report["conversions"].items(), key=lambda item: -sum(item[1].values()))
         for column, rules in failed[:MOST_CONVERSIONS]:
             found = ", ".join(f"{number:,} {rule}" for rule, number in rules.items())

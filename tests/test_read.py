@@ -42,7 +42,7 @@ def read_all(file: SourceFile, split_bytes: int, **options: int) -> list[XmlReco
     return [
         item
         for split in plan_splits(file, PATH, split_bytes)
-        for item in ([split] if isinstance(split, Reject) else read_split(split, PATH, **options))
+        for item in read_split(split, PATH, **options)
     ]
 
 
@@ -93,7 +93,7 @@ def test_record_longer_than_the_limit_is_a_reject_with_its_place(tmp_path: Path,
     assert (first.payload, last.payload, last.ordinal) == (b"<rec/>", b"<rec/>", 2)
     assert (reject.rule, reject.ordinal, reject.payload) == ("max_record_bytes", 1, None)
     assert document[reject.start : reject.end] == b"<rec>" + b"x" * 100 + b"</rec>"
-    assert "111 bytes, more than max_record_bytes=99" in reject.message
+    assert "111 bytes, --max_record_bytes allows 99" in reject.message
 
 
 def test_document_longer_than_the_limit_is_a_reject(file: SourceFile) -> None:
@@ -144,10 +144,11 @@ def test_records_and_rejects_of_a_pipeline(tmp_path: Path) -> None:
         )
     metrics = pipeline.result.metrics().query(MetricsFilter().with_namespace("beamshred"))
     assert {counter.key.metric.name: counter.committed for counter in metrics["counters"]} == {
-        "read/records": 8, "read/rejects": 5, "read/bytes": 31,
+        "read": 8, "read_bytes": 31, "rejects.read.max_record_bytes": 2, "rejects.read.empty": 1,
+        "rejects.read.truncated": 1, "rejects.read.not_xml": 1,
     }  # fmt: skip
     [distribution] = metrics["distributions"]
-    assert (distribution.key.metric.name, distribution.committed.count) == ("read/record_bytes", 3)
+    assert (distribution.key.metric.name, distribution.committed.count) == ("read.record_bytes", 3)
 
 
 def test_splits_of_a_launcher_are_read(file: SourceFile) -> None:

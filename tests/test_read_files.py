@@ -33,7 +33,7 @@ DOCUMENT = b"<root>" + b"".join(RECORDS) + b"</root>"
 def read_all(file: SourceFile) -> list[bytes | str]:
     found: list[bytes | str] = []
     for split in plan_splits(file, PATH, 1000):
-        for item in [split] if isinstance(split, Reject) else read_split(split, PATH):
+        for item in read_split(split, PATH):
             found.append(item.rule if isinstance(item, Reject) else item.payload)
     return found
 

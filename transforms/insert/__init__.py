@@ -6,7 +6,7 @@
         | beam.ParDo(BulkInsertDoFn("sqlite:///statements.db", schema, run_id)).with_outputs(REJECTS, main="results")
     )
 
-:mod:`~transforms.insert.target` says what a target can be, :mod:`~transforms.insert.ledger` how a record is loaded
+:mod:`~transforms.target` says what a target can be, :mod:`~transforms.insert.ledger` how a record is loaded
 exactly once, :mod:`~transforms.insert.load` what happens to a batch, :mod:`~transforms.insert.database` what a
 database must be able to do; the other modules are one for each database.
 """
@@ -15,7 +15,7 @@ from transforms.insert.database import LoadError, open_database
 from transforms.insert.dofn import BulkInsertDoFn
 from transforms.insert.load import LoadPolicy, load_batch
 from transforms.insert.prepare import TargetError, prepare_target
-from transforms.insert.target import Target
+from transforms.target import Target
 
 __all__ = [
     "BulkInsertDoFn",

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from transforms.insert import ddl
 from transforms.insert.ledger import LEDGER, Entry
-from transforms.insert.target import SCHEMES, Target
+from transforms.target import SCHEMES, Target
 from transforms.records import Row
 from transforms.schema import ColumnType, Schema, Table
 

@@ -13,7 +13,7 @@ from apache_beam.transforms.display import DisplayDataItem
 
 from transforms.insert.database import Database, open_database, translated
 from transforms.insert.load import ON_EXISTING, LoadPolicy, load_batch, retried
-from transforms.insert.target import Target
+from transforms.target import Target
 from transforms.metrics import NAMESPACE, count, count_reject
 from transforms.records import REJECTS, BatchResult, Reject, decode_block
 from transforms.schema import Schema
@@ -31,7 +31,7 @@ class BulkInsertDoFn(beam.DoFn):
     ``rows.<table>`` and ``rejects.insert.<rule>``; distributions ``insert.batch_records`` and ``insert.batch_msec``.
 
     Args:
-        target: as in :mod:`transforms.insert.target`; ``env:`` and ``file:`` are read on the workers, too.
+        target: as in :mod:`transforms.target`; ``env:`` and ``file:`` are read on the workers, too.
         schema: the tables, parents first.
         run_id: names this run in the ledger; a batch that comes again in the same run is not loaded again.
         batch_size: the most records of one transaction.

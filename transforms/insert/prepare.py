@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from transforms.insert.database import Database, LoadError, RefusedError, TransientError, open_database, translated
-from transforms.insert.target import Target
+from transforms.target import Target
 from transforms.schema import Schema
 
 CREATE_IF_NEEDED, CREATE_NEVER = "CREATE_IF_NEEDED", "CREATE_NEVER"

@@ -39,7 +39,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from transforms.insert.database import Adapter, Database, Fault, LoadError
-from transforms.insert.target import Target
+from transforms.target import Target
 from transforms.schema import ColumnType, Table
 
 BUSY_SECONDS = 10

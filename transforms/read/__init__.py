@@ -20,6 +20,7 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 from apache_beam.pvalue import PCollection, TaggedOutput
 
+from transforms.metrics import NAMESPACE, count, count_reject
 from transforms.names import RecordPath
 from transforms.read.files import SourceFile, expand, fetch_payload, unpack
 from transforms.read.splits import MAX_RECORD_BYTES, SPLIT_BYTES, Split, plan_splits, read_split
@@ -68,19 +69,15 @@ class ReadXML(beam.PTransform):
         self.read = ReadSplits(record_path, namespaces, max_record_bytes)
 
     def expand(self, pbegin: beam.pvalue.PBegin) -> ReadResult:
-        index = (
+        return (
             pbegin
             | "Patterns" >> beam.Create([self.patterns])
             | "Files" >> beam.FlatMap(expand).with_output_types(SourceFile)
             | "SpreadFiles" >> beam.Reshuffle()
-            | "Index"
-            >> beam.ParDo(_Index(self.read.path, self.split_bytes))
-            .with_output_types(Split, **{REJECTS: Reject})
-            .with_outputs(REJECTS, main="splits")
+            | "Index" >> beam.FlatMap(plan_splits, self.read.path, self.split_bytes).with_output_types(Split)
+            | "SpreadSplits" >> beam.Reshuffle()
+            | "Read" >> self.read
         )
-        splits = index["splits"] | "SpreadSplits" >> beam.Reshuffle()
-        records, rejects = splits | "Read" >> self.read
-        return ReadResult(records, (index[REJECTS], rejects) | "Rejects" >> beam.Flatten())
 
     def display_data(self) -> dict[str, Any]:
         return {
@@ -113,51 +110,28 @@ class ReadSplits(beam.PTransform):
         return {"record_path": str(self.path), "max_record_bytes": self.max_record_bytes}
 
 
-class _Counting(beam.DoFn):
-    """Sends rejects to their output and counts. What is rejected was read: a damaged piece counts as one record."""
+class _Read(beam.DoFn):
+    """Reads splits and counts. What is rejected was read: a damaged piece counts as one record."""
 
-    def __init__(self) -> None:
-        self._records = Metrics.counter("beamshred", "read/records")
-        self._rejects = Metrics.counter("beamshred", "read/rejects")
-        self._bytes = Metrics.counter("beamshred", "read/bytes")
-        self._record_bytes = Metrics.distribution("beamshred", "read/record_bytes")
-
-    def rejected(self, reject: Reject) -> TaggedOutput:
-        self._records.inc()
-        self._rejects.inc()
-        return TaggedOutput(REJECTS, reject)
-
-
-class _Index(_Counting):
-    def __init__(self, path: RecordPath, split_bytes: int) -> None:
-        super().__init__()
-        self._path = path
-        self._split_bytes = split_bytes
-
-    def process(self, file: SourceFile) -> Iterator[Split | TaggedOutput]:
-        for item in plan_splits(file, self._path, self._split_bytes):
-            yield self.rejected(item) if isinstance(item, Reject) else item
-
-
-class _Read(_Counting):
     def __init__(self, path: RecordPath, max_record_bytes: int) -> None:
-        super().__init__()
         self._path = path
         self._max_record_bytes = max_record_bytes
+        self._record_bytes = Metrics.distribution(NAMESPACE, "read.record_bytes")
 
     def process(self, split: Split) -> Iterator[XmlRecord | TaggedOutput]:
         # A metric's update costs about as much as reading a short record: counters wait for the end.
         records = size = 0
         for item in read_split(split, self._path, self._max_record_bytes):
-            if isinstance(item, Reject):
-                yield self.rejected(item)
-                continue
             records += 1
+            if isinstance(item, Reject):
+                count_reject(item)
+                yield TaggedOutput(REJECTS, item)
+                continue
             size += len(item.payload)
             self._record_bytes.update(len(item.payload))
             yield item
-        self._records.inc(records)
-        self._bytes.inc(size)
+        count("read", records)
+        count("read_bytes", size)
 
 
 def _positive(name: str, value: int) -> int:

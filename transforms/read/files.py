@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import hashlib
 import lzma
 import os
 import re
@@ -179,7 +180,8 @@ def unpack(file: SourceFile, folder: str) -> SourceFile:
     if not file.compressed:
         return file
     os.makedirs(folder, exist_ok=True)
-    target = os.path.join(folder, re.sub(r"\W", "_", file.path) + ".xml")
+    name = hashlib.blake2b(file.path.encode(), digest_size=8).hexdigest()
+    target = os.path.join(folder, f"{name}.xml")
     try:
         with open_input(file.path) as read, open(target, "wb") as unpacked:
             while data := read(_COPY_BYTES):

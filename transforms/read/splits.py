@@ -33,7 +33,8 @@ class Split:
     """Records to read from one file, from the ``first``-th (from 0): those at ``spans``, or all of them.
 
     ``source`` and ``path`` are those of :class:`~transforms.read.files.SourceFile`; ``input_bytes`` are the bytes
-    of the file that the split stands for. A span is (start, end, index into ``contexts``).
+    of the file that the split stands for. A span is (start, end, index into ``contexts``). ``damage`` is what ends a
+    broken file; ``most`` is how many records are wanted of one that is scanned.
     """
 
     source: str
@@ -42,13 +43,15 @@ class Split:
     first: int = 0
     spans: tuple[tuple[int, int, int], ...] | None = None
     contexts: tuple[Context, ...] = ()
+    damage: Reject | None = None
+    most: int | None = None
 
 
 coders.registry.register_coder(Split, coders.PickleCoder)
 
 
-def plan_splits(file: SourceFile, path: RecordPath, split_bytes: int = SPLIT_BYTES) -> Iterator[Split | Reject]:
-    """Cut a file into splits of about ``split_bytes``, in document order. Damage that is found is a reject."""
+def plan_splits(file: SourceFile, path: RecordPath, split_bytes: int = SPLIT_BYTES) -> Iterator[Split]:
+    """Cut a file into splits of about ``split_bytes``, in document order. Damage goes with the last."""
     if file.compressed or file.size <= split_bytes or path.depth == 1:
         yield Split(file.source, file.path, file.size)
         return
@@ -64,20 +67,18 @@ def plan_splits(file: SourceFile, path: RecordPath, split_bytes: int = SPLIT_BYT
         yield from _cut(file, scan(stored.read, path), split_bytes)
 
 
-def _cut(file: SourceFile, items: Iterator[Span | Damage], split_bytes: int) -> Iterator[Split | Reject]:
+def _cut(file: SourceFile, items: Iterator[Span | Damage], split_bytes: int) -> Iterator[Split]:
     first = cut = 0
     spans: list[tuple[int, int, int]] = []
     contexts: dict[Context, int] = {}
     context, index = None, 0
 
-    def split(end: int) -> Split:
-        return Split(file.source, file.path, end - cut, first, tuple(spans), tuple(contexts))
+    def split(end: int, damage: Reject | None = None) -> Split:
+        return Split(file.source, file.path, end - cut, first, tuple(spans), tuple(contexts), damage)
 
     for item in items:
         if isinstance(item, Damage):
-            if spans:
-                yield split(item.start)
-            yield _reject(item, file.source, first + len(spans), file.size)
+            yield split(file.size, _reject(item, file.source, first + len(spans), file.size))
             return
         if item.context is not context:
             context = item.context
@@ -96,17 +97,19 @@ def read_split(
 ) -> Iterator[XmlRecord | Reject]:
     """The records of a split, in document order; in place of one that is too long or damaged, a reject."""
     items = _scan_file(split, path, max_record_bytes) if split.spans is None else _read_spans(split, max_record_bytes)
-    for ordinal, item in enumerate(items, split.first):
+    for ordinal, item in enumerate(islice(items, split.most), split.first):
         if isinstance(item, Damage):
             yield _reject(item, split.source, ordinal)
         elif item.payload is None:
             message = (
-                f"the record has {item.end - item.start} bytes, more than max_record_bytes={max_record_bytes}; "
+                f"the record has {item.end - item.start:,} bytes, --max_record_bytes allows {max_record_bytes:,}; "
                 "raise it to load the record"
             )
             yield Reject("read", "max_record_bytes", message, split.source, ordinal, item.start, item.end)
         else:
             yield XmlRecord(split.source, ordinal, item.start, item.end, item.payload, item.context)
+    if split.damage is not None:
+        yield split.damage
 
 
 def _scan_file(split: Split, path: RecordPath, max_record_bytes: int) -> Iterator[Span | Damage]:
