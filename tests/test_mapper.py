@@ -306,6 +306,21 @@ def test_omit_leaves_the_column_to_the_database() -> None:
     assert column("{from: a, omit: true, type: int}", "<a>0</a>") == 0
 
 
+def test_omit_is_no_way_around_required() -> None:
+    assert refusal("{from: a, omit: true, required: true}", "") == "required"
+    tables = "tables: {t: {rows: a, key: k, columns: {k: {from: '@k', omit: true}}}}"
+    assert rejected(tables, "<r id='1'><a/></r>").rule == "required"
+    head = HEAD.replace("type: int", "omit: true")
+    assert rejected("tables: {t: {columns: {a: a}}}", "<r/>", head).rule == "required"
+
+
+@pytest.mark.parametrize("spec", ["{from: a, take: only}", "{from: a, lookup: l}", "{from: a, type: int}"])
+def test_message_of_a_long_text_is_short(spec: str) -> None:
+    tables = f"lookups: {{l: {{A: b}}}}\ntables: {{t: {{columns: {{c: {spec}}}}}}}"
+    reject = rejected(tables, f"<r id='1'><a>{'x' * 10_000}</a><a>{'y' * 10_000}</a></r>")
+    assert len(reject.message) < 300
+
+
 @pytest.mark.parametrize("spec", ["{from: $file, type: text(3)}", "{from: $end, type: tinyint}"])
 def test_system_value_that_does_not_fit_is_a_reject(spec: str) -> None:
     assert refusal(spec, "x" * 200) in ("length", "overflow")

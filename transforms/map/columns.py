@@ -11,7 +11,7 @@ from typing import Any
 from transforms.map.check import convert_constant
 from transforms.map.clean import make_cleaning
 from transforms.map.contract import SYSTEM_VALUES, ColumnModel, Contract
-from transforms.map.convert import ConversionError, make_converter
+from transforms.map.convert import ConversionError, make_converter, short
 from transforms.map.expressions import ExpressionError
 from transforms.schema import ABSENT, ColumnType
 
@@ -68,7 +68,7 @@ def make_column(
         return None
 
     def missing() -> Any:
-        if required and default is None:
+        if required and column.default is None:
             raise ColumnError(path, "required", "a required value is missing or blank")
         return instead
 
@@ -208,7 +208,7 @@ def _look_up(contract: Contract, column: ColumnModel) -> Callable[[str], Any]:
             pass
         value = folded.get(text.casefold(), otherwise) if folded else otherwise
         if value is None:
-            raise ConversionError("lookup", f"{text!r} is not in the lookup {name}")
+            raise ConversionError("lookup", f"{short(text)} is not in the lookup {name}")
         return value
 
     return look_up
@@ -233,7 +233,7 @@ def _gather(column: ColumnModel) -> Callable[[list[str]], str] | None:
 
         def only(texts: list[str]) -> str:
             if len(texts) > 1:
-                raise ConversionError("several", f"{len(texts)} nodes where only one may be: {', '.join(map(repr, texts[:3]))}")
+                raise ConversionError("several", f"{len(texts)} nodes where only one may be: {', '.join(map(short, texts[:3]))}")
             return texts[0]
 
         return only

@@ -125,7 +125,7 @@ def _bool(formats: Sequence[str]) -> Converter:
         try:
             return words[value.strip()]
         except KeyError:
-            raise ConversionError("type", f"{_short(value)} is none of {', '.join(words)}") from None
+            raise ConversionError("type", f"{short(value)} is none of {', '.join(words)}") from None
 
     return boolean
 
@@ -174,7 +174,7 @@ def _plain_number(formats: Sequence[str]) -> Callable[[str], str]:
     def plain(value: str) -> str:
         text = value.strip()
         if (thousands in text and not grouped.match(text)) or (point != "." and thousands != "." and "." in text):
-            raise ConversionError("type", f"{_short(value)} is not a number like {formats[0]}")
+            raise ConversionError("type", f"{short(value)} is not a number like {formats[0]}")
         return text.replace(thousands, "").replace(point, ".")
 
     return plain
@@ -195,19 +195,19 @@ def _integer(name: str, plain: Callable[[str], str], rounding: str | None) -> Co
     def integer(value: str) -> int:
         text = plain(value)
         if not _DECIMAL.match(text):
-            raise ConversionError("type", f"{_short(value)} is not a whole number")
+            raise ConversionError("type", f"{short(value)} is not a whole number")
         if len(text) > _LONGEST_NUMBER:
-            raise ConversionError("overflow", f"{_short(value)} has more than {_LONGEST_NUMBER} characters")
+            raise ConversionError("overflow", f"{short(value)} has more than {_LONGEST_NUMBER} characters")
         if "." in text:
             exact = Decimal(text)
             whole = exact.to_integral_value(ROUNDINGS[rounding] if rounding else ROUND_DOWN)
             if whole != exact and rounding is None:
-                raise ConversionError("scale", f"{_short(value)} is not a whole number")
+                raise ConversionError("scale", f"{short(value)} is not a whole number")
             number = int(whole)
         else:
             number = int(text)
         if not lowest <= number <= highest:
-            raise ConversionError("overflow", f"{_short(value)} does not fit into {name} ({lowest} to {highest})")
+            raise ConversionError("overflow", f"{short(value)} does not fit into {name} ({lowest} to {highest})")
         return number
 
     return integer
@@ -223,15 +223,15 @@ def _decimal(type_: ColumnType, plain: Callable[[str], str], rounding: str | Non
     def decimal(value: str) -> Decimal:
         text = plain(value)
         if not _DECIMAL.match(text):
-            raise ConversionError("type", f"{_short(value)} is not a decimal number")
+            raise ConversionError("type", f"{short(value)} is not a decimal number")
         if len(text) > _LONGEST_NUMBER:
-            raise ConversionError("overflow", f"{_short(value)} has more than {_LONGEST_NUMBER} characters")
+            raise ConversionError("overflow", f"{short(value)} has more than {_LONGEST_NUMBER} characters")
         exact = Decimal(text)
         number = exact.quantize(unit, mode, _EXACT)
         if rounding is None and number != exact:
-            raise ConversionError("scale", f"{_short(value)} has more decimals than {type_}")
+            raise ConversionError("scale", f"{short(value)} has more decimals than {type_}")
         if not -limit < number < limit:
-            raise ConversionError("overflow", f"{_short(value)} does not fit into {type_}")
+            raise ConversionError("overflow", f"{short(value)} does not fit into {type_}")
         return number or zero
 
     return decimal
@@ -241,16 +241,17 @@ def _float(plain: Callable[[str], str]) -> Converter:
     def to_float(value: str) -> float:
         text = plain(value)
         if not _FLOAT.match(text):
-            raise ConversionError("type", f"{_short(value)} is not a number")
+            raise ConversionError("type", f"{short(value)} is not a number")
         number = float(text)
         if math.isinf(number) or (number == 0 and not _ZERO.match(text)):
-            raise ConversionError("overflow", f"{_short(value)} does not fit into float")
+            raise ConversionError("overflow", f"{short(value)} does not fit into float")
         return number
 
     return to_float
 
 
-def _short(value: str) -> str:
+def short(value: str) -> str:
+    """A text in quotes, for a message; its beginning where it is long."""
     return repr(value if len(value) <= 60 else value[:57] + "...")
 
 
@@ -290,7 +291,7 @@ def _temporal(name: str, formats: Sequence[str], rounding: str | None, zone: str
         except (ValueError, OverflowError) as error:
             if isinstance(error, ConversionError):
                 raise
-            raise ConversionError("date", f"{_short(value)} is not a {name} that exists: {error}") from None
+            raise ConversionError("date", f"{short(value)} is not a {name} that exists: {error}") from None
 
     return temporal
 
@@ -307,7 +308,7 @@ def _iso(name: str, rounding: str | None) -> Callable[[str], datetime]:
             return moment
         match = pattern.match(text)
         if match is None:
-            raise ConversionError("date", f"{_short(text)} is not a {name} like {shape}; give its `format` if it is written so")
+            raise ConversionError("date", f"{short(text)} is not a {name} like {shape}; give its `format` if it is written so")
         part = match.groupdict()
         day = date(int(part["year"]), int(part["month"]), int(part["day"])) if name != "time" else _EPOCH
         moment = datetime(day.year, day.month, day.day)
@@ -345,7 +346,7 @@ def _microseconds(fraction: str, text: str, rounding: str | None) -> timedelta:
     exact = Decimal(f"{fraction[:6]:0<6}.{fraction[6:]}")
     whole = exact.to_integral_value(ROUNDINGS[rounding] if rounding else ROUND_DOWN)
     if rounding is None and whole != exact:
-        raise ConversionError("scale", f"{_short(text)} is finer than a microsecond")
+        raise ConversionError("scale", f"{short(text)} is finer than a microsecond")
     return timedelta(microseconds=int(whole))
 
 
@@ -366,7 +367,7 @@ def _by_formats(name: str, formats: Sequence[str], rounding: str | None) -> Call
                 return attempt(text)
             except ValueError:
                 continue
-        raise ConversionError("date", f"{_short(text)} is not a {name} of the format {' or '.join(formats)}")
+        raise ConversionError("date", f"{short(text)} is not a {name} of the format {' or '.join(formats)}")
 
     return parse
 
@@ -389,10 +390,10 @@ def _with_zone(zone: tzinfo | None) -> Callable[[datetime, str], datetime]:
         if moment.tzinfo is not None:
             return moment
         if zone is None:
-            raise ConversionError("zone", f"{_short(text)} has no offset; name the zone it is in by `zone`")
+            raise ConversionError("zone", f"{short(text)} has no offset; name the zone it is in by `zone`")
         exact = moment.replace(tzinfo=zone).astimezone(timezone.utc)
         if exact.astimezone(zone).replace(tzinfo=None) != moment:
-            raise ConversionError("zone", f"{_short(text)} does not exist in {zone}: its clocks skip that hour")
+            raise ConversionError("zone", f"{short(text)} does not exist in {zone}: its clocks skip that hour")
         return exact
 
     return finish
@@ -405,7 +406,7 @@ def _without_zone(name: str, zone: str | None, zone_info: tzinfo | None) -> Call
         if moment.tzinfo is not None:
             if zone is None:
                 remedy = "`zone: ignore` drops it" if name != "datetime" else "use datetimetz, or say by `zone` what it becomes"
-                raise ConversionError("zone", f"{_short(text)} has an offset, {name} has none; {remedy}")
+                raise ConversionError("zone", f"{short(text)} has an offset, {name} has none; {remedy}")
             if zone_info is not None:
                 moment = moment.astimezone(zone_info)
             moment = moment.replace(tzinfo=None)
