@@ -1,118 +1,146 @@
-"""Beam's local engine: started so that it really uses its workers, and its failures in words for people."""
+"""Beam's local engine: started so that it really uses its workers, and its failures in words for people.
+
+`--runner=DirectRunner` means this engine, FnApiRunner: Beam's own choice for that name falls back, in
+silence, to a single process as soon as a pipeline has GroupIntoBatches in it.
+"""
 
 from __future__ import annotations
 
+import logging
 import os
 import re
-import sys
-import threading
 import traceback
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
+from multiprocessing.process import BaseProcess
+from typing import Any
 
 import apache_beam as beam
+import grpc
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, WorkerOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-from apache_beam.transforms.environments import SubprocessSDKEnvironment
+from apache_beam.runners.portability.fn_api_runner.worker_handlers import GrpcWorkerHandler, WorkerHandler
+from apache_beam.runners.worker import sdk_worker_main
+from apache_beam.transforms.environments import Environment, python_sdk_capabilities
+from google.protobuf import json_format, text_format
 
+from pipeline import processes
 from pipeline.report import counters_of
+from pipeline.terminal import set_up_logging
 
-ROOT = Path(__file__).resolve().parent.parent
+LOOPBACK = "127.0.0.1"
 
 Build = Callable[[beam.Pipeline], None]
 
 
-class WorkerDied(Exception):
-    """A worker process ended before its work did: killed, or out of memory."""
-
-
 class PipelineFailed(Exception):
-    """The pipeline failed: the message is for people, ``details`` is the traceback."""
+    """A pipeline failed: ``message`` is for people, ``details`` is the traceback."""
 
     def __init__(self, message: str, details: str):
-        super().__init__(message)
+        super().__init__(message, details)
+        self.message = message
         self.details = details
 
 
-class Engine:
-    """Runs pipelines on ``workers`` processes of this machine; one worker is this process itself.
+def run(build: Build, options: dict[str, Any], workers: int) -> Counter[str]:
+    """Run the pipeline that ``build`` makes on ``workers`` processes; give our counters.
 
-    `--runner=DirectRunner` means this: Beam's own choice for that name falls back, in silence, to a single
-    process as soon as a pipeline has GroupIntoBatches in it.
+    One worker is this process itself. Raises :class:`PipelineFailed`.
     """
-
-    def __init__(self, options: PipelineOptions, workers: int):
-        self.workers = workers
-        self.options = PipelineOptions([], **options.get_all_options(drop_default=True))
-        direct = self.options.view_as(DirectOptions)
-        direct.direct_num_workers = workers
-        # With `multi_processing` Beam would replace our worker's command by its own; of `in_memory` it would warn.
-        direct.direct_running_mode = None
-        self.options.view_as(WorkerOptions).default_sdk_harness_log_level = "WARNING"
-
-    def __str__(self) -> str:
-        place = "in this process" if self.workers == 1 else f"on {self.workers} worker processes"
-        return f"Beam's FnApiRunner, {place}"
-
-    def run(self, build: Build) -> Counter[str]:
-        """Run the pipeline that ``build`` makes; give our counters.
-
-        Raises:
-          WorkerDied: it can be run again.
-          PipelineFailed: it would fail again.
-        """
-        with _WatchedWorkers() as workers:
-            pipeline = beam.Pipeline(self._runner(), options=self.options)
-            build(pipeline)
-            try:
-                return counters_of(pipeline.run())
-            except Exception as error:
-                if workers.died:
-                    raise WorkerDied(workers.died) from None
-                raise PipelineFailed(_reason(error), traceback.format_exc()) from None
-
-    def _runner(self) -> FnApiRunner:
-        if self.workers == 1:
-            return FnApiRunner()
-        # The workers import our modules from here, wherever the command was called.
-        paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-        if str(ROOT) not in paths:
-            os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), *paths]))
-        command = f"exec {sys.executable} -m pipeline.worker"
-        return FnApiRunner(default_environment=SubprocessSDKEnvironment.from_command_string(command))
+    pipeline_options = PipelineOptions([], **options)
+    direct = pipeline_options.view_as(DirectOptions)
+    direct.direct_num_workers = workers
+    # With a mode, Beam would start its own workers in place of ours.
+    direct.direct_running_mode = None
+    pipeline_options.view_as(WorkerOptions).default_sdk_harness_log_level = "WARNING"
+    runner = FnApiRunner() if workers == 1 else FnApiRunner(default_environment=ForkedEnvironment())
+    grpc.server = _local_server
+    try:
+        pipeline = beam.Pipeline(runner, options=pipeline_options)
+        build(pipeline)
+        return counters_of(pipeline.run())
+    except Exception as error:
+        raise PipelineFailed(_reason(error), traceback.format_exc()) from None
 
 
-class _WatchedWorkers:
-    """While entered, notes when a worker process dies: Beam tells it by an exception in one of its threads."""
+_URN = "beamshred:env:forked_process:v1"
+
+
+@Environment.register_urn(_URN, bytes)
+class ForkedEnvironment(Environment):
+    """Worker processes that are forked off the server of :mod:`pipeline.processes`."""
 
     def __init__(self) -> None:
-        self.died = ""
+        super().__init__(capabilities=python_sdk_capabilities(), artifacts=())
 
-    def __enter__(self) -> _WatchedWorkers:
-        self._before = threading.excepthook
-        threading.excepthook = self._hook
-        return self
+    def to_runner_api_parameter(self, context: Any) -> tuple[str, bytes]:
+        return _URN, b""
 
-    def __exit__(self, *_: object) -> None:
-        threading.excepthook = self._before
+    @staticmethod
+    def from_runner_api_parameter(payload: bytes, capabilities: Any, artifacts: Any, hints: Any, context: Any) -> ForkedEnvironment:
+        return ForkedEnvironment()
 
-    def _hook(self, args: threading.ExceptHookArgs) -> None:
-        if "Worker subprocess exited" in str(args.exc_value):
-            self.died = str(args.exc_value)
-        elif args.thread is None or not args.thread.name.startswith(("read_grpc", "beam_control", "run_worker")):
-            self._before(args)
+    @classmethod
+    def from_options(cls, options: PipelineOptions) -> ForkedEnvironment:
+        return cls()
 
 
-_FAILURE = re.compile(r"^(?:[\w.]+\.)?(\w+): (.+?)(?: \[while running '.*)?$", re.DOTALL)
-_OURS = ("LoadError", "TransientError", "TargetError")
+@WorkerHandler.register_environment(_URN, bytes)
+class ForkedWorkerHandler(GrpcWorkerHandler):
+    """The engine's side of a forked worker."""
+
+    def __init__(self, payload: bytes, *arguments: Any):
+        super().__init__(*arguments)
+
+    def host_from_worker(self) -> str:
+        return LOOPBACK
+
+    def start_worker(self) -> None:
+        self.process: BaseProcess = processes.start(
+            _run_worker,
+            {
+                "CONTROL_API_SERVICE_DESCRIPTOR": text_format.MessageToString(self.control_api_service_descriptor()),
+                "PIPELINE_OPTIONS": json_format.MessageToJson(self.provision_info.provision_info.pipeline_options),
+                "WORKER_ID": self.worker_id,
+            },
+            logging.getLogger("pipeline").level,
+            daemon=True,
+        )
+        processes.watch_workers([self.process])
+
+    def stop_worker(self) -> None:
+        self.process.join()
+
+
+def _run_worker(environment: dict[str, str], log_level: int) -> None:
+    os.environ.update(environment)
+    # Without Beam's own way of logging, which shows a message as ten lines of its protocol.
+    set_up_logging(logging.getLevelName(log_level))
+    sdk_worker_main.main([])
+
+
+_server = grpc.server
+
+
+def _local_server(*arguments: Any, **options: Any) -> grpc.Server:
+    """Beam lets its servers listen on all interfaces; what they carry is nobody else's business."""
+    server = _server(*arguments, **options)
+    listen = server.add_insecure_port
+    server.add_insecure_port = lambda address: listen(address.replace("[::]", LOOPBACK))
+    return server
+
+
+_FAILURE = re.compile(r"^(?:[\w.]+\.)?(\w+): (.+)$", re.DOTALL)
+_FOR_PEOPLE = ("LoadError", "TransientError", "TargetError")
+"""Our errors that say what is wrong by themselves; others keep the name of their class."""
 
 
 def _reason(error: Exception) -> str:
     """The error of a stage, which comes from a worker as the text of its traceback."""
-    last = [line for line in str(error).split("\n\n")[0].splitlines() if line and not line.startswith((" ", "\t"))]
-    match = _FAILURE.match(last[-1]) if last else None
-    if match and match[1] in _OURS:
+    text = re.sub(r" \[while running '.*", "", str(error), flags=re.DOTALL)
+    lines = [line for line in text.splitlines() if line and not line.startswith((" ", "\t"))]
+    last = lines[-1] if "Traceback" in text and lines else text
+    match = _FAILURE.match(last)
+    if match and match[1] in _FOR_PEOPLE:
         return match[2]
-    text = last[-1] if last else type(error).__name__
-    return re.sub(r" \[while running '.*", "", text)
+    return last if match else f"{type(error).__name__}: {last}"

@@ -19,7 +19,7 @@ from transforms import Contract, Schema, SourceFile, Target, expand, load_contra
 class Job:
     """What to load, from where, to where, and how."""
 
-    options: PipelineOptions
+    options: dict[str, Any]
     contract: Contract
     contract_file: str
     schema: Schema
@@ -39,6 +39,7 @@ class Job:
     max_rejects: str | None
     limit: int | None
     slice_bytes: int
+    log_level: str
 
     @classmethod
     def of(cls, options: PipelineOptions) -> Job:
@@ -49,7 +50,7 @@ class Job:
         now = datetime.now(timezone.utc)
         number = workers(options)
         return cls(
-            options=options,
+            options=options.get_all_options(drop_default=True),
             contract=contract,
             contract_file=flags.contract,
             schema=schema_of(contract),
@@ -69,6 +70,7 @@ class Job:
             max_rejects=flags.max_rejects,
             limit=flags.limit,
             slice_bytes=flags.slice_bytes,
+            log_level=flags.log_level,
         )
 
     @property
@@ -81,9 +83,8 @@ class Job:
 
     def shown_options(self) -> dict[str, Any]:
         """The options for the report: ours, and Beam's where they were given; no secrets."""
-        given = self.options.get_all_options(drop_default=True)
-        ours = {name: value for name, value in self.options.view_as(JobOptions).get_all_options().items() if name in _OURS}
-        shown = {**given, **ours, "direct_num_workers": self.workers, "target": str(Target.parse(self.target))}
+        ours = {name: value for name, value in JobOptions([], **self.options).get_all_options().items() if name in _OURS}
+        shown = {**self.options, **ours, "direct_num_workers": self.workers, "target": str(Target.parse(self.target))}
         return {name: value if isinstance(value, (int, float, bool, list, type(None))) else str(value) for name, value in sorted(shown.items())}
 
 

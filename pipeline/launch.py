@@ -12,12 +12,12 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions
 from apache_beam.pvalue import PBegin
 
-from pipeline import graph
-from pipeline.engine import ROOT, Engine, PipelineFailed, WorkerDied
+from pipeline import engine, graph, processes
 from pipeline.job import Job
 from pipeline.report import Report, counters_of
-from pipeline.signals import Interrupts, end_workers
+from pipeline.signals import Interrupts
 from pipeline.slices import Slice, Slicer
+from pipeline.terminal import set_up_logging
 from transforms import ReadResult, ReadSplits, ReadXML, RecordPath, Split
 
 logger = logging.getLogger(__name__)
@@ -46,23 +46,22 @@ class ReadSlice(beam.PTransform):
         return pbegin | beam.Create(self.splits) | "Spread" >> beam.Reshuffle() | "Read" >> self.read
 
 
-def run_local(job: Job, report: Report, progress: Callable[[Slice], None]) -> None:
+def run_local(job: Job, report: Report, progress: Callable[[int], None]) -> None:
     """Run a job on this machine, slice by slice; the report is written after each.
 
     Raises:
       JobError: a slice failed, or too many records were rejected.
     """
-    engine = Engine(job.options, job.workers)
-    logger.info("Engine: %s.", engine)
+    logger.info("Engine: Beam's FnApiRunner on %d worker process%s.", job.workers, "" if job.workers == 1 else "es")
     unpacked = job.run_dir / "unpacked"
     path = RecordPath.parse(job.contract.record.path, job.contract.namespaces)
     slices = Slicer(path, job.slice_bytes, unpacked, job.limit).slices(job.files)
     try:
         with Interrupts() as interrupts:
             for number, part in enumerate(slices, 1):
-                report.add(_run_slice(job, engine, part, number, interrupts))
+                report.add(_run_slice(job, part, number))
                 report.write(job.run_dir)
-                progress(part)
+                progress(part.input_bytes)
                 check_rejects(job, report)
                 if interrupts.requested:
                     break
@@ -76,24 +75,27 @@ def run_local(job: Job, report: Report, progress: Callable[[Slice], None]) -> No
         _protect(Path(job.rejects_folder))
 
 
-def _run_slice(job: Job, engine: Engine, part: Slice, number: int, interrupts: Interrupts) -> Counter[str]:
-    contract = job.contract
-    read = ReadSlice(part.splits, ReadSplits(contract.record.path, contract.namespaces, job.max_record_bytes))
+def _run_slice(job: Job, part: Slice, number: int) -> Counter[str]:
     attempt = 1
     while True:
         try:
-            return engine.run(lambda pipeline: graph.load(pipeline, job, read, f"slice-{number:06d}"))
-        except PipelineFailed as error:
-            end_workers()
-            raise JobError(str(error), error.details) from None
-        except WorkerDied as error:
-            end_workers()
-            if interrupts.ended:
-                raise KeyboardInterrupt from None
+            return processes.call(_load_slice, job, part.splits, number)
+        except engine.PipelineFailed as error:
+            raise JobError(error.message, error.details) from None
+        except processes.ProcessDied as error:
             if attempt == MOST_ATTEMPTS:
-                raise JobError(f"a worker process died {attempt} times: {error}; it may need more memory: try a smaller --slice_bytes") from None
+                message = f"a worker process died {attempt} times ({error}); it may need more memory: try a smaller --slice_bytes"
+                raise JobError(message) from None
             attempt += 1
-            logger.warning("A worker process died; slice %d is run again, attempt %d of %d.", number, attempt, MOST_ATTEMPTS)
+            logger.warning("A worker process died (%s); the slice is run again, attempt %d of %d.", error, attempt, MOST_ATTEMPTS)
+
+
+def _load_slice(job: Job, splits: tuple[Split, ...], number: int) -> Counter[str]:
+    """Run in a process of its own."""
+    set_up_logging(job.log_level)
+    contract = job.contract
+    read = ReadSlice(splits, ReadSplits(contract.record.path, contract.namespaces, job.max_record_bytes))
+    return engine.run(lambda pipeline: graph.load(pipeline, job, read, f"slice-{number:06d}"), job.options, job.workers)
 
 
 def run_remote(job: Job, report: Report) -> None:
@@ -102,9 +104,9 @@ def run_remote(job: Job, report: Report) -> None:
     Raises:
       JobError: the pipeline failed, or too many records were rejected.
     """
-    options = PipelineOptions([], **job.options.get_all_options(drop_default=True))
+    options = PipelineOptions([], **job.options)
     setup = options.view_as(SetupOptions)
-    setup.setup_file = setup.setup_file or str(ROOT / "setup.py")
+    setup.setup_file = setup.setup_file or str(Path(__file__).resolve().parent.parent / "setup.py")
     contract = job.contract
     read = ReadXML([file.path for file in job.files], contract.record.path, contract.namespaces, job.max_record_bytes)
     pipeline = beam.Pipeline(options=options)

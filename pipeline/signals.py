@@ -8,20 +8,16 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from types import FrameType, TracebackType
-
-import psutil
+from types import FrameType
 
 logger = logging.getLogger(__name__)
 
 
 class Interrupts:
-    """While entered, ``requested`` says whether the user asked to stop, ``ended`` whether they asked again:
-    then the workers are ended and KeyboardInterrupt is raised."""
+    """While entered, ``requested`` says whether the user asked to stop; asked again, KeyboardInterrupt is raised."""
 
     def __init__(self) -> None:
         self.requested = False
-        self.ended = False
         self._before: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> Interrupts:
@@ -31,23 +27,12 @@ class Interrupts:
                 self._before[number] = signal.signal(number, self._handle)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.requested:
-            self.ended = True
-            end_workers()
             raise KeyboardInterrupt
         self.requested = True
         logger.warning("Stopping after the slice under way is committed; once more to stop at once.")
-
-
-def end_workers() -> None:
-    """Kill the processes below this one: their open transactions are rolled back by the database."""
-    for process in psutil.Process().children(recursive=True):
-        try:
-            process.kill()
-        except psutil.NoSuchProcess:
-            continue

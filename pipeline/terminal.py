@@ -11,23 +11,28 @@ from rich.logging import RichHandler
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from pipeline.slices import Slice
 
 MOST_CONVERSIONS = 10
 """Columns whose failed conversions are shown; the report has them all."""
+
+
+def set_up_logging(log_level: str) -> Console:
+    """Show our log from ``log_level`` on; give the console that it goes to."""
+    console = Console(stderr=True)
+    handler = RichHandler(console=console, show_path=False, log_time_format="[%X]")
+    logging.basicConfig(level="WARNING", handlers=[handler], format="%(message)s", force=True)
+    for ours in ("pipeline", "transforms"):
+        logging.getLogger(ours).setLevel(log_level)
+    # Beam logs a traceback for every error that we report in a line ourselves.
+    logging.getLogger("apache_beam").setLevel("DEBUG" if log_level == "DEBUG" else "CRITICAL")
+    return console
 
 
 class Terminal:
     """Everything goes to standard error, so that it mixes with nobody's output."""
 
     def __init__(self, log_level: str):
-        self.console = Console(stderr=True)
-        handler = RichHandler(console=self.console, show_path=False, log_time_format="[%X]")
-        logging.basicConfig(level="WARNING", handlers=[handler], format="%(message)s", force=True)
-        for ours in ("pipeline", "transforms"):
-            logging.getLogger(ours).setLevel(log_level)
-        # Beam logs a traceback for every error that we report in a line ourselves.
-        logging.getLogger("apache_beam").setLevel("DEBUG" if log_level == "DEBUG" else "CRITICAL")
+        self.console = set_up_logging(log_level)
 
     def error(self, message: str) -> None:
         self.console.print(message, style="bold red", markup=False, highlight=False, soft_wrap=True)
@@ -82,5 +87,5 @@ class SliceProgress:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._bar.stop()
 
-    def __call__(self, part: Slice) -> None:
-        self._bar.advance(self._task, part.input_bytes)
+    def __call__(self, input_bytes: int) -> None:
+        self._bar.advance(self._task, input_bytes)

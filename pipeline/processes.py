@@ -1,0 +1,118 @@
+"""Processes of a local run: forked off a server that has imported everything, and ended with their parents.
+
+    command ── forkserver ── slice (Beam's engine) ── asks for ── worker, worker, ...
+
+A process that is started anew imports Beam for more than a second; a forked one starts in milliseconds.
+Each slice has a process of its own: its memory is given back, and it can be ended as a whole whatever
+state Beam is in. (A worker that is killed makes Beam's engine wait for ever, or fail, as it happens.)
+"""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+import psutil
+
+FORKSERVER = multiprocessing.get_context("forkserver")
+FORKSERVER.set_forkserver_preload(["pipeline.engine"])
+
+WORKER_DIED = 75
+"""The exit code of a process whose worker died: EX_TEMPFAIL of sysexits.h."""
+
+_WATCH_SECONDS = 0.5
+
+
+class ProcessDied(Exception):
+    """A process ended before its work did: killed, or out of memory."""
+
+
+def start(function: Callable[..., None], *arguments: Any, daemon: bool = False) -> BaseProcess:
+    """Start ``function`` in a process that ends with this one, and that the terminal's signals do not reach."""
+    process = FORKSERVER.Process(target=_shielded, args=(os.getpid(), function, arguments), daemon=daemon)
+    process.start()
+    return process
+
+
+def _shielded(parent: int, function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    # Ctrl-C reaches all processes of a terminal; what becomes of it the command alone decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), name="end-with-parent", daemon=True).start()
+    # What was imported stays: the collector need not look at it, nor touch pages that are shared.
+    gc.freeze()
+    function(*arguments)
+
+
+def _end_with(parent: int) -> None:
+    forkserver = os.getppid()
+    while os.getppid() == forkserver and psutil.pid_exists(parent):
+        time.sleep(_WATCH_SECONDS)
+    os._exit(1)
+
+
+def watch_workers(workers: list[BaseProcess]) -> None:
+    """End this process, with :data:`WORKER_DIED`, as soon as one of its workers ends otherwise than in peace."""
+
+    def watch() -> None:
+        running = list(workers)
+        while running:
+            for sentinel in wait([worker.sentinel for worker in running]):
+                [ended] = [worker for worker in running if worker.sentinel == sentinel]
+                running.remove(ended)
+                ended.join()
+                if ended.exitcode:
+                    for worker in workers:
+                        worker.kill()
+                    os._exit(WORKER_DIED)
+
+    threading.Thread(target=watch, name="watch-workers", daemon=True).start()
+
+
+def call(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call ``function`` in a process of its own; give its result, or raise its exception.
+
+    Raises:
+      ProcessDied: the process, or a worker of its, ended before the call did.
+    """
+    receiver, sender = FORKSERVER.Pipe(duplex=False)
+    process = start(_answer, sender, function, arguments)
+    sender.close()
+    try:
+        result, error = receiver.recv()
+    except EOFError:
+        process.join()
+        raise ProcessDied(f"exit code {process.exitcode}") from None
+    finally:
+        end(process)
+        receiver.close()
+    if error is not None:
+        raise error
+    return result
+
+
+def _answer(sender: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    try:
+        answer = (function(*arguments), None)
+    except Exception as error:
+        answer = (None, error)
+    sender.send(answer)
+    sender.close()
+    # Beam's threads and servers need no farewell; what had to be committed is.
+    for process in multiprocessing.active_children():
+        process.kill()
+    os._exit(0)
+
+
+def end(process: BaseProcess) -> None:
+    """Kill a process, if it still runs; its workers follow within a moment, and databases roll back."""
+    process.kill()
+    process.join()
