@@ -161,6 +161,10 @@ class Database(ABC):
         """The schema of a table, where the database has schemas."""
         return table.schema
 
+    def table_options(self, table: Table) -> dict[str, Any]:
+        """What SQLAlchemy's ``Table`` is to know about a table in this database besides its columns."""
+        return {}
+
     def exists(self, table: Table) -> bool:
         return self.inspector().has_table(table.name, schema=self.schema_name(table))
 

@@ -45,6 +45,7 @@ def _sql_table(table: Table, made: dict[str, sa.Table], metadata: sa.MetaData, d
             for column in table.columns
         ),
         schema=database.schema_name(table),
+        **database.table_options(table),
     )
     if table.primary_key:
         sql_table.append_constraint(sa.PrimaryKeyConstraint(*table.primary_key))
