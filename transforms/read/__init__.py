@@ -1,4 +1,4 @@
-"""Read XML documents from files: :class:`ReadXML`.
+"""Read XML documents from files, :class:`ReadXML`, and from a column of a table, :class:`ReadXMLColumn`.
 
     records, rejects = pipeline | ReadXML("orders/*.xml", "/orders/order")
 
@@ -9,11 +9,17 @@ one record.
 
 Big plain files are read by several workers: an exact index of their records is made first, and the places are
 shuffled, never the bytes. Each step is also a plain function: :func:`expand`, :func:`plan_splits`, :func:`read_split`.
+
+    column = XmlColumn("postgresql+psycopg://host/credit", "app_xml", ("app_id",), "xml")
+    records, rejects = pipeline | ReadXMLColumn(column, "/*")
+
+reads the same from a database, by ranges of the table's key: see :mod:`transforms.read.columns`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import apache_beam as beam
@@ -22,13 +28,25 @@ from apache_beam.pvalue import PCollection, TaggedOutput
 
 from transforms.metrics import NAMESPACE, count, count_reject
 from transforms.names import RecordPath
+from transforms.read.columns import (
+    KeyRange,
+    Loaded,
+    XmlColumn,
+    check_column,
+    fetch_document,
+    input_bytes,
+    plan_ranges,
+    read_range,
+)
+from transforms.read.connect import InputError
 from transforms.read.files import SourceFile, expand, fetch_payload, unpack
 from transforms.read.splits import MAX_RECORD_BYTES, SPLIT_BYTES, Split, plan_splits, read_split
 from transforms.records import REJECTS, Reject, XmlRecord
 
 __all__ = [
-    "MAX_RECORD_BYTES", "SPLIT_BYTES", "ReadResult", "ReadSplits", "ReadXML", "SourceFile", "Split",
-    "expand", "fetch_payload", "plan_splits", "read_split", "unpack",
+    "MAX_RECORD_BYTES", "SPLIT_BYTES", "InputError", "KeyRange", "Loaded", "ReadRanges", "ReadResult", "ReadSplits",
+    "ReadXML", "ReadXMLColumn", "SourceFile", "Split", "XmlColumn", "check_column", "expand", "fetch_document",
+    "fetch_payload", "input_bytes", "plan_ranges", "plan_splits", "read_range", "read_split", "unpack",
 ]  # fmt: skip
 
 
@@ -101,27 +119,97 @@ class ReadSplits(beam.PTransform):
         self.max_record_bytes = _positive("max_record_bytes", max_record_bytes)
 
     def expand(self, splits: PCollection[Split]) -> ReadResult:
-        read = splits | beam.ParDo(_Read(self.path, self.max_record_bytes)).with_output_types(
-            XmlRecord, **{REJECTS: Reject}
-        ).with_outputs(REJECTS, main="records")
-        return ReadResult(read["records"], read[REJECTS])
+        return _read(splits, partial(read_split, path=self.path, max_record_bytes=self.max_record_bytes))
 
     def display_data(self) -> dict[str, Any]:
         return {"record_path": str(self.path), "max_record_bytes": self.max_record_bytes}
 
 
-class _Read(beam.DoFn):
-    """Reads splits and counts. What is rejected was read: a damaged piece counts as one record."""
+class ReadXMLColumn(beam.PTransform):
+    """The records of XML documents in a column of a table.
 
-    def __init__(self, path: RecordPath, max_record_bytes: int) -> None:
-        self._path = path
-        self._max_record_bytes = max_record_bytes
+    Args:
+        column: which documents.
+        record_path: the absolute path of the elements that are records, as ``/orders/order``; ``/*`` for documents.
+        namespaces: the URIs of the prefixes in ``record_path``.
+        max_record_bytes: a longer record is a reject.
+        range_bytes: about how many bytes of documents one worker reads at once.
+
+    Raises:
+        ValueError: for an argument that can mean nothing; when the pipeline runs, :class:`InputError` for a database
+            that cannot be read.
+    """
+
+    def __init__(
+        self,
+        column: XmlColumn,
+        record_path: str,
+        namespaces: Mapping[str, str] | None = None,
+        max_record_bytes: int = MAX_RECORD_BYTES,
+        range_bytes: int = SPLIT_BYTES,
+    ) -> None:
+        super().__init__()
+        self.range_bytes = _positive("range_bytes", range_bytes)
+        self.read = ReadRanges(column, record_path, namespaces, max_record_bytes)
+
+    def expand(self, pbegin: beam.pvalue.PBegin) -> ReadResult:
+        return (
+            pbegin
+            | "Column" >> beam.Create([self.read.column])
+            | "Plan" >> beam.FlatMap(plan_ranges, self.range_bytes).with_output_types(KeyRange)
+            | "SpreadRanges" >> beam.Reshuffle()
+            | "Read" >> self.read
+        )
+
+    def display_data(self) -> dict[str, Any]:
+        return {"range_bytes": self.range_bytes, **self.read.display_data()}
+
+
+class ReadRanges(beam.PTransform):
+    """The records of :class:`KeyRange` values. The arguments are those of :class:`ReadXMLColumn`."""
+
+    def __init__(
+        self,
+        column: XmlColumn,
+        record_path: str,
+        namespaces: Mapping[str, str] | None = None,
+        max_record_bytes: int = MAX_RECORD_BYTES,
+    ) -> None:
+        super().__init__()
+        self.column = column
+        self.path = RecordPath.parse(record_path, namespaces)
+        self.max_record_bytes = _positive("max_record_bytes", max_record_bytes)
+
+    def expand(self, ranges: PCollection[KeyRange]) -> ReadResult:
+        return _read(ranges, partial(read_range, self.column, path=self.path, max_record_bytes=self.max_record_bytes))
+
+    def display_data(self) -> dict[str, Any]:
+        return {
+            "table": self.column.table,
+            "column": self.column.column,
+            "record_path": str(self.path),
+            "max_record_bytes": self.max_record_bytes,
+        }
+
+
+def _read(parts: PCollection[Any], read: Callable[[Any], Iterator[XmlRecord | Reject]]) -> ReadResult:
+    result = parts | beam.ParDo(_Read(read)).with_output_types(XmlRecord, **{REJECTS: Reject}).with_outputs(
+        REJECTS, main="records"
+    )
+    return ReadResult(result["records"], result[REJECTS])
+
+
+class _Read(beam.DoFn):
+    """Reads parts of the input and counts. What is rejected was read: a damaged piece counts as one record."""
+
+    def __init__(self, read: Callable[[Any], Iterator[XmlRecord | Reject]]) -> None:
+        self._read = read
         self._record_bytes = Metrics.distribution(NAMESPACE, "read.record_bytes")
 
-    def process(self, split: Split) -> Iterator[XmlRecord | TaggedOutput]:
+    def process(self, part: Any) -> Iterator[XmlRecord | TaggedOutput]:
         # A metric's update costs about as much as reading a short record: counters wait for the end.
         records = size = 0
-        for item in read_split(split, self._path, self._max_record_bytes):
+        for item in self._read(part):
             records += 1
             if isinstance(item, Reject):
                 count_reject(item)

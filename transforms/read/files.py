@@ -28,6 +28,7 @@ from transforms.read.encoding import BrokenInput, Read
 
 _XML_FILE = re.compile(r".*\.xml(?:\.gz|\.bz2|\.xz|\.zst)?", re.IGNORECASE | re.DOTALL)
 _COPY_BYTES = 1 << 20
+GZIP_MAGIC = b"\x1f\x8b"
 # Small, because a zstandard decompressor gives all that its input holds at once.
 _ZSTD_BYTES = 8 << 10
 
@@ -100,6 +101,11 @@ def open_input(path: str) -> Iterator[Read]:
     with closing(open_plain(path)) as stored:
         decompress = _DECOMPRESSORS.get(_suffix(path))
         yield stored.read if decompress is None else _reporting(decompress(stored), path)
+
+
+def gunzip(stored: IO[bytes], name: str) -> Read:
+    """The same for what gzip has compressed, wherever it is stored; ``name`` is for the error."""
+    return _reporting(_DECOMPRESSORS[".gz"](stored), name)
 
 
 def _reporting(read: Read, path: str) -> Read:

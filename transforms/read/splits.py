@@ -6,7 +6,7 @@ compressed or in an encoding that cannot be scanned as it is, is one split, whic
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -97,19 +97,26 @@ def read_split(
 ) -> Iterator[XmlRecord | Reject]:
     """The records of a split, in document order; in place of one that is too long or damaged, a reject."""
     items = _scan_file(split, path, max_record_bytes) if split.spans is None else _read_spans(split, max_record_bytes)
-    for ordinal, item in enumerate(islice(items, split.most), split.first):
+    yield from islice(records_of(items, split.source, max_record_bytes, split.first), split.most)
+    if split.damage is not None:
+        yield split.damage
+
+
+def records_of(
+    items: Iterable[Span | Damage], source: str, max_record_bytes: int, first: int = 0
+) -> Iterator[XmlRecord | Reject]:
+    """What a scan of a source found, from its ``first``-th record, as records and rejects."""
+    for ordinal, item in enumerate(items, first):
         if isinstance(item, Damage):
-            yield _reject(item, split.source, ordinal)
+            yield _reject(item, source, ordinal)
         elif item.payload is None:
             message = (
                 f"the record has {item.end - item.start:,} bytes, --max_record_bytes allows {max_record_bytes:,}; "
                 "raise it to load the record"
             )
-            yield Reject("read", "max_record_bytes", message, split.source, ordinal, item.start, item.end)
+            yield Reject("read", "max_record_bytes", message, source, ordinal, item.start, item.end)
         else:
-            yield XmlRecord(split.source, ordinal, item.start, item.end, item.payload, item.context)
-    if split.damage is not None:
-        yield split.damage
+            yield XmlRecord(source, ordinal, item.start, item.end, item.payload, item.context)
 
 
 def _scan_file(split: Split, path: RecordPath, max_record_bytes: int) -> Iterator[Span | Damage]:
