@@ -13,7 +13,7 @@ run: $(VENV)/.installed
 	  --target sqlite:///examples/out/software_lists.db --direct_num_workers 2 --run_dir examples/out/software_lists
 
 test: $(VENV)/.installed-test check
-	$(BIN)/python -m pytest -n 2
+	.ci/install-odbc && $(BIN)/python -m pytest -n 2
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff check .

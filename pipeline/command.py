@@ -25,7 +25,7 @@ def main(argv: Sequence[str]) -> int:
         options = parse_options(argv)
         terminal = Terminal(options.view_as(JobOptions).log_level)
         job = Job.of(options)
-        prepare_target(job.target, job.schema, job.create_disposition)
+        prepare_target(job.target, job.schema, job.create_disposition, job.odbc_insert)
     except ValueError as error:
         terminal.error(str(error))
         return WRONG

@@ -29,7 +29,10 @@ def load(pipeline: beam.Pipeline, job: Job, read: beam.PTransform, rejects_name:
     mapped = parsed.records | "MapDoFn" >> _stage(MapDoFn(job.contract, job.run_id, job.started), MappedRecord)
     batches = mapped.records | "GroupIntoBatches" >> GroupIntoBatches(job.batch_size, job.batch_bytes, job.shards)
     results = batches | "BulkInsertDoFn" >> _stage(
-        BulkInsertDoFn(job.target, job.schema, job.run_id, job.batch_size, job.on_existing), BatchResult
+        BulkInsertDoFn(
+            job.target, job.schema, job.run_id, job.batch_size, job.on_existing, odbc_insert=job.odbc_insert
+        ),
+        BatchResult,
     )
     rejects = (records.rejects, parsed.rejects, mapped.rejects, results.rejects)
     rejects | "Rejects" >> beam.Flatten() | "WriteRejects" >> WriteRejects(job.rejects_folder, rejects_name, fetch_payload)

@@ -35,6 +35,7 @@ class Job:
     max_record_bytes: int
     max_depth: int
     on_existing: str
+    odbc_insert: str | None
     create_disposition: str
     max_rejects: str | None
     limit: int | None
@@ -66,6 +67,7 @@ class Job:
             max_record_bytes=flags.max_record_bytes,
             max_depth=flags.max_depth,
             on_existing=flags.on_existing,
+            odbc_insert=flags.odbc_insert,
             create_disposition=flags.create_disposition,
             max_rejects=flags.max_rejects,
             limit=flags.limit,

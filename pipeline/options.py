@@ -64,6 +64,7 @@ class JobOptions(PipelineOptions):
         job.add_argument("--batch_bytes", type=_size, default=DEFAULT_BATCH_BYTES, metavar="SIZE", help="Bytes of rows that one transaction loads, about (default 16M).")
         job.add_argument("--shards", type=_positive, metavar="N", help="Batches that load at the same time; default: the number of workers, 1 for SQLite, which has one writer.")
         job.add_argument("--on_existing", choices=["skip", "replace", "fail"], default="skip", help="What to do with a record that is loaded already and has changed (default %(default)s; it is reported).")
+        job.add_argument("--odbc_insert", choices=["json", "fast", "plain"], help="How rows go through ODBC: json (SQL Server: one parameter for a table's rows), fast (arrays of parameters) or plain (row by row); default: the best for the driver and the server.")
         job.add_argument("--create_disposition", choices=["CREATE_IF_NEEDED", "CREATE_NEVER"], default="CREATE_IF_NEEDED", help="Whether missing tables are created (default %(default)s).")
         job.add_argument("--max_record_bytes", type=_size, default=DEFAULT_MAX_RECORD_BYTES, metavar="SIZE", help="The longest record that is read (default 64M).")
         job.add_argument("--max_depth", type=_depth, default=DEFAULT_MAX_DEPTH, metavar="N", help="How deep the elements of a record may nest (default %(default)s).")

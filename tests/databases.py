@@ -1,6 +1,7 @@
 """The databases that the load suite runs on, the schema and the records that it loads.
 
-A database joins the suite with a line in ``TARGETS``: a function from the test's folder to a target.
+A database joins the suite with a line in ``TARGETS``: a function from the test's folder to a target, and to a URL by
+which a test looks into the same database.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from servers import need_odbc, new_schema
+from servers import postgresql_by_odbc as odbc_target
 
 from transforms.insert import Target, open_database, prepare_target
 from transforms.insert.database import Database
@@ -18,8 +21,31 @@ from transforms.insert.ledger import LEDGER
 from transforms.records import MappedRecord, Row
 from transforms.schema import Column, ColumnType, ForeignKey, Schema, Table
 
-TARGETS: dict[str, Callable[[Path], str]] = {
-    "sqlite": lambda folder: f"sqlite:///{folder}/test.db",
+
+def sqlite(folder: Path) -> tuple[str, str]:
+    return (f"sqlite:///{folder}/test.db",) * 2
+
+
+def postgresql(folder: Path) -> tuple[str, str]:
+    url = new_schema()[0].render_as_string(hide_password=False)
+    return url, url
+
+
+def sqlite_by_odbc(folder: Path) -> tuple[str, str]:
+    need_odbc("SQLite3")
+    return f"odbc:DRIVER=SQLite3;Database={folder}/test.db", f"sqlite:///{folder}/test.db"
+
+
+def postgresql_by_odbc(folder: Path) -> tuple[str, str]:
+    url, schema = new_schema()
+    return odbc_target(url, schema), url.render_as_string(hide_password=False)
+
+
+TARGETS: dict[str, Callable[[Path], tuple[str, str]]] = {
+    "sqlite": sqlite,
+    "postgresql": postgresql,
+    "sqlite by odbc": sqlite_by_odbc,
+    "postgresql by odbc": postgresql_by_odbc,
 }
 
 
@@ -66,9 +92,10 @@ def order(
 class TargetDatabase:
     """A target with the tables of :data:`SCHEMA`, and a look into it that is not ours."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, url: str) -> None:
         self.target = target
-        self._engine = sa.create_engine(target, poolclass=sa.NullPool)
+        self.url = url
+        self._engine = sa.create_engine(url, poolclass=sa.NullPool)
 
     def open(self) -> Database:
         return open_database(Target.parse(self.target))
@@ -102,7 +129,7 @@ class TargetDatabase:
 @pytest.fixture(params=TARGETS)
 def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> TargetDatabase:
     """A database without tables."""
-    return TargetDatabase(TARGETS[request.param](tmp_path))
+    return TargetDatabase(*TARGETS[request.param](tmp_path))
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from transforms.schema import ForeignKey, Schema, Table
 
 
 def inspector(database) -> sa.Inspector:
-    return sa.inspect(sa.create_engine(database.target))
+    return sa.inspect(sa.create_engine(database.url))
 
 
 def test_tables_have_keys_types_and_lengths(database):

@@ -20,9 +20,9 @@ import sqlalchemy as sa
 
 from transforms.insert import ddl
 from transforms.insert.ledger import LEDGER, Entry
-from transforms.target import SCHEMES, Target
 from transforms.records import Row
-from transforms.schema import ColumnType, Schema, Table
+from transforms.schema import Column, ColumnType, Schema, Table
+from transforms.target import SCHEMES, Target
 
 Adapter = Callable[[Any], Any]
 
@@ -86,9 +86,15 @@ class Database(ABC):
     max_writers: ClassVar[int | None] = None
     """How many connections may usefully write at once; ``None``: as many as there are workers."""
     keys_per_select: ClassVar[int] = 500
+    insert_ways: ClassVar[tuple[str, ...]] = ()
+    """What ``--odbc_insert`` may choose here."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, odbc_insert: str | None = None) -> None:
+        if odbc_insert is not None and odbc_insert not in self.insert_ways:
+            ways = f"only {' or '.join(self.insert_ways)}" if self.insert_ways else "none: it is not an ODBC target"
+            raise ValueError(f"--odbc_insert is {odbc_insert!r}; the target {target} takes {ways}")
         self.target = target
+        self.odbc_insert = odbc_insert
         self.dialect = self.make_dialect()
         self.connection: Any = None
         self.cursor: Any = None
@@ -109,6 +115,10 @@ class Database(ABC):
     @abstractmethod
     def sql_type(self, column_type: ColumnType) -> sa.types.TypeEngine[Any]:
         """The type of a column in CREATE TABLE."""
+
+    def column_type(self, table: Table, column: Column) -> sa.types.TypeEngine[Any]:
+        """The same for a column of a table."""
+        return self.sql_type(column.type)
 
     def adapter(self, column_type: ColumnType) -> Adapter | None:
         """The function that makes of a value what the driver is given; ``None``: the value itself."""
@@ -165,6 +175,10 @@ class Database(ABC):
         """What SQLAlchemy's ``Table`` is to know about a table in this database besides its columns."""
         return {}
 
+    def primary_key_options(self, table: Table) -> dict[str, Any]:
+        """The same about its primary key."""
+        return {}
+
     def exists(self, table: Table) -> bool:
         return self.inspector().has_table(table.name, schema=self.schema_name(table))
 
@@ -180,7 +194,8 @@ class Database(ABC):
             try:
                 self.begin()
                 for statement in statements:
-                    self.cursor.execute(statement)
+                    # With parameters, if none: only then a driver reads the %% that the dialect writes as one.
+                    self.cursor.execute(statement, ())
                 self.commit()
             except Exception:
                 self.recover()
@@ -256,9 +271,13 @@ class Database(ABC):
         return prefix + self.quoted(table.name)
 
 
-def open_database(target: Target) -> Database:
-    """The database of a target, not yet connected."""
-    return pkgutil.resolve_name(SCHEMES[target.scheme].database)(target)
+def open_database(target: Target, odbc_insert: str | None = None) -> Database:
+    """The database of a target, not yet connected; only ``odbc:`` is asked first what database it is.
+
+    Raises ``ValueError`` where the target, or this way to insert into it, cannot be, and for ``odbc:`` as
+    :func:`translated` does.
+    """
+    return pkgutil.resolve_name(SCHEMES[target.scheme].database)(target, odbc_insert)
 
 
 @contextmanager

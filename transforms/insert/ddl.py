@@ -37,7 +37,7 @@ def _sql_table(table: Table, made: dict[str, sa.Table], metadata: sa.MetaData, d
         *(
             sa.Column(
                 column.name,
-                database.sql_type(column.type),
+                database.column_type(table, column),
                 *([sa.Identity()] if column.identity else []),
                 nullable=column.nullable,
                 autoincrement=column.identity,
@@ -48,7 +48,7 @@ def _sql_table(table: Table, made: dict[str, sa.Table], metadata: sa.MetaData, d
         **database.table_options(table),
     )
     if table.primary_key:
-        sql_table.append_constraint(sa.PrimaryKeyConstraint(*table.primary_key))
+        sql_table.append_constraint(sa.PrimaryKeyConstraint(*table.primary_key, **database.primary_key_options(table)))
     if table.foreign_key is not None:
         parent = made[table.foreign_key.parent]
         sql_table.append_constraint(

@@ -13,10 +13,10 @@ from apache_beam.transforms.display import DisplayDataItem
 
 from transforms.insert.database import Database, open_database, translated
 from transforms.insert.load import ON_EXISTING, LoadPolicy, load_batch, retried
-from transforms.target import Target
 from transforms.metrics import NAMESPACE, count, count_reject
 from transforms.records import REJECTS, BatchResult, Reject, decode_block
 from transforms.schema import Schema
+from transforms.target import Target
 
 
 @beam.typehints.with_input_types(tuple[str, Iterable[bytes]])
@@ -38,6 +38,8 @@ class BulkInsertDoFn(beam.DoFn):
         on_existing: for a record that another run has loaded and that has changed since: ``skip`` it, ``replace`` its
             rows, or ``fail``.
         retry_seconds: how long a batch is tried again after deadlocks, timeouts and lost connections.
+        odbc_insert: how rows go through ODBC: ``json`` (SQL Server), ``fast`` or ``plain``; ``None``: what is best for
+            the driver and the server.
 
     Raises:
         ValueError: for any of these that cannot be; the target is not connected to.
@@ -51,6 +53,7 @@ class BulkInsertDoFn(beam.DoFn):
         batch_size: int = 500,
         on_existing: str = "skip",
         retry_seconds: float = 120.0,
+        odbc_insert: str | None = None,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
@@ -60,8 +63,9 @@ class BulkInsertDoFn(beam.DoFn):
             raise ValueError(f"retry_seconds is {retry_seconds}; it must not be negative")
         if not run_id:
             raise ValueError("run_id is empty; the ledger tells runs apart by it")
-        self._masked_target = str(open_database(Target.parse(target)).target)
+        self._masked_target = str(Target.parse(target))
         self._target = target
+        self._odbc_insert = odbc_insert
         self._schema = schema
         self._batch_size = batch_size
         self._policy = LoadPolicy(run_id, on_existing, retry_seconds)
@@ -79,14 +83,15 @@ class BulkInsertDoFn(beam.DoFn):
         }
 
     def setup(self) -> None:
-        database = open_database(Target.parse(self._target))
+        target = Target.parse(self._target)
 
-        def connect() -> None:
+        def connected() -> Database:
+            database = open_database(target, self._odbc_insert)
             with translated(database):
                 database.connect()
+            return database
 
-        retried(database, self._policy.retry_seconds, connect)
-        self._database = database
+        self._database = retried(target, self._policy.retry_seconds, connected)
 
     def process(self, element: tuple[str, Iterable[bytes]]) -> Iterator[BatchResult | beam.pvalue.TaggedOutput]:
         assert self._database is not None, "setup comes before process"

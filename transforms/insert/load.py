@@ -26,6 +26,7 @@ from transforms.insert.database import Database, LoadError, RefusedError, Transi
 from transforms.insert.ledger import LEDGER, LOADED, Entry, Tally
 from transforms.records import BatchResult, MappedRecord, Reject, Row
 from transforms.schema import ABSENT, Schema, Table
+from transforms.target import Target
 
 T = TypeVar("T")
 
@@ -75,12 +76,12 @@ def load_batch(
     return result, rejects
 
 
-def retried(database: Database, seconds: float, action: Callable[[], T]) -> T:
+def retried(target: Target, seconds: float, action: Callable[[], T]) -> T:
     """Do what may meet transient errors until it succeeds; raise :class:`LoadError` after ``seconds``."""
 
     def log(state: tenacity.RetryCallState) -> None:
         _logger.warning(
-            "%s: try %d failed: %s", database.target, state.attempt_number, state.outcome and state.outcome.exception()
+            "%s: try %d failed: %s", target, state.attempt_number, state.outcome and state.outcome.exception()
         )
 
     try:
@@ -92,13 +93,15 @@ def retried(database: Database, seconds: float, action: Callable[[], T]) -> T:
             reraise=True,
         )(action)
     except TransientError as error:
-        raise LoadError(f"{database.target} still fails after {seconds:g} seconds: {error}") from None
+        raise LoadError(f"{target} still fails after {seconds:g} seconds: {error}") from None
 
 
 def _load(database: Database, schema: Schema, records: Sequence[MappedRecord], policy: LoadPolicy) -> Tally:
     for _ in range(_CLAIMS):
         try:
-            return retried(database, policy.retry_seconds, lambda: _transaction(database, schema, records, policy))
+            return retried(
+                database.target, policy.retry_seconds, lambda: _transaction(database, schema, records, policy)
+            )
         except RefusedError as error:
             # Another loader has claimed a key between our look at the ledger and our entry: now we shall see it.
             # A key that is refused again and again is one that the database takes for another's.

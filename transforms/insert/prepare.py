@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import closing
 
 from transforms.insert.database import Database, LoadError, RefusedError, TransientError, open_database, translated
-from transforms.target import Target
 from transforms.schema import Schema
+from transforms.target import Target
 
 CREATE_IF_NEEDED, CREATE_NEVER = "CREATE_IF_NEEDED", "CREATE_NEVER"
 
@@ -15,7 +16,9 @@ class TargetError(ValueError):
     """The target cannot be loaded into; the message is for people and shows no secret."""
 
 
-def prepare_target(target: str, schema: Schema, create_disposition: str = CREATE_IF_NEEDED) -> None:
+def prepare_target(
+    target: str, schema: Schema, create_disposition: str = CREATE_IF_NEEDED, odbc_insert: str | None = None
+) -> None:
     """Create the tables, and the ledger, that the target does not have; with ``CREATE_NEVER`` only look.
 
     Safe to call from several programs at once. Raises :class:`TargetError` where the target cannot be reached, a table
@@ -26,10 +29,11 @@ def prepare_target(target: str, schema: Schema, create_disposition: str = CREATE
         raise ValueError(
             f"create_disposition is {create_disposition!r}; it must be {CREATE_IF_NEEDED} or {CREATE_NEVER}"
         )
-    database = open_database(Target.parse(target))
-    _check_names(database, schema)
+    parsed = Target.parse(target)
     try:
-        with translated(database):
+        database = open_database(parsed, odbc_insert)
+        _check_names(database, schema)
+        with translated(database), closing(database):
             database.connect()
             if create_disposition == CREATE_IF_NEEDED:
                 database.create_missing_tables(schema)
@@ -38,13 +42,11 @@ def prepare_target(target: str, schema: Schema, create_disposition: str = CREATE
     except LoadError as error:
         raise TargetError(str(error)) from None
     except (RefusedError, TransientError) as error:
-        raise TargetError(f"{database.target} failed: {error}") from None
-    finally:
-        database.close()
+        raise TargetError(f"{parsed} failed: {error}") from None
     if missing:
         names = ", ".join(map(database.table_name, missing))
         raise TargetError(
-            f"the target {database.target} has no table {names}; create what is missing, or choose"
+            f"the target {parsed} has no table {names}; create what is missing, or choose"
             f" --create_disposition {CREATE_IF_NEEDED}"
         )
 

@@ -39,15 +39,15 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from transforms.insert.database import Adapter, Database, Fault, LoadError
-from transforms.target import Target
 from transforms.schema import ColumnType, Table
+from transforms.target import Target
 
 BUSY_SECONDS = 10
 """How long to wait for another writer before the wait is an error (that is tried again)."""
 
 EXACT_DIGITS = 15
 
-_PRAGMAS = (
+PRAGMAS = (
     "journal_mode = WAL",
     "synchronous = NORMAL",
     "foreign_keys = ON",
@@ -62,38 +62,15 @@ _RULES = {
 }
 
 
-class SQLite(Database):
-    """A SQLite file as the target."""
+class SpeaksSQLite(Database):
+    """SQLite by whatever driver."""
 
     max_writers = 1
     # SQLite takes 32,766 parameters.
     keys_per_select = 10_000
 
-    def __init__(self, target: Target) -> None:
-        super().__init__(target)
-        if target.url is None or target.url.database in (None, "", ":memory:"):
-            raise ValueError("a SQLite target is a file, sqlite:///name.db: one in memory would end with its worker")
-        self._url = target.url
-
     def make_dialect(self) -> sa.Dialect:
         return SQLiteDialect_pysqlite()
-
-    def open_connection(self) -> sqlite3.Connection:
-        arguments, options = self.dialect.create_connect_args(self._url)
-        folder = Path(arguments[0]).parent
-        if not folder.is_dir():
-            raise LoadError(f"{self.target}: there is no folder {str(folder)!r}; create it, or correct the path")
-        # Beam may set a DoFn up in one thread and call it in another; it never does so at once.
-        connection = sqlite3.connect(
-            arguments[0], **{"timeout": BUSY_SECONDS, **options, "isolation_level": None, "check_same_thread": False}
-        )
-        try:
-            for pragma in _PRAGMAS:
-                connection.execute(f"PRAGMA {pragma}")
-        except BaseException:
-            connection.close()
-            raise
-        return connection
 
     def begin(self) -> None:
         # IMMEDIATE: a transaction that reads first and then writes could not wait for another writer.
@@ -124,6 +101,33 @@ class SQLite(Database):
         if column_type.name == "decimal":
             return str if (column_type.precision or 0) <= EXACT_DIGITS else partial(_plain, column_type.scale or 0)
         return _ADAPTERS.get(column_type.name)
+
+
+class SQLite(SpeaksSQLite):
+    """A SQLite file as the target."""
+
+    def __init__(self, target: Target, odbc_insert: str | None = None) -> None:
+        super().__init__(target, odbc_insert)
+        if target.url is None or target.url.database in (None, "", ":memory:"):
+            raise ValueError("a SQLite target is a file, sqlite:///name.db: one in memory would end with its worker")
+        self._url = target.url
+
+    def open_connection(self) -> sqlite3.Connection:
+        arguments, options = self.dialect.create_connect_args(self._url)
+        folder = Path(arguments[0]).parent
+        if not folder.is_dir():
+            raise LoadError(f"{self.target}: there is no folder {str(folder)!r}; create it, or correct the path")
+        # Beam may set a DoFn up in one thread and call it in another; it never does so at once.
+        connection = sqlite3.connect(
+            arguments[0], **{"timeout": BUSY_SECONDS, **options, "isolation_level": None, "check_same_thread": False}
+        )
+        try:
+            for pragma in PRAGMAS:
+                connection.execute(f"PRAGMA {pragma}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def diagnose(self, error: Exception) -> Fault | None:
         if isinstance(error, sqlite3.IntegrityError):

@@ -1,0 +1,281 @@
+"""SQL Server, through pyodbc: ``mssql+pyodbc://...``, or ``odbc:`` with a connection string of it.
+
+Rows are inserted in one of these ways (``--odbc_insert``), all in the batch's transaction:
+
+=========  ================================================================================================
+``json``   one JSON parameter for each table and batch, ``INSERT ... SELECT ... FROM OPENJSON``: the cheapest for
+           the client; the default with Microsoft's driver and a database of compatibility level 130 (2016) or more
+``fast``   ``executemany`` with arrays of parameters; the default with Microsoft's driver otherwise
+``plain``  ``executemany``, a call to the server for each row; the default with all other drivers, FreeTDS among them
+=========  ================================================================================================
+
+How the types are stored:
+
+===========================  ===========================================================================
+contract                     column
+===========================  ===========================================================================
+``text``, ``text(n)``        nvarchar(max), nvarchar(n); n above 4000: nvarchar(max). It counts UTF-16 units, so that
+                             an emoji takes two: a text that is then too long is rejected
+``tinyint`` to ``bigint``    the same
+``decimal(p, s)``            decimal(p, s)
+``float``                    float
+``bool``                     bit
+``date``, ``time``           date, time(6)
+``datetime``                 datetime2(6)
+``datetimetz``               datetimeoffset(6), in the zone it was written in
+``json``                     nvarchar(max)
+``binary``, ``binary(n)``    varbinary(max), varbinary(n); n above 8000: varbinary(max)
+===========================  ===========================================================================
+
+Without a driver in the URL the newest of Microsoft's is taken, from the system or from the wheel ``mssql-python``, and
+then FreeTDS.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from operator import methodcaller
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.dialects import mssql
+from sqlalchemy.dialects.mssql.pyodbc import MSDialect_pyodbc
+
+from transforms.insert.database import Adapter, Fault, Statement
+from transforms.insert.ledger import LEDGER
+from transforms.insert.odbc import FAST, ODBC, PLAIN, import_pyodbc, text
+from transforms.records import Row
+from transforms.schema import Column, ColumnType, Table
+from transforms.target import Target
+
+if TYPE_CHECKING:
+    import pyodbc
+
+JSON = "json"
+
+_COLLATION = "Latin1_General_100_BIN2"
+_MAX_NVARCHAR, _MAX_VARBINARY = 4000, 8000
+_JSON_LEVEL = 130
+# Deadlock, lock timeout, snapshot conflict; Azure: busy, failing over, out of resources.
+_TRANSIENT = re.compile(r"\((?:1205|1222|3960|40197|40501|40613|49918|49919|49920)\)")
+
+
+class SQLServer(ODBC):
+    """A SQL Server as the target."""
+
+    insert_ways = (JSON, FAST, PLAIN)
+
+    def __init__(self, target: Target, odbc_insert: str | None = None) -> None:
+        super().__init__(target, odbc_insert)
+        self._identity_insert: str | None = None
+
+    def make_dialect(self) -> sa.Dialect:
+        return MSDialect_pyodbc()
+
+    # The connection.
+
+    def connection_string(self) -> str:
+        url = self.target.url
+        if url is None:
+            return super().connection_string()
+        if not {"driver", "dsn", "odbc_connect"} & {name.lower() for name in url.query} and url.database:
+            url = url.update_query_dict({"driver": _best_driver()})
+        (string,), _ = self.dialect.create_connect_args(url)
+        return string
+
+    def choose_way(self, connection: pyodbc.Connection) -> str:
+        best = super().choose_way(connection)
+        if self.odbc_insert is not None or best != FAST:
+            return best
+        [level] = connection.execute(
+            "SELECT compatibility_level FROM sys.databases WHERE database_id = DB_ID()"
+        ).fetchone()
+        return JSON if level >= _JSON_LEVEL else FAST
+
+    def close(self) -> None:
+        self._identity_insert = None
+        super().close()
+
+    def commit(self) -> None:
+        self._give_identity(None)
+        super().commit()
+
+    def rollback(self) -> None:
+        super().rollback()
+        # What SET has set outlives the transaction.
+        self._give_identity(None)
+
+    # The tables.
+
+    def exists(self, table: Table) -> bool:
+        self.cursor.execute("SELECT OBJECT_ID(?)", (self.table_name(table),))
+        return self.cursor.fetchone()[0] is not None
+
+    def sql_type(self, column_type: ColumnType) -> sa.types.TypeEngine[Any]:
+        name, length = column_type.name, column_type.length
+        if name == "text":
+            return sa.NVARCHAR(length if length is not None and length <= _MAX_NVARCHAR else None)
+        if name == "binary":
+            return mssql.VARBINARY(length if length is not None and length <= _MAX_VARBINARY else "max")
+        if name == "decimal":
+            return sa.DECIMAL(column_type.precision, column_type.scale)
+        return _SQL_TYPES[name]
+
+    def column_type(self, table: Table, column: Column) -> sa.types.TypeEngine[Any]:
+        if table is LEDGER and column.name in table.primary_key:
+            # Keys that differ in case or accents are different records.
+            return sa.NVARCHAR(column.type.length, collation=_COLLATION)
+        return super().column_type(table, column)
+
+    def primary_key_options(self, table: Table) -> dict[str, Any]:
+        # The ledger's key has up to 1,000 bytes; a clustered one may have 900.
+        return {"mssql_clustered": False} if table is LEDGER else {}
+
+    # The rows.
+
+    def find_sql(self, count: int, lock: bool) -> str:
+        sql = super().find_sql(count, lock=False)
+        return sql.replace(" WHERE ", " WITH (UPDLOCK, HOLDLOCK) WHERE ", 1) if lock else sql
+
+    def insert_rows(self, table: Table, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
+        identity = any(table[name].identity for name in columns)
+        self._give_identity(self.table_name(table) if identity else None)
+        if self.way != JSON:
+            super().insert_rows(table, columns, rows)
+            return
+        statement = self.prepared(JSON, table, columns)
+        document = orjson.dumps(statement.adapt(rows)).decode()
+        odbc = import_pyodbc()
+        # Without its size the parameter would be of another type for each length, and planned each time.
+        self.cursor.setinputsizes([(odbc.SQL_WVARCHAR, 0, 0)])
+        try:
+            self.cursor.execute(statement.sql, (document,))
+            # What a trigger says or raises comes after the first result.
+            while self.cursor.nextset():
+                pass
+        finally:
+            self.cursor.setinputsizes(None)
+
+    def _prepare(self, verb: str, table: Table, columns: tuple[str, ...]) -> Statement:
+        if verb != JSON:
+            return super()._prepare(verb, table, columns)
+        types = [table[name].type for name in columns]
+        names = [self.quoted(name) for name in columns]
+        fields = ", ".join(
+            f"{name} {self._json_type(type_)} '$[{index}]'"
+            for index, (name, type_) in enumerate(zip(names, types, strict=True))
+        )
+        values = ", ".join(
+            f"CONVERT(varbinary(max), {name}, 2)" if type_.name == "binary" else name
+            for name, type_ in zip(names, types, strict=True)
+        )
+        adapters = ((index, _JSON_ADAPTERS.get(type_.name)) for index, type_ in enumerate(types))
+        return Statement(
+            f"INSERT INTO {self.table_name(table)} ({', '.join(names)})"
+            f" SELECT {values} FROM OPENJSON(?) WITH ({fields})",
+            tuple((index, adapt) for index, adapt in adapters if adapt is not None),
+        )
+
+    def _json_type(self, column_type: ColumnType) -> str:
+        # OPENJSON would cut a text to its declared length; INSERT refuses what is too long.
+        if column_type.name in ("text", "json", "binary"):
+            return "nvarchar(max)"
+        return self.dialect.type_compiler_instance.process(self.sql_type(column_type)).lower()
+
+    def _give_identity(self, table: str | None) -> None:
+        """Let this table, and no other, take values for its identity column."""
+        if table == self._identity_insert:
+            return
+        if self._identity_insert is not None:
+            self.cursor.execute(f"SET IDENTITY_INSERT {self._identity_insert} OFF")
+            self._identity_insert = None
+        if table is not None:
+            self.cursor.execute(f"SET IDENTITY_INSERT {table} ON")
+            self._identity_insert = table
+
+    def delete_sql(self, table: Table, count: int) -> str:
+        # The columns' collation may take keys for equal that differ in case.
+        names = [self.quoted(name) for name in table.record_key]
+        marks = ", ".join(["(" + ", ".join(["?"] * len(names)) + ")"] * count)
+        same = " AND ".join(
+            f"t.{name} = k.{name}"
+            + (f" AND t.{name} = k.{name} COLLATE {_COLLATION}" if table[key].type.name == "text" else "")
+            for key, name in zip(table.record_key, names, strict=True)
+        )
+        return f"DELETE t FROM {self.table_name(table)} AS t JOIN (VALUES {marks}) AS k ({', '.join(names)}) ON {same}"
+
+    def adapter(self, column_type: ColumnType) -> Adapter | None:
+        return _ADAPTERS.get(column_type.name)
+
+    def plain_sizes(self, types: Sequence[ColumnType]) -> list[tuple[int, int, int] | None]:
+        # NULL goes as a varchar where a driver cannot ask for the type, and a varchar is no varbinary.
+        return [self.input_size(type_, ()) if type_.name == "binary" else None for type_ in types]
+
+    def input_size(self, column_type: ColumnType, values: Sequence[Any]) -> tuple[int, int, int]:
+        odbc = import_pyodbc()
+        name, length = column_type.name, column_type.length
+        if name == "decimal":
+            return odbc.SQL_DECIMAL, column_type.precision or 0, column_type.scale or 0
+        if name == "date":
+            return odbc.SQL_TYPE_DATE, 10, 0
+        if name == "datetime":
+            return odbc.SQL_TYPE_TIMESTAMP, 26, 6
+        if name in ("time", "datetimetz"):
+            return odbc.SQL_WVARCHAR, 40, 0
+        # No size: a (max) type, sent value by value, without a buffer of the longest for each row.
+        if name == "binary":
+            return odbc.SQL_VARBINARY, length if length is not None and length <= _MAX_VARBINARY else 0, 0
+        if name in ("text", "json"):
+            return odbc.SQL_WVARCHAR, 2 * length if length is not None and 2 * length <= _MAX_NVARCHAR else 0, 0
+        return super().input_size(column_type, values)
+
+    def diagnose(self, error: Exception) -> Fault | None:
+        return Fault("data") if isinstance(error, orjson.JSONEncodeError) else super().diagnose(error)
+
+    def fault(self, state: str, message: str) -> Fault:
+        return Fault("transient") if _TRANSIENT.search(message) else super().fault(state, message)
+
+
+def _best_driver() -> str:
+    """The driver of a URL that names none: a name, or the path of the driver's file."""
+    drivers = import_pyodbc().drivers()
+    named = [name for name in drivers if re.fullmatch(r"ODBC Driver \d+ for SQL Server", name)]
+    wheel = importlib.util.find_spec("mssql_python_odbc")
+    folders = [] if wheel is None else wheel.submodule_search_locations or []
+    files = sorted(str(file) for folder in folders for file in Path(folder).glob("libs/linux/*/*/lib/libmsodbcsql-*"))
+    free = [name for name in drivers if "freetds" in name.lower()]
+    return next(iter([*sorted(named, reverse=True), *files, *free]), "ODBC Driver 18 for SQL Server")
+
+
+def _exact(value: Decimal) -> str:
+    return f"{value:f}"
+
+
+_SQL_TYPES: dict[str, sa.types.TypeEngine[Any]] = {
+    "tinyint": mssql.TINYINT(),
+    "smallint": sa.SMALLINT(),
+    "int": sa.INTEGER(),
+    "bigint": sa.BIGINT(),
+    "float": sa.FLOAT(53),
+    "bool": mssql.BIT(),
+    "date": sa.DATE(),
+    "time": mssql.TIME(6),
+    "datetime": mssql.DATETIME2(6),
+    "datetimetz": mssql.DATETIMEOFFSET(6),
+    "json": sa.NVARCHAR(),
+}
+# pyodbc would drop a time's fractions of a second and a datetime's zone.
+_ADAPTERS: dict[str, Adapter] = {
+    **dict.fromkeys(("text", "json"), text),
+    **dict.fromkeys(("time", "datetimetz"), methodcaller("isoformat")),
+}
+_JSON_ADAPTERS: dict[str, Adapter] = {
+    **dict.fromkeys(("text", "json"), text),
+    "decimal": _exact,
+    "binary": bytes.hex,
+}

@@ -1,0 +1,167 @@
+"""PostgreSQL, through psycopg 3.
+
+Rows go by COPY straight into the tables: rows that are replaced have been deleted before, and COPY writes identity
+columns as they are given, GENERATED ALWAYS or BY DEFAULT. A table without a schema is found by the ``search_path``.
+
+How the types are stored:
+
+===========================  ===========================================================================
+contract                     column
+===========================  ===========================================================================
+``text``, ``text(n)``        text, varchar(n); PostgreSQL holds no NUL character: such a record is rejected
+``tinyint``, ``smallint``    smallint
+``int``, ``bigint``          integer, bigint
+``decimal(p, s)``            numeric(p, s)
+``float``                    double precision
+``bool``                     boolean
+``date``, ``time``           date, time
+``datetime``                 timestamp
+``datetimetz``               timestamptz: the moment; the zone it was written in is not kept
+``json``                     jsonb: the value; spaces, the order of keys and all but the last of equal keys are not kept
+``binary``                   bytea
+===========================  ===========================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from operator import methodcaller
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+
+from transforms.insert.database import Adapter, Database, Fault, Statement
+from transforms.insert.ledger import LEDGER, Entry
+from transforms.records import Row
+from transforms.schema import ColumnType, Table
+from transforms.target import Target
+
+_RULES = {"23502": "not_null", "23503": "foreign_key", "23505": "unique", "23514": "check"}
+# Values, constraints, limits such as the longest index entry, errors that a trigger raises, views with a check.
+_DATA = ("22", "23", "54", "P0", "44")
+# Connections, deadlocks and serialization, resources but for a full disk, a statement that took too long or waited
+# for a lock, a server that is stopping.
+_TRANSIENT = ("08", "40", "53", "55P03", "57014", "57P01", "57P02", "57P03")
+_DISK_FULL = "53100"
+
+
+class SpeaksPostgreSQL(Database):
+    """PostgreSQL by whatever driver."""
+
+    def sql_type(self, column_type: ColumnType) -> sa.types.TypeEngine[Any]:
+        if column_type.name == "text":
+            return sa.TEXT() if column_type.length is None else sa.VARCHAR(column_type.length)
+        if column_type.name == "decimal":
+            return sa.NUMERIC(column_type.precision, column_type.scale)
+        return _SQL_TYPES[column_type.name]
+
+
+class PostgreSQL(SpeaksPostgreSQL):
+    """A PostgreSQL server as the target."""
+
+    placeholder = "%s"
+
+    def __init__(self, target: Target, odbc_insert: str | None = None) -> None:
+        super().__init__(target, odbc_insert)
+        assert target.url is not None, "the scheme is that of a URL"
+        self._url = target.url
+
+    def make_dialect(self) -> sa.Dialect:
+        return PGDialect_psycopg()
+
+    def open_connection(self) -> psycopg.Connection[Any]:
+        arguments, options = self.dialect.create_connect_args(self._url)
+        return psycopg.connect(*arguments, **options)
+
+    def find_sql(self, count: int, lock: bool) -> str:
+        # Whatever the number of keys: one statement to prepare.
+        columns = self.quoted("record_key", *Entry._fields)
+        return (
+            f"SELECT {columns} FROM {self.table_name(LEDGER)} WHERE contract = %s AND record_key = ANY(%s)"
+            f"{' FOR UPDATE' if lock else ''}"
+        )
+
+    def find_entries(self, contract: str, keys: Sequence[str], lock: bool = False) -> dict[str, Entry]:
+        self.cursor.execute(self.find_sql(1, lock), (contract, list(keys)))
+        return {row[0]: Entry(*row[1:]) for row in self.cursor}
+
+    def _prepare(self, verb: str, table: Table, columns: tuple[str, ...]) -> Statement:
+        statement = super()._prepare(verb, table, columns)
+        if verb != "insert":
+            return statement
+        return replace(statement, sql=f"COPY {self.table_name(table)} ({self.quoted(*columns)}) FROM STDIN")
+
+    def insert_rows(self, table: Table, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
+        statement = self.prepared("insert", table, columns)
+        adapters = dict(statement.adapters)
+        # One text, built by column: half the cost of the driver's row by row.
+        fields = [_copied(column, adapters.get(index)) for index, column in enumerate(zip(*rows, strict=True))]
+        text = "\n".join(map("\t".join, zip(*fields, strict=True))) + "\n"
+        if "\0" in text:
+            raise psycopg.DataError("a text holds the character NUL (U+0000), which PostgreSQL cannot store")
+        with self.cursor.copy(statement.sql, ()) as copy:
+            copy.write(text)
+
+    def adapter(self, column_type: ColumnType) -> Adapter | None:
+        return _ADAPTERS.get(column_type.name)
+
+    def diagnose(self, error: Exception) -> Fault | None:
+        if isinstance(error, (UnicodeError, OverflowError)):
+            return Fault("data")
+        if not isinstance(error, psycopg.Error):
+            return None
+        if error.sqlstate is not None:
+            return fault_of_state(error.sqlstate)
+        if isinstance(error, psycopg.DataError):
+            return Fault("data")
+        # Without a state it is the client's own: it lost the connection, or could not make one.
+        lost = isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
+        return Fault("transient" if lost else "fatal")
+
+
+def fault_of_state(state: str) -> Fault:
+    """What an SQLSTATE of PostgreSQL means."""
+    if state.startswith(_DATA):
+        return Fault("data", _RULES.get(state, "database"))
+    return Fault("transient" if state.startswith(_TRANSIENT) and state != _DISK_FULL else "fatal")
+
+
+def _copied(column: Sequence[Any], adapt: Adapter | None) -> Sequence[str]:
+    """A column's values in COPY's text format."""
+    if adapt is not None:
+        column = [value if value is None else adapt(value) for value in column]
+    if adapt is None or adapt is _hex:
+        text = "".join(filter(None, column))
+        if any(character in text for character in "\\\t\n\r"):
+            column = [value if value is None else value.translate(_ESCAPES) for value in column]
+    return ["\\N" if value is None else value for value in column] if None in column else column
+
+
+def _hex(value: bytes) -> str:
+    return "\\x" + value.hex()
+
+
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_SQL_TYPES: dict[str, sa.types.TypeEngine[Any]] = {
+    "tinyint": sa.SMALLINT(),
+    "smallint": sa.SMALLINT(),
+    "int": sa.INTEGER(),
+    "bigint": sa.BIGINT(),
+    "float": sa.DOUBLE_PRECISION(),
+    "bool": sa.BOOLEAN(),
+    "date": sa.DATE(),
+    "time": sa.TIME(),
+    "datetime": sa.TIMESTAMP(),
+    "datetimetz": sa.TIMESTAMP(timezone=True),
+    "json": postgresql.JSONB(),
+    "binary": postgresql.BYTEA(),
+}
+_ADAPTERS: dict[str, Adapter] = {
+    **dict.fromkeys(("tinyint", "smallint", "int", "bigint", "decimal", "float", "bool"), str),
+    **dict.fromkeys(("date", "time", "datetime", "datetimetz"), methodcaller("isoformat")),
+    "binary": _hex,
+}
