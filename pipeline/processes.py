@@ -10,7 +10,9 @@ state Beam is in. (A worker that is killed makes Beam's engine wait for ever, or
 from __future__ import annotations
 
 import gc
+import logging
 import multiprocessing
+import multiprocessing.forkserver as forkserver
 import os
 import signal
 import threading
@@ -21,6 +23,8 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 import psutil
+
+logger = logging.getLogger(__name__)
 
 FORKSERVER = multiprocessing.get_context("forkserver")
 FORKSERVER.set_forkserver_preload(["pipeline.engine"])
@@ -37,9 +41,22 @@ class ProcessDied(Exception):
 
 def start(function: Callable[..., None], *arguments: Any, daemon: bool = False) -> BaseProcess:
     """Start ``function`` in a process that ends with this one, and that the terminal's signals do not reach."""
+    _start_forkserver()
     process = FORKSERVER.Process(target=_shielded, args=(os.getpid(), function, arguments), daemon=daemon)
     process.start()
     return process
+
+
+def _start_forkserver() -> None:
+    """Start the server, if it does not run, so that SIGTERM does not reach it; SIGINT it ignores by itself."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    # What is ignored here stays so in a process that is started.
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _shielded(parent: int, function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
@@ -47,14 +64,20 @@ def _shielded(parent: int, function: Callable[..., None], arguments: tuple[Any, 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent,), name="end-with-parent", daemon=True).start()
+    threading.excepthook = _note
     # What was imported stays: the collector need not look at it, nor touch pages that are shared.
     gc.freeze()
     function(*arguments)
 
 
+def _note(failure: threading.ExceptHookArgs) -> None:
+    """Beam's threads fail when a process that they talk to has been ended; what matters comes by other ways."""
+    logger.debug("%s failed", failure.thread, exc_info=failure.exc_value)
+
+
 def _end_with(parent: int) -> None:
-    forkserver = os.getppid()
-    while os.getppid() == forkserver and psutil.pid_exists(parent):
+    server = os.getppid()
+    while os.getppid() == server and psutil.pid_exists(parent):
         time.sleep(_WATCH_SECONDS)
     os._exit(1)
 
@@ -84,8 +107,12 @@ def call(function: Callable[..., Any], *arguments: Any) -> Any:
       ProcessDied: the process, or a worker of its, ended before the call did.
     """
     receiver, sender = FORKSERVER.Pipe(duplex=False)
-    process = start(_answer, sender, function, arguments)
-    sender.close()
+    try:
+        process = start(_answer, sender, function, arguments)
+    except (EOFError, OSError) as error:
+        raise ProcessDied(f"it could not be started: {error}") from None
+    finally:
+        sender.close()
     try:
         result, error = receiver.recv()
     except EOFError:

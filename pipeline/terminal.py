@@ -23,8 +23,8 @@ def set_up_logging(log_level: str) -> Console:
     logging.basicConfig(level="WARNING", handlers=[handler], format="%(message)s", force=True)
     for ours in ("pipeline", "transforms"):
         logging.getLogger(ours).setLevel(log_level)
-    # Beam logs a traceback for every error that we report in a line ourselves.
-    logging.getLogger("apache_beam").setLevel("DEBUG" if log_level == "DEBUG" else "CRITICAL")
+    # Beam logs tracebacks, some of them as critical, for errors that we report in a line ourselves.
+    logging.getLogger("apache_beam").setLevel("DEBUG" if log_level == "DEBUG" else logging.CRITICAL + 1)
     return console
 
 

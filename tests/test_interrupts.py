@@ -1,0 +1,113 @@
+"""Kills and signals, for real: nothing is lost or doubled, and a rerun goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.jobs import Folder, order, orders
+
+RECORDS = 4000
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    folder = Folder(tmp_path)
+    folder.write("a.xml", orders(order(number) for number in range(RECORDS)))
+    return folder
+
+
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, f"the job ended early: {process.communicate()[1]}"
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.02)
+
+
+def slices_done(folder: Folder) -> int:
+    try:
+        return json.loads((folder.run_dir / "report.json").read_text())["slices"]
+    except FileNotFoundError:
+        return 0
+
+
+def finished(process: subprocess.Popen[str]) -> tuple[int, str]:
+    _, errors = process.communicate(timeout=120)
+    return process.returncode, errors
+
+
+def assert_all_loaded_once(folder: Folder) -> None:
+    assert folder.rows("SELECT count(*), count(DISTINCT id) FROM orders") == [(RECORDS, RECORDS)]
+    assert folder.rows("SELECT count(*) FROM line") == [(2 * RECORDS,)]
+    assert folder.rows("SELECT count(*) FROM beamshred_ledger") == [(RECORDS,)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_finishes_the_slice_and_a_rerun_goes_on(folder: Folder, number: signal.Signals) -> None:
+    process = folder.start("--workers", "2", "--slice_bytes", "60k")
+    wait_for(lambda: slices_done(folder) >= 1, process)
+    os.killpg(process.pid, number)  # as a terminal does, to all processes
+    code, errors = finished(process)
+    assert code == 1, errors
+    assert "Traceback" not in errors
+    report = folder.report
+    assert report["state"] == "interrupted"
+    assert report["reconciled"] is True
+    loaded = report["records"]["loaded"]
+    assert folder.rows("SELECT count(*) FROM orders") == [(loaded,)]
+    assert loaded < RECORDS
+    assert folder.run() == 0
+    assert folder.report["records"]["skipped"] == loaded
+    assert_all_loaded_once(folder)
+
+
+def test_second_signal_ends_at_once(folder: Folder) -> None:
+    process = folder.start("--workers", "2", "--slice_bytes", "1M")
+    wait_for(lambda: len(psutil.Process(process.pid).children(recursive=True)) >= 5, process)
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+    code, errors = finished(process)
+    assert code == 1, errors
+    assert "Traceback" not in errors
+    assert folder.report["state"] == "interrupted"
+    assert folder.run() == 0
+    assert_all_loaded_once(folder)
+
+
+def test_killed_worker_costs_one_slice_a_second_run(folder: Folder) -> None:
+    process = folder.start("--workers", "2", "--slice_bytes", "150k")
+    wait_for(lambda: slices_done(folder) >= 1, process)
+    command = psutil.Process(process.pid)
+    wait_for(lambda: len(command.children(recursive=True)) >= 5, process)
+    youngest = max(command.children(recursive=True), key=lambda child: child.create_time())
+    youngest.kill()
+    code, errors = finished(process)
+    assert code == 0, errors
+    assert folder.report["records"]["loaded"] == RECORDS
+    assert_all_loaded_once(folder)
+
+
+def test_killed_command_takes_all_its_processes_with_it_and_a_rerun_goes_on(folder: Folder) -> None:
+    process = folder.start("--workers", "2", "--slice_bytes", "60k")
+    wait_for(lambda: slices_done(folder) >= 1, process)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.wait()
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert not alive
+    assert folder.run() == 0
+    records = folder.report["records"]
+    assert records["loaded"] + records["skipped"] == RECORDS
+    assert_all_loaded_once(folder)
