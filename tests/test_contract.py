@@ -64,7 +64,7 @@ def problem_of(*changes: tuple[str, str]) -> Problem:
     ("old", "new", "said"),
     [
         ("contract: orders", "contract: -x", "orders.yaml:1 contract: a name is letters, digits, dots"),
-        ("contract: orders", "contract: 5", "orders.yaml:1 contract: this should be a valid string (here: 5)"),
+        ("contract: orders", "contract: 5", "orders.yaml:1 contract: this should be a text (here: 5)"),
         ("/orders/order", "orders/order", "orders.yaml:4 record.path: 'orders/order' is not an absolute path"),
         ("/orders/order", "/q:orders", "orders.yaml:4 record.path: the prefix 'q' of 'q:orders' is not declared"),
         ("record:\n  path:", "record:\n  paths:", "orders.yaml:3 record.path: this key is missing"),
@@ -83,7 +83,7 @@ def problem_of(*changes: tuple[str, str]) -> Problem:
         (
             "type: datetime",
             "type: [date]",
-            "orders.yaml:12 tables.orders.columns.placed_at.type: this should be a valid string",
+            "orders.yaml:12 tables.orders.columns.placed_at.type: this should be a text",
         ),
         ("from: Placed", "from: 'Placed['", "orders.yaml:12 tables.orders.columns.placed_at.from: 'Placed[': the name"),
         ("from: Placed", "from: q:Placed", "the prefix 'q' of 'q:Placed' is not declared"),
@@ -110,7 +110,7 @@ def problem_of(*changes: tuple[str, str]) -> Problem:
         (
             "type: datetime}",
             "type: datetime, required: 'yes'}",
-            "placed_at.required: this should be a valid boolean (here: 'yes')",
+            "placed_at.required: this should be true or false (here: 'yes')",
         ),
         ("type: datetime}", "type: datetime, on_error: default}", "`on_error: default` needs a `default`"),
         ("type: datetime}", "type: datetime, on_error: truncate}", "`on_error: truncate` is for texts"),
@@ -152,7 +152,11 @@ def problem_of(*changes: tuple[str, str]) -> Problem:
             "line_no: $position\n      order_id: a",
             "orders.yaml:20 tables.line.columns.order_id: every row has this column already",
         ),
-        ("line_no: $position", "line_no: {from: $position, type: date}", "$position is a int and is taken as it is"),
+        (
+            "line_no: $position",
+            "line_no: {from: $position, type: date}",
+            "$position is of the type int and is taken as it is",
+        ),
         ("tables:\n  orders:", "tables:\n  '':", "tables"),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from transforms.names import NameTest, RecordPath, split_tag
@@ -80,7 +82,17 @@ def test_record_path_is_absolute(text: str) -> None:
         RecordPath.parse(text)
 
 
-@pytest.mark.parametrize("text", ["//a", "/a//b", "/a/..", "/a/@b", "/a[1]"])
-def test_record_path_has_only_names(text: str) -> None:
-    with pytest.raises(ValueError, match="is not an element name"):
+@pytest.mark.parametrize("text", ["//a", "//*", "/a//b"])
+def test_record_path_has_one_depth(text: str) -> None:
+    with pytest.raises(ValueError, match=rf"^'{re.escape(text)}': records stand at one depth, and // is any"):
         RecordPath.parse(text)
+
+
+@pytest.mark.parametrize("text", ["/a/..", "/a/@b", "/a[1]", "/.", "/{urn:[@]}a/b[@c]"])
+def test_record_path_has_only_names(text: str) -> None:
+    with pytest.raises(ValueError, match="the path of records is of element names alone, without"):
+        RecordPath.parse(text)
+
+
+def test_record_path_takes_any_uri() -> None:
+    assert RecordPath.parse("/{urn:[@]//x}a").steps[0].uri == "urn:[@]//x"

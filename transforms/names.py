@@ -84,7 +84,13 @@ class RecordPath:
                 f"{text!r} is not an absolute path of elements; write it as /root/record, or /* for the document element"
             )
         # A slash inside {uri} is no separator.
-        return cls(tuple(NameTest.parse(step, namespaces) for step in re.findall(r"/((?:\{[^}]*\}|[^/])*)", text)))
+        steps = re.findall(r"/((?:\{[^}]*\}|[^/])*)", text)
+        if "" in steps:
+            raise ValueError(f"{text!r}: records stand at one depth, and // is any; name each step, or write * for it")
+        for step in steps:
+            if step in (".", "..") or re.search(r"[@\[]", re.sub(r"\{[^}]*\}", "", step)):
+                raise ValueError(f"{text!r}: the path of records is of element names alone, without {step!r}; `where` and `rows` choose below it")
+        return cls(tuple(NameTest.parse(step, namespaces) for step in steps))
 
     @cached_property
     def depth(self) -> int:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import posixpath
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from transforms.map.check import reads_above_record
+from transforms.map.check import depth_of, reads_above_record
 from transforms.map.columns import ColumnError, Failures, default_of, is_system, make_column
 from transforms.map.contract import ColumnModel, Contract, Rule, Source, TableModel
 from transforms.map.expressions import Expression, ExpressionError, compile_expression
@@ -16,7 +16,7 @@ from transforms.map.paths import Attribute, Path, parse_path
 from transforms.map.resolve import sources
 from transforms.map.scope import Scope, guarded, indented, tuple_of
 from transforms.map.select import compile_path
-from transforms.map.tables import computed_in_order, inherited, parents_first, primary_key, types_of
+from transforms.map.tables import columns_read, computed_in_order, inherited, parents_first, primary_key, system_types, types_of
 from transforms.map.takes import compile_take, compile_unpivot
 from transforms.map.unique import Candidates, Choose, make_choice
 from transforms.map.walk import Folded
@@ -65,6 +65,7 @@ class Builder:
             "one_by_one": partial(_one_by_one, failures),
             "first_given": _first_given,
             "file_name": posixpath.basename,
+            "is_broken": _is_broken,
         }
         self._labels = list(contract.tables)
         self._children: dict[str | None, list[str]] = {}
@@ -83,7 +84,7 @@ class Builder:
         columns = [self._column(root, f"record.key.{name}", column, True) for name, column in model.key.items()]
         root.lines += guarded("row_0", [], columns, "errors")
         places = {name: f"row_0[{number}]" for number, name in enumerate(model.key)}
-        types = {name: column.column_type for name, column in model.key.items()}
+        types = {name: column.column_type for name, column in model.key.items()} | system_types()
         root.lines += self._rules(root, "record", model, types, places)
         root.lines += self._below(None, root, ("row_0",))
         root.result = "row_0"
@@ -100,7 +101,7 @@ class Builder:
             table = self.contract.tables[label]
             into = "rows, errors"
             if table.unique:
-                into = "*candidates.next()"
+                into = "candidates, errors"
                 lines.append(f"candidates = Candidates({self._name('choose', self._choice(label, table))})")
             for _, source in sources(table):
                 path = parse_path(source.rows, self.contract.namespaces, self.contract.defaults.ignore_case)
@@ -110,7 +111,7 @@ class Builder:
                     continue
                 below = None if table.unique else shared.get(path.text)
                 if below is None:
-                    below = self._new_scope(scope.depth + min(map(len, path.alternatives)), above)
+                    below = self._new_scope(scope.depth + min(map(depth_of, path.alternatives)), above)
                     lines += self._calls(scope, path, below, into)
                     if not table.unique:
                         shared[path.text] = below
@@ -142,12 +143,15 @@ class Builder:
         lines, is_kept = make(label, table, source, scope, above[-1], row, position)
         kept = [f"rows[{label!r}].append({row})", *self._below(label, scope, (*above, row))]
         lines += [f"if {is_kept}:", *indented(kept)] if is_kept else kept
+        if table.unique:
+            lines = ["rows, errors = candidates.next()", *lines]
         if source.unpivot:
             paths = [parse_path(text, self.contract.namespaces, self.contract.defaults.ignore_case) for text in source.unpivot]
             self.reads_above = self.reads_above or any(reads_above_record(path, scope.depth) for path in paths)
             pairs = self._name("unpivot", compile_unpivot(paths))
             lines = [f"for place, pair in enumerate({pairs}(element), 1):", *indented(lines)]
-        return lines
+        # The function of a table with `unique` is called with the candidates in place of the record's rows.
+        return ["candidates = rows", *lines] if table.unique else lines
 
     def _simple_row(
         self, label: str, table: TableModel, source: Source, scope: Scope, parent: str, row: str, position: str
@@ -174,7 +178,7 @@ class Builder:
         ]
         lines = [f"{errors} = []", *guarded(values, list(takes.values()), expressions, errors)]
         places = {name: f"{values}[{number}]" for number, name in enumerate([*takes, *read])}
-        types = types_of(self.contract, self.schema, label, source.columns)
+        types = types_of(self.contract, self.schema, label, source)
         for name in computed_in_order(source.columns, types):
             column = source.columns[name]
             make = make_column(self.contract, f"{label}.{name}", column, column.required or name in keys, self.failures, True)
@@ -183,10 +187,10 @@ class Builder:
             places[name] = f"{row}_{len(places)}"
             lines.append(f"{places[name]} = attempt({self._name('column', make)}, lambda: {compute}, {errors})")
         final = [places[name] for name in takes] + [self._with_default(places[name], column) for name, column in source.columns.items()]
-        conditions = [self._condition(scope, f"{label}.where", source.where, types, places, errors, position)] if source.where else []
+        conditions = [self._where(scope, label, source, types, places, errors, position)] if source.where else []
         if table.skip_empty:
-            data = [places[name] for name, column in read.items() if column.from_ and not is_system(column) and name not in keys]
-            conditions.append("(" + (" or ".join(f"{place} is not None" for place in data) or "False") + ")")
+            data = [places[name] for name, column in read.items() if _is_data(column) and name not in keys]
+            conditions.append("(" + " or ".join([*(f"{place} is not None" for place in data), f"is_broken({errors})"]) + ")")
         kept = [
             f"if {errors}: errors.extend({errors})",
             *self._rules(scope, label, table, types, places, position),
@@ -218,15 +222,18 @@ class Builder:
         return lines
 
     def _when(self, scope: Scope, label: str, rule: Rule, types: Any, places: Mapping[str, str], position: str) -> str:
-        return self._condition(scope, f"{label}: {rule.message}", rule.when, types, places, "errors", position)
+        expression = compile_expression(rule.when, types)
+        holds = _rule(expression.compile_condition(expression_slot(expression)), f"{label}: {rule.message}")
+        return f"{self._name('rule', holds)}({self._arguments(scope, expression, places, position)}, errors)"
 
-    def _condition(
-        self, scope: Scope, path: str, text: str, types: Any, places: Mapping[str, str], errors: str, position: str
+    def _where(
+        self, scope: Scope, label: str, source: Source, types: Any, places: Mapping[str, str], errors: str, position: str
     ) -> str:
-        expression = compile_expression(text, types)
-        holds = _condition(expression.compile_condition(expression_slot(expression)), path)
-        name = self._name("condition", holds)
-        return f"{name}({self._arguments(scope, expression, places, position)}, {errors})"
+        expression = compile_expression(source.where or "", types)
+        read = columns_read(expression, source.columns, types)
+        paths = {f"{label}.{name}" for name in read if name in source.columns and source.columns[name].on_error != "null"}
+        keeps = _filter(expression.compile_condition(expression_slot(expression)), f"{label}.where", paths)
+        return f"{self._name('where', keeps)}({self._arguments(scope, expression, places, position)}, {errors})"
 
     def _call(self, scope: Scope, expression: Expression, function: Callable[..., Any], places: Mapping[str, str], position: str) -> str:
         return f"{self._name('expression', function)}({self._arguments(scope, expression, places, position)})"
@@ -284,16 +291,42 @@ def expression_slot(expression: Expression) -> Callable[[str, str], int]:
     return lambda kind, name: expression.slots.index((kind, name))
 
 
-def _condition(holds: Callable[[Sequence[Any]], bool], path: str) -> Callable[[Sequence[Any], list[ColumnError]], bool]:
-    def condition(values: Sequence[Any], errors: list[ColumnError]) -> bool:
+Holds = Callable[["Sequence[Any]"], bool]
+Condition = Callable[["Sequence[Any]", "list[ColumnError]"], bool]
+
+
+def _rule(holds: Holds, path: str) -> Condition:
+    def rule(values: Sequence[Any], errors: list[ColumnError]) -> bool:
         try:
             return holds(values)
         except ExpressionError as error:
-            # The row stays, and its record is rejected: nothing is dropped because a condition failed.
+            errors.append(ColumnError(path, error.rule, error.message))
+            return False
+
+    return rule
+
+
+def _filter(holds: Holds, path: str, reads: Collection[str]) -> Condition:
+    def keeps(values: Sequence[Any], errors: list[ColumnError]) -> bool:
+        # Nothing is dropped because a condition failed, or because a value that it reads is an error: the
+        # row stays, and its record is rejected.
+        try:
+            return holds(values) or _is_broken(error for error in errors if error.path in reads)
+        except ExpressionError as error:
             errors.append(ColumnError(path, error.rule, error.message))
             return True
 
-    return condition
+    return keeps
+
+
+def _is_broken(errors: Iterable[ColumnError]) -> bool:
+    """Whether there was a text that is no value: a row that only lacks something may be none at all."""
+    return any(error.rule != "required" for error in errors)
+
+
+def _is_data(column: ColumnModel) -> bool:
+    """Whether a column holds what the document says, and not only where."""
+    return bool(column.from_) and column.from_ != ["$name"] and not is_system(column)
 
 
 def _attempt(failures: Failures, make: Callable[[Any], Any], compute: Callable[[], Any], errors: list[ColumnError]) -> Any:

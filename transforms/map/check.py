@@ -9,11 +9,11 @@ from transforms.map.contract import SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel, 
 from transforms.map.convert import ConversionError, make_converter
 from transforms.map.document import Location, did_you_mean
 from transforms.map.expressions import ExpressionError, compile_expression
-from transforms.map.paths import Child, Path, PathError, Up, parse_path, paths_within
+from transforms.map.paths import Child, Path, PathError, Step, Up, parse_path, paths_within
 from transforms.map.resolve import resolve, sources
-from transforms.map.tables import computed_in_order, inherited, parents_first, primary_key, schema_of, types_of
+from transforms.map.tables import computed_in_order, inherited, parents_first, primary_key, schema_of, system_types, types_of
 from transforms.names import RecordPath
-from transforms.schema import ColumnType
+from transforms.schema import ColumnType, Schema
 
 Finding = tuple[Location, str, Any, "str | None"]
 """Where, what is wrong, the offending value, and what would be right."""
@@ -33,9 +33,11 @@ def check_contract(contract: Contract) -> Iterator[Finding]:
                 yield ("tables", label, "include"), "there is no such column group", group, did_you_mean(group, contract.column_groups)
     resolved = resolve(contract)
     ordered = parents_first(resolved)
-    for label, table in resolved.tables.items():
-        yield from _check_table(resolved, label, table, label in ordered)
-    checker = _Checker(contract, resolved, ordered)
+    found = [finding for label, table in resolved.tables.items() for finding in _check_table(resolved, label, table, label in ordered)]
+    yield from found
+    # Without sound keys there are no tables whose columns an expression could name.
+    has_keys = not any(place[2] in ("key", "parent", "inherit") for place, *_ in found)
+    checker = _Checker(contract, resolved, schema_of(contract) if has_keys else None)
     yield from checker.record()
     for label in [*ordered, *(label for label in resolved.tables if label not in ordered)]:
         yield from checker.table(label)
@@ -47,13 +49,17 @@ def _check_table(contract: Contract, label: str, table: TableModel, is_ordered: 
         for name in names:
             if name not in table.columns:
                 yield (*place, key), "there is no such column in this table", name, did_you_mean(name, table.columns)
-    for name in table.unique.prefer if table.unique else ():
+    for name, values in table.unique.prefer.items() if table.unique else ():
         if name not in table.columns:
             yield (*place, "unique", "prefer"), "there is no such column in this table", name, did_you_mean(name, table.columns)
+            continue
+        for number, value in enumerate(values):
+            yield from _check_constant((*place, "unique", "prefer", name, number), table.columns[name].column_type, value)
+    yield from _check_slots(place, table, table)
     for number, source in enumerate(table.union):
-        for name in source.columns:
-            if name not in table.columns:
-                yield (*place, "union", number, "columns", name), "a source replaces columns of its table, and this one it does not have", None, did_you_mean(name, table.columns)
+        yield from _check_slots((*place, "union", number), source, table)
+        for name, column in source.columns.items():
+            yield from _check_replacement((*place, "union", number, "columns", name), column, table.columns)
     if table.parent is not None and table.parent not in contract.tables:
         yield (*place, "parent"), "there is no such table", table.parent, did_you_mean(table.parent, contract.tables)
         return
@@ -77,6 +83,29 @@ def _check_table(contract: Contract, label: str, table: TableModel, is_ordered: 
         yield (*place, "inherit"), "two inherited columns would have one name", None, None
 
 
+def _check_slots(place: Location, source: Source, table: TableModel) -> Iterator[Finding]:
+    for number, slot in enumerate(source.slots):
+        if slot.keys() != source.slots[0].keys():
+            yield (*place, "slots", number), "every slot has the same names", ", ".join(slot), f"the first has {', '.join(source.slots[0])}"
+    names = [f"{{{name}}}" for name in (source.slots[0] if source.slots else ())]
+    for kind, rules in (("reject_when", table.reject_when), ("warn_when", table.warn_when)):
+        for number, rule in enumerate(rules):
+            for name in names:
+                if name in rule.when:
+                    yield (*place[:2], kind, number, "when"), f"a rule is one for all slots, without {name}", rule.when, "make a column of it, and name that"
+
+
+def _check_replacement(place: Location, column: ColumnModel, columns: Mapping[str, ColumnModel]) -> Iterator[Finding]:
+    name = str(place[-1])
+    if name not in columns:
+        yield place, "a source replaces columns of its table, and this one it does not have", None, did_you_mean(name, columns)
+        return
+    if column.type != columns[name].type:
+        yield (*place, "type"), f"the column is {columns[name].type} in the table", column.type, None
+    if column.omit and not columns[name].omit:
+        yield (*place, "omit"), "the column of the table must say so, too", column.omit, None
+
+
 def _missing_ancestor(contract: Contract, label: str) -> bool:
     seen: set[str] = set()
     at: str | None = label
@@ -91,15 +120,15 @@ def _missing_ancestor(contract: Contract, label: str) -> bool:
 class _Checker:
     """Checks what is read and computed, table by table from the record down."""
 
-    def __init__(self, contract: Contract, resolved: Contract, ordered: list[str]):
+    def __init__(self, contract: Contract, resolved: Contract, schema: Schema | None):
         self.contract = contract
         self.resolved = resolved
-        self.schema = schema_of(contract) if set(ordered) == set(contract.tables) else None
+        self.schema = schema
         self.depths: dict[str | None, int] = {None: 0}
 
     def record(self) -> Iterator[Finding]:
         model = self.resolved.record
-        types = {name: column.column_type for name, column in model.key.items()}
+        types = {name: column.column_type for name, column in model.key.items()} | system_types()
         for name, column in model.key.items():
             place: Location = ("record", "key", name)
             yield from self._column(place, column, 0, {}, False)
@@ -118,7 +147,7 @@ class _Checker:
             place: Location = ("tables", label, *origin)
             depth = above + (yield from self._rows(place, source))
             depths.append(depth)
-            types = types_of(self.resolved, self.schema, label, source.columns) if self.schema else {}
+            types = types_of(self.resolved, self.schema, label, source) if self.schema else {}
             computed = [name for name, column in source.columns.items() if column.expression is not None]
             broken = False
             for name, column in source.columns.items():
@@ -156,7 +185,7 @@ class _Checker:
             yield (*place, "rows"), "rows are elements, and this selects attributes", source.rows, "`unpivot` makes rows of attributes"
         if any(isinstance(step, Up) for steps in path.alternatives for step in steps):
             yield (*place, "rows"), "rows stand below their parent's row, and `..` leads out of it", source.rows, None
-        return min(len(steps) for steps in path.alternatives)
+        return min(map(depth_of, path.alternatives))
 
     def _column(
         self, place: Location, column: ColumnModel, depth: int, types: Mapping[str, ColumnType], unpivots: bool
@@ -171,6 +200,8 @@ class _Checker:
         lookups = self.contract.lookups
         if column.lookup is not None and column.lookup not in lookups:
             yield (*place, "lookup"), "there is no such lookup", column.lookup, did_you_mean(column.lookup, lookups)
+        if column.value is not None and _is_for_texts(column):
+            yield place, "a constant is the value itself: `lookup`, `clean`, `format` and `take` are for texts that are read", column.value, None
         type_ = column.column_type
         try:
             make_converter(type_, formats=column.format or (), rounding=column.rounding, zone=column.zone)
@@ -182,7 +213,7 @@ class _Checker:
         if column.lookup in lookups:
             lookup = lookups[column.lookup]
             for text, value in (lookup.values or {}).items():
-                yield from _check_constant(("lookups", column.lookup, text), type_, value)
+                yield from _check_constant(("lookups", column.lookup, "values", text), type_, value)
             if lookup.otherwise is not None:
                 yield from _check_constant(("lookups", column.lookup, "otherwise"), type_, lookup.otherwise)
 
@@ -191,14 +222,14 @@ class _Checker:
             if not unpivots:
                 yield (*place, "from"), f"only a table with `unpivot` has {text}", text, None
         elif text not in SYSTEM_VALUES:
-            yield (*place, "from"), "there is no such system value", text, did_you_mean(text, [*SYSTEM_VALUES, *UNPIVOT_VALUES])
+            yield (*place, "from"), "there is no such system value", text, did_you_mean(text, [*SYSTEM_VALUES, *(UNPIVOT_VALUES if unpivots else ())])
         elif len(column.from_ or ()) > 1:
             yield (*place, "from"), "a system value is always there, so it stands alone", text, None
         else:
             natural = SYSTEM_VALUES[text][0]
             holds = _HOLDS_NUMBER if natural in _HOLDS_NUMBER and natural != "text" else (natural, "text")
-            if column.column_type.name not in holds or column.clean or column.lookup:
-                yield place, f"{text} is a {natural} and is taken as it is", column.type, None
+            if column.column_type.name not in holds or _is_for_texts(column):
+                yield place, f"{text} is of the type {natural} and is taken as it is", column.type, None
 
     def _path(
         self, place: Location, text: str, depth: int, column: ColumnModel | None = None, check_climbs: bool = True
@@ -210,12 +241,13 @@ class _Checker:
             return
         if column is not None and column.take in ("name", "xml", "json") and not path.selects_elements:
             yield place, f"`take: {column.take}` is about elements, and this selects attributes", text, None
-        if check_climbs and _leaves_record(path, depth):
-            yield place, "above the record only the attributes of its ancestors are read, not their other elements", text, "choose a record path further up"
+        reads_text = column is None or column.take not in ("name", "count")
+        if check_climbs and (_leaves_record(path, depth) or (reads_text and _ends_above_record(path, depth))):
+            yield place, "above the record only the attributes of its ancestors are read, and their names", text, "choose a record path further up"
 
     def _computed(self, place: Location, column: ColumnModel, types: Mapping[str, ColumnType], depth: int) -> Iterator[Finding]:
         found = yield from self._expression(place, column.expression or "", types, depth, False)
-        if column.lookup or column.clean or column.format or column.take != "first":
+        if _is_for_texts(column):
             yield place, "an expression gives the value itself: `lookup`, `clean`, `format` and `take` are for texts that are read", None, None
         if found is not None and not _fits(found, column.column_type):
             yield place, f"the expression gives {found.name}, and the column is {column.type}", None, f"CAST(... AS {column.type}) converts it"
@@ -232,7 +264,7 @@ class _Checker:
             yield place, str(error), None, None
             return None
         for path in expression.paths:
-            if path not in SYSTEM_VALUES and path not in UNPIVOT_VALUES:
+            if not path.startswith("$"):
                 yield from self._path(place, path, depth)
         return expression.type
 
@@ -242,6 +274,11 @@ class _Checker:
         for kind, rules in (("reject_when", rejects), ("warn_when", warns)):
             for number, rule in enumerate(rules):
                 yield from self._expression((*place, kind, number, "when"), rule.when, types, depth, True)
+
+
+def _is_for_texts(column: ColumnModel) -> bool:
+    """Whether a column says something about the reading of texts."""
+    return bool(column.lookup or column.clean or column.format or column.take != "first")
 
 
 def _fits(found: ColumnType, wanted: ColumnType) -> bool:
@@ -275,6 +312,11 @@ def convert_constant(type_: ColumnType, constant: Any) -> Any:
     return convert(constant if isinstance(constant, str) else repr(constant))
 
 
+def depth_of(steps: tuple[Step, ...]) -> int:
+    """How many steps lead down: as far below the element at hand, at the least, stands what they select."""
+    return sum(isinstance(step, Child) for step in steps)
+
+
 def _leaves_record(path: Path, depth: int) -> bool:
     """Whether a path climbs above the record and then down to elements, which are not there."""
     for steps in path.alternatives:
@@ -289,6 +331,14 @@ def _leaves_record(path: Path, depth: int) -> bool:
             if any(_leaves_record(inner, depth - climbed) for inner in paths_within(step)):
                 return True
     return False
+
+
+def _ends_above_record(path: Path, depth: int) -> bool:
+    """Whether a path selects an element above the record, whose text is not there."""
+    return any(
+        steps and isinstance(steps[-1], Up) and depth_of(steps) + depth < sum(isinstance(step, Up) for step in steps)
+        for steps in path.alternatives
+    )
 
 
 def reads_above_record(path: Path, depth: int) -> bool:

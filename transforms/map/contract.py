@@ -31,7 +31,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchem
 from pydantic_core import PydanticCustomError
 
 from transforms.map.clean import CLEANINGS, make_cleaning
-from transforms.schema import ColumnType
+from transforms.schema import TYPE_NAMES, ColumnType
 
 SYSTEM_VALUES = {
     "$position": ("int", "the row's number among those that its path selects below the same parent row, from 1"),
@@ -95,6 +95,19 @@ class _Reading(_Model):
 
 class Defaults(_Reading):
     """What columns say unless they say otherwise; it applies to those whose type has a use for it."""
+
+    types: dict[str, _Reading] = Field(
+        default_factory=dict,
+        description="What columns of one type say, before the rest of `defaults`: {int: {rounding: half_up}}; lookups are not read as their type.",
+    )
+
+    @field_validator("types")
+    @classmethod
+    def _types(cls, types: dict[str, _Reading]) -> dict[str, _Reading]:
+        for name in types:
+            if name not in TYPE_NAMES:
+                raise ValueError(f"{name!r} is not a type; the types are {', '.join(TYPE_NAMES)}")
+        return types
 
 
 class ColumnModel(_Reading):
@@ -198,7 +211,7 @@ class Source(_Model):
         None, description="Paths of attributes (`@score_*` matches several) or elements: each that is there makes a row, of its $name and $value."
     )
     slots: list[dict[str, Scalar]] = Field(
-        default_factory=list, description="Each makes a row of every row element; {name} in paths, values and conditions stands for the slot's value."
+        default_factory=list, description="Each makes a row of every row element; {name} in paths, values and conditions stands for the slot's value; a path that is empty then finds nothing."
     )
     columns: Columns = Field(default_factory=dict)
 
@@ -242,14 +255,17 @@ class Lookup(_Model):
     def _one_origin(self) -> Lookup:
         if (self.values is None) == (self.csv is None):
             raise PydanticCustomError("lookup", "a lookup has either `values` or `csv`")
-        if self.csv is not None and not (self.key and self.value):
-            raise PydanticCustomError("lookup", "a lookup from a CSV file names its columns: `key` and `value`")
+        if (self.csv is None) != (self.key is None) or (self.csv is None) != (self.value is None):
+            raise PydanticCustomError("lookup", "`csv`, `key` and `value` come together: a file, and its columns of texts and of what they stand for")
         return self
 
 
 def _lookup(value: Any) -> Any:
-    """A mapping with neither ``values`` nor ``csv`` is the values: ``lookups: {status: {A: active}}``."""
-    if isinstance(value, dict) and not isinstance(value.get("values"), dict) and not ({"csv", "key", "value"} <= set(value)):
+    """A mapping with none of a lookup's own keys is its values: ``lookups: {status: {A: active}}``.
+
+    ``key`` and ``value`` alone may be texts of a document.
+    """
+    if isinstance(value, dict) and not {"values", "csv", "ignore_case", "otherwise"} & set(value):
         return {"values": value}
     return value
 

@@ -102,7 +102,7 @@ class Document:
         if path.resolve() in above:
             raise ContractError([self.problem(("extends",), "the contracts extend one another in a circle", str(path))])
         self.base = Document.read(path, above)
-        self.data = _merged(self.base.data, self.data)
+        self.data = _merged(self.base.data, self.data, ())
 
     @classmethod
     def read(cls, path: str | Path, above: tuple[Path, ...] = ()) -> Document:
@@ -127,37 +127,22 @@ class Document:
                 break
         return line
 
-    def value(self, location: Location) -> Any:
-        node = self.data
-        for step in location:
-            try:
-                node = node[step]
-            except (KeyError, IndexError, TypeError):
-                return None
-        return node
-
     def has(self, location: Location) -> bool:
         """Whether there is such a key or list item."""
-        if not location:
-            return True
-        above, last = self.value(location[:-1]), location[-1]
-        return last in above if isinstance(above, dict) else isinstance(above, list) and last in range(len(above))
+        return _leads(self.data, location)
 
-    def _says(self, location: Location) -> bool:
-        """Whether this file itself has such a key or list item."""
-        node = self._marked
-        for step in location:
-            try:
-                node = node[step]
-            except (KeyError, IndexError, TypeError):
-                return False
-        return True
+    def said_in(self, location: Location) -> Document:
+        """The document, this one or one that it extends, whose file says what stands at a place, or else above it."""
+        while not self.has(location):
+            location = location[:-1]
+        if self.base is not None and not _leads(self._marked, location) and self.base.has(location):
+            return self.base.said_in(location)
+        return self
 
     def problem(self, location: Location, message: str, value: Any = None, suggestion: str | None = None) -> Problem:
         """A problem at a place, in the file that says what stands there."""
-        if self.base is not None and not self._says(location) and self.base.has(location):
-            return self.base.problem(location, message, value, suggestion)
-        return Problem(self.file, self.line(location), location, message, value, suggestion)
+        document = self.said_in(location)
+        return Problem(document.file, document.line(location), location, message, value, suggestion)
 
 
 def did_you_mean(word: Any, known: Iterable[str]) -> str | None:
@@ -169,11 +154,35 @@ def did_you_mean(word: Any, known: Iterable[str]) -> str | None:
     return f"known: {', '.join(sorted(known))}" if 0 < len(known) <= 20 else None
 
 
-def _merged(base: Any, data: Any) -> Any:
+def _leads(node: Any, location: Location) -> bool:
+    """Whether there is something at a place; a column that is a bare text has its ``from``."""
+    for step in location:
+        if isinstance(node, str):
+            return step == "from"
+        try:
+            node = node[step]
+        except (KeyError, IndexError, TypeError):
+            return False
+    return True
+
+
+def _merged(base: Any, data: Any, location: Location) -> Any:
     """Mappings are merged key by key; anything else in ``data`` stands in place of what ``base`` has."""
+    if _is_column(location):
+        base, data = ({"from": column} if isinstance(column, str) else column for column in (base, data))
+        if isinstance(base, dict) and isinstance(data, dict) and _SOURCES & data.keys():
+            base = {key: value for key, value in base.items() if key not in _SOURCES}
     if not (isinstance(base, dict) and isinstance(data, dict)):
         return data
-    return {**base, **{key: _merged(base.get(key), value) for key, value in data.items()}}
+    return {**base, **{key: _merged(base.get(key), value, (*location, key)) for key, value in data.items()}}
+
+
+_SOURCES = {"from", "value", "expression"}
+"""Where a column's value comes from: it has one of them."""
+
+
+def _is_column(location: Location) -> bool:
+    return location[-2:-1] == ("columns",) or location[:-1] == ("record", "key") or (location[:1] == ("column_groups",) and len(location) == 3)
 
 
 def _plain(node: Any) -> Any:

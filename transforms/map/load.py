@@ -38,7 +38,10 @@ def read_contract(document: Document) -> Contract:
             contract = Contract.model_validate(_without(document.data, [problem.location for problem in problems]))
         except ValidationError:
             raise ContractError(_distinct(problems)) from None
-    found = [document.problem(*finding) for finding in check_contract(contract)]
+    contract, unread = _with_csv_files(document, contract)
+    found = unread + [
+        document.problem(_spelled(document, place), *rest) for place, *rest in check_contract(contract)
+    ]
     wrong = {problem.location[:4] for problem in problems}
     problems += [problem for problem in found if problem.location[:4] not in wrong]
     if problems:
@@ -46,12 +49,25 @@ def read_contract(document: Document) -> Contract:
     return contract
 
 
+def _with_csv_files(document: Document, contract: Contract) -> tuple[Contract, list[Problem]]:
+    """The contract with the values of its CSV files, which stand beside the file that names them."""
+    lookups, problems = dict(contract.lookups), []
+    for name, lookup in contract.lookups.items():
+        if lookup.csv is not None:
+            place: Location = ("lookups", name, "csv")
+            try:
+                lookups[name] = read_csv(lookup, Path(document.said_in(place).file).parent)
+            except ValueError as error:
+                problems.append(document.problem(place, str(error)))
+    return contract.model_copy(update={"lookups": lookups}), problems
+
+
 def _distinct(problems: list[Problem]) -> list[Problem]:
     return list({(problem.location, problem.message): problem for problem in problems}.values())
 
 
 def _without(data: Any, locations: list[Location]) -> Any:
-    """The same data where wrong columns are replaced by a harmless one, and other wrong keys are left out.
+    """The same data where wrong columns and lookups are replaced by harmless ones, and other wrong keys are left out.
 
     So the rest can be checked too, without complaints that only follow from the first mistake.
     """
@@ -66,6 +82,8 @@ def _without(data: Any, locations: list[Location]) -> Any:
             continue
         if is_column and len(part) > 2:
             above[part[-1]] = {"value": ""}
+        elif location[0] == "lookups" and len(location) > 1:
+            data["lookups"][location[1]] = {}
         else:
             above.pop(part[-1], None)
     return data
@@ -76,27 +94,54 @@ def _part(location: Location) -> Location:
     return location[: location.index("columns", 2) + 2] if "columns" in location[2:] else location[:3]
 
 
+def _spelled(document: Document, location: Location) -> Location:
+    """A place in a lookup as its short form has it, without ``values``."""
+    if location[:1] == ("lookups",) and location[2:3] == ("values",) and not document.has(location[:3]):
+        return (*location[:2], *location[3:])
+    return location
+
+
 def _problem(document: Document, details: Any) -> Problem:
     """One of pydantic's errors in our words."""
-    kind, location = details["type"], tuple(step for step in details["loc"] if step != "[key]")
-    # A union's error names the members it tried: no place of the file.
-    in_union = kind != "missing" and not document.has(location)
+    kind, location = details["type"], _spelled(document, tuple(step for step in details["loc"] if step != "[key]"))
+    # A scalar's error names the type that was tried, and a single text is an item of a list: no places of the file.
+    is_scalar = location[-1:] in [("bool",), ("int",), ("float",), ("str",)] and not document.has(location)
     while kind != "missing" and not document.has(location):
         location = location[:-1]
     context = details.get("ctx", {})
-    if in_union and kind in ("bool_type", "int_type", "float_type", "string_type"):
-        return document.problem(location, "this should be a text, a number, true or false", details["input"])
     if kind == "extra_forbidden":
         return document.problem(location, "unknown key", suggestion=did_you_mean(location[-1], _known_keys(location)))
-    if kind == "missing":
-        return document.problem(location, "this key is missing")
     if kind == "value_error":
         return document.problem(location, str(context["error"]))
     if kind == "literal_error":
         return document.problem(location, "not one of " + context["expected"], details["input"])
-    if kind == "string_pattern_mismatch":
-        return document.problem(location, "a name is letters, digits, dots, dashes and underscores, at most 64", details["input"])
-    return document.problem(location, re.sub(r"^Input should", "this should", details["msg"]), details["input"])
+    message = "this should be a text, a number, true or false" if is_scalar else _WORDS.get(kind, details["msg"])
+    if kind == "model_type":
+        message = _SHAPES.get(context["class_name"], _WORDS["dict_type"])
+    return document.problem(location, message, None if kind == "missing" else details["input"])
+
+
+_WORDS = {
+    "missing": "this key is missing",
+    "string_type": "this should be a text",
+    "bool_type": "this should be true or false",
+    "dict_type": "this should be a mapping of keys",
+    "list_type": "this should be a list",
+    "too_short": "there should be at least one",
+    "too_long": "there should be only one",
+    "string_too_short": "this is empty",
+    "string_too_long": "this is too long",
+    "string_pattern_mismatch": "a name is letters, digits, dots, dashes and underscores, at most 64",
+}
+"""Pydantic's errors by their kinds."""
+
+_SHAPES = {
+    "ColumnModel": "a column is a path, or a mapping with `from`, `value` or `expression`",
+    "TableModel": "a table is a mapping, with `columns`",
+    "Unique": "this should be a mapping, with `by`",
+    "Rule": "a rule is a mapping, of `when` and `message`",
+    "Lookup": "a lookup is a mapping of texts to what they stand for",
+}
 
 
 def _known_keys(location: Location) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,27 +30,50 @@ def resolve(contract: Contract) -> Contract:
 
 def _resolve_table(contract: Contract, table: TableModel) -> TableModel:
     included = {name: column for group in table.include for name, column in contract.column_groups.get(group, {}).items()}
+    columns = _with_defaults(contract, {**included, **table.columns})
     return table.model_copy(
         update={
-            "columns": _with_defaults(contract, {**included, **table.columns}),
-            "union": [source.model_copy(update={"columns": _with_defaults(contract, source.columns)}) for source in table.union],
+            "columns": columns,
+            "union": [
+                source.model_copy(update={"columns": _with_defaults(contract, _typed(source.columns, columns))})
+                for source in table.union
+            ],
         }
     )
 
 
+def _typed(replacements: dict[str, ColumnModel], columns: dict[str, ColumnModel]) -> dict[str, ColumnModel]:
+    """The columns of a source, of the types that they have in its table where they say none themselves."""
+    return {
+        name: column.model_copy(update={"type": columns[name].type}) if name in columns and "type" not in column.model_fields_set else column
+        for name, column in replacements.items()
+    }
+
+
 def _with_defaults(contract: Contract, columns: dict[str, ColumnModel]) -> dict[str, ColumnModel]:
-    defaults = {name: getattr(contract.defaults, name) for name in contract.defaults.model_fields_set}
-    return {name: column.model_copy(update=dict(_applicable(column, defaults))) for name, column in columns.items()}
+    defaults = _said(contract.defaults)
+    types = {name: _said(reading) for name, reading in defaults.pop("types", {}).items()}
+    return {name: column.model_copy(update=dict(_applicable(column, defaults, types))) for name, column in columns.items()}
 
 
-def _applicable(column: ColumnModel, defaults: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def _said(reading: Any) -> dict[str, Any]:
+    return {name: getattr(reading, name) for name in reading.model_fields_set}
+
+
+def _applicable(column: ColumnModel, defaults: dict[str, Any], types: dict[str, dict[str, Any]]) -> Iterator[tuple[str, Any]]:
     source = (column.from_ or ["$"])[0]
+    type_ = column.column_type.name
+    # The text of a lookup is not read as a value of the column's type.
+    of_type = types.get(type_, {}) if column.lookup is None else {}
+    defaults = {**defaults, **of_type}
     if source.startswith("$") and source not in UNPIVOT_VALUES:
         # Constants and system values are as they are; what is computed may only fail or be missing.
         defaults = {name: defaults[name] for name in ("on_error", "omit") if name in defaults and column.expression}
-    type_ = column.column_type.name
     for name, value in defaults.items():
         if name in column.model_fields_set or type_ not in _USES.get(name, (type_,)):
+            continue
+        if name == "clean" and type_ != "text" and column.lookup is None and name not in of_type:
+            # Upper case makes another value of a base64 text, and `digits` of a decimal.
             continue
         if name == "on_error" and ((value == "truncate" and type_ != "text") or (value == "default" and column.default is None)):
             continue
@@ -104,6 +128,9 @@ def _slots(source: Source, columns: dict[str, ColumnModel], where: str | None) -
 
 def _filled_column(column: ColumnModel, texts: dict[str, str]) -> ColumnModel:
     filled = {name: _filled(getattr(column, name), texts) for name in ("from_", "value", "expression", "lookup", "default")}
+    if column.from_:
+        # A slot that has no such field leaves its path empty.
+        filled["from_"] = [path for path in filled["from_"] if path.strip()]
     return column.model_copy(update=filled)
 
 
@@ -112,8 +139,7 @@ def _filled(value: Any, texts: dict[str, str]) -> Any:
     if isinstance(value, list):
         return [_filled(item, texts) for item in value]
     if isinstance(value, str):
-        for placeholder, text in texts.items():
-            value = value.replace(placeholder, text)
+        return re.sub(r"\{[^{}]*\}", lambda match: texts.get(match[0], match[0]), value)
     return value
 
 

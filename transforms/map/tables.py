@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from transforms.map.contract import ColumnModel, Contract, TableModel
-from transforms.map.expressions import compile_expression
+from transforms.map.contract import SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel, Contract, Source, TableModel
+from transforms.map.expressions import Expression, compile_expression
 from transforms.map.resolve import resolve
 from transforms.schema import Column, ColumnType, ForeignKey, Schema, Table
 
@@ -66,7 +66,11 @@ def _table(contract: Contract, label: str, above: dict[str, Table]) -> Table:
     model = contract.tables[label]
     keys = tuple(primary_key(contract, label))
     takes = inherited(contract, label)
-    columns = [Column(name, _inherited_type(contract, model, source, above), nullable=False) for source, name in takes.items()]
+    is_identity = {name for name, column in contract.record.key.items() if column.identity and model.parent is None}
+    columns = [
+        Column(name, _inherited_type(contract, model, source, above), nullable=False, identity=source in is_identity)
+        for source, name in takes.items()
+    ]
     columns += [_column(name, column, name in keys) for name, column in model.columns.items()]
     foreign_key = None
     if model.parent is not None:
@@ -99,10 +103,32 @@ def _column(name: str, column: ColumnModel, is_key: bool) -> Column:
     )
 
 
-def types_of(contract: Contract, schema: Schema, label: str, columns: Mapping[str, ColumnModel]) -> dict[str, ColumnType]:
-    """The types of all columns that an expression of a table may name."""
-    table = schema.by_label[label]
-    return {name: table[name].type for name in table.column_names if name in columns or name not in contract.tables[label].columns}
+def system_types(source: Source | None = None) -> dict[str, ColumnType]:
+    """The types of the system values that an expression may name, over the rows of a source or over a record."""
+    types = {name: ColumnType.parse(type_) for name, (type_, _) in SYSTEM_VALUES.items()}
+    if source is None:
+        del types["$position"]
+    elif source.unpivot:
+        types.update(dict.fromkeys(UNPIVOT_VALUES, ColumnType("text")))
+    return types
+
+
+def types_of(contract: Contract, schema: Schema, label: str, source: Source) -> dict[str, ColumnType]:
+    """The types of all columns and system values that an expression of a table may name."""
+    table, own = schema.by_label[label], contract.tables[label].columns
+    return {name: table[name].type for name in table.column_names if name in source.columns or name not in own} | system_types(source)
+
+
+def columns_read(expression: Expression, columns: Mapping[str, ColumnModel], types: Mapping[str, ColumnType]) -> set[str]:
+    """The columns that an expression uses, and those that they are computed from."""
+    found: set[str] = set()
+    waiting = [expression]
+    while waiting:
+        for name in set(waiting.pop().columns) - found:
+            found.add(name)
+            if name in columns and columns[name].expression is not None:
+                waiting.append(compile_expression(columns[name].expression or "", types))
+    return found
 
 
 def computed_in_order(columns: Mapping[str, ColumnModel], types: Mapping[str, ColumnType]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
+from transforms.map.check import convert_constant
 from transforms.map.contract import TableModel
 from transforms.records import Row
 
@@ -13,14 +14,17 @@ Choose = Callable[["list[tuple[Rows, list[Any]]]"], "list[tuple[Rows, list[Any]]
 
 
 class Candidates:
-    """The rows of one table below one parent row, each with what is below it, until it is clear which stay."""
+    """The rows of one table below one parent row, each with what is below it, until it is clear which stay.
+
+    Errors are kept row by row too: those of a row that goes, go with it.
+    """
 
     def __init__(self, choose: Choose):
         self._choose = choose
         self._found: list[tuple[Rows, list[Any]]] = []
 
     def next(self) -> tuple[Rows, list[Any]]:
-        """Where the next element's rows and errors go."""
+        """Where the next row, what is below it and its errors go."""
         candidate: tuple[Rows, list[Any]] = (_Rows(), [])
         self._found.append(candidate)
         return candidate
@@ -44,32 +48,25 @@ def make_choice(label: str, names: Sequence[str], table: TableModel) -> Choose:
     unique = table.unique
     assert unique is not None
     by = [names.index(name) for name in unique.by]
-    ((preferred, order),) = unique.prefer.items() or ((None, []),)
-    rank = {str(value): number for number, value in enumerate(order)}
-    place = names.index(preferred) if preferred is not None else 0
+    place, rank = 0, {}
+    for preferred, order in unique.prefer.items():
+        place = names.index(preferred)
+        type_ = table.columns[preferred].column_type
+        rank = {convert_constant(type_, value): number for number, value in reversed(list(enumerate(order)))}
     later_wins = unique.keep == "last"
 
     def choose(candidates: list[tuple[Rows, list[Any]]]) -> list[tuple[Rows, list[Any]]]:
         best: dict[Hashable, tuple[int, int]] = {}
-        single = [one for candidate in candidates for one in _one_row_each(candidate, label)]
-        for number, (rows, _) in enumerate(single):
+        for number, (rows, _) in enumerate(candidates):
             if not rows[label]:
                 continue
             [row] = rows[label]
             key = tuple(row[at] for at in by)
-            level = rank.get(str(row[place]), len(rank))
+            level = rank.get(row[place], len(rank))
             held = best.get(key)
             if held is None or level < held[0] or (level == held[0] and later_wins):
                 best[key] = (level, number)
         kept = {number for _, number in best.values()}
-        return [one for number, one in enumerate(single) if number in kept]
+        return [candidate for number, candidate in enumerate(candidates) if number in kept]
 
     return choose
-
-
-def _one_row_each(candidate: tuple[Rows, list[Any]], label: str) -> list[tuple[Rows, list[Any]]]:
-    """An element that was unpivoted makes several rows; nothing is below those."""
-    rows, errors = candidate
-    if len(rows[label]) < 2:
-        return [candidate]
-    return [({label: [row]}, errors if number == 0 else []) for number, row in enumerate(rows[label])]

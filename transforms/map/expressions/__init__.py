@@ -7,6 +7,7 @@
 =====================================  ====================================================================
 ``amount``, ``"odd name"``             a column; its case does not count, unless two differ in nothing else
 ``[Acct/Id/Othr/Id]``                  an XML path; text, or NULL when it finds nothing
+``[$position]``                         a system value, of its own type
 ``'it''s'``, ``12``, ``0.5``           text, int, decimal; also ``TRUE``, ``FALSE``, ``NULL``
 ``DATE '2024-12-31'``                  also ``TIMESTAMP '2024-12-31 23:59:59'``, ``TIME '23:59:59'``
 ``= <> != < <= > >=``                  comparisons; text by code point, so case counts

@@ -88,7 +88,8 @@ def compile_expression(text: str, columns: Mapping[str, ColumnType], *, paths: b
 
     Args:
       text: SQL, see :mod:`transforms.map.expressions`.
-      columns: the types of the columns that it may name.
+      columns: the types of the columns that it may name, and of the system values, such as ``$position``,
+        that it may name in brackets.
       paths: whether it may hold XML paths in brackets.
 
     Raises:

@@ -74,7 +74,8 @@ class Visitor:
         if start in builder.syntax.paths:
             if not self.paths:
                 raise builder.error("no path can stand here; name a column of the row", node)
-            return builder.slot("path", builder.syntax.paths[start], TEXT, node)
+            path = builder.syntax.paths[start]
+            return builder.slot("path", path, self._system(path, node) if path.startswith("$") else TEXT, node)
         if node.args.get("table"):
             raise builder.error(
                 f"{node.sql()!r}: a column stands without its table, and a path in brackets: [Acct/Id]", node
@@ -84,19 +85,26 @@ class Visitor:
         name = self._spelled(identifier.name, node)
         return builder.slot("column", name, self.columns[name], node)
 
+    def _system(self, name: str, node: exp.Column) -> ColumnType:
+        if name not in self.columns:
+            known = ", ".join(f"[{column}]" for column in self.columns if column.startswith("$"))
+            raise self.builder.error(f"there is no system value [{name}] here; there are {known or 'none'}", node)
+        return self.columns[name]
+
     def _spelled(self, name: str, node: exp.Column) -> str:
-        if name in self.columns:
+        names = [column for column in self.columns if not column.startswith("$")]
+        if name in names:
             return name
-        same = [column for column in self.columns if column.lower() == name.lower()]
+        same = [column for column in names if column.lower() == name.lower()]
         if len(same) == 1:
             return same[0]
         if same:
             raise self.builder.error(
                 f'{name!r} can be any of {", ".join(same)}; write "{same[0]}" in that spelling', node
             )
-        close = difflib.get_close_matches(name.lower(), [column.lower() for column in self.columns], 1)
-        known = next((column for column in self.columns if close and column.lower() == close[0]), None)
-        listed = f"did you mean {known!r}?" if known else f"the columns are {', '.join(self.columns) or 'none'}"
+        close = difflib.get_close_matches(name.lower(), [column.lower() for column in names], 1)
+        known = next((column for column in names if close and column.lower() == close[0]), None)
+        listed = f"did you mean {known!r}?" if known else f"the columns are {', '.join(names) or 'none'}"
         raise self.builder.error(f"there is no column {name!r}; {listed}", node)
 
     def literal(self, node: exp.Literal) -> Code:
