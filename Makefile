@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test check format bench clean
+.PHONY: run test check format schema bench clean
 
 run: $(VENV)/.installed
 	@rm -rf examples/out && mkdir -p examples/out
@@ -23,6 +23,10 @@ check: $(VENV)/.installed-test
 format: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The JSON Schema by which editors complete and check contracts; a test says when it is out of date.
+schema: $(VENV)/.installed
+	$(BIN)/python -m transforms.map.schema_file docs/contract.schema.json
 
 clean:
 	rm -rf $(VENV) examples/out build *.egg-info

@@ -61,7 +61,28 @@ def _listed(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
-Texts = Annotated[list[str], BeforeValidator(_listed), Field(min_length=1)]
+class _OrOne:
+    """In the JSON Schema, a list of one may be written as that one."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        of_list = handler(schema)
+        return {"anyOf": [of_list["items"], of_list]}
+
+
+class _AsCleaning:
+    """In the JSON Schema, what :func:`~transforms.map.clean.make_cleaning` takes."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        text = {"type": "string"}
+        replacement = {"properties": {"find": text, "replace": text}, "required": ["find"], "additionalProperties": False}
+        return {"anyOf": [{"enum": list(CLEANINGS)}, {"type": "object", **replacement}]}
+
+
+Names = Annotated[list[str], BeforeValidator(_listed), _OrOne()]
+Texts = Annotated[list[str], BeforeValidator(_listed), Field(min_length=1), _OrOne()]
+Cleanings = Annotated[list[Annotated[Any, _AsCleaning()]], _OrOne()]
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 Take = Literal["first", "last", "only", "join", "count", "name", "xml", "json"]
 OnError = Literal["reject", "null", "default", "truncate"]
@@ -71,7 +92,7 @@ Rounding = Literal["half_up", "half_even", "down"]
 class _Reading(_Model):
     """How a text becomes a value: what a column says, or ``defaults`` for all columns."""
 
-    clean: list[Any] = Field(
+    clean: Cleanings = Field(
         default_factory=list,
         description="What is done to the text before it is converted, in order: " + ", ".join(CLEANINGS) + ", or {find: regex, replace: text}.",
     )
@@ -179,6 +200,8 @@ Columns = dict[Name, ColumnSpec]
 class RecordModel(_Model):
     """Which elements are records, and what identifies one."""
 
+    model_config = ConfigDict(json_schema_extra=lambda schema: schema.pop("required"))
+
     path: str = Field(description="The absolute path of the elements that are records; /* is the document element.")
     key: Columns = Field(min_length=1, description="The columns that identify a record; every table has them.")
     reject_when: list[Rule] = Field(default_factory=list, description="Conditions over the key and [paths] that reject the record.")
@@ -225,11 +248,11 @@ class TableModel(Source):
     skip_empty: bool = Field(False, description="Leave out rows that hold nothing but keys, constants, computed values and defaults.")
     reject_when: list[Rule] = Field(default_factory=list, description="Conditions on a row that reject its record.")
     warn_when: list[Rule] = Field(default_factory=list, description="Conditions on a row that are counted in the report.")
-    key: Annotated[list[str], BeforeValidator(_listed)] = Field(
+    key: Names = Field(
         default_factory=list, description="The columns that, with the parent's key, make the primary key."
     )
     inherit: dict[str, str] = Field(default_factory=dict, description="Other names for inherited key columns: {parent's name: name here}.")
-    include: Annotated[list[str], BeforeValidator(_listed)] = Field(default_factory=list, description="Column groups whose columns the table has too.")
+    include: Names = Field(default_factory=list, description="Column groups whose columns the table has too.")
     name: str | None = Field(None, description="The table's name in the database, where it is another.")
     schema_: str | None = Field(None, alias="schema", description="The database schema of this table.")
     description: str | None = None
@@ -270,11 +293,29 @@ def _lookup(value: Any) -> Any:
     return value
 
 
-LookupSpec = Annotated[Lookup, BeforeValidator(_lookup)]
+class _OrValues:
+    """In the JSON Schema, a lookup may be its values alone."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        values = {"type": "object", "additionalProperties": {"type": ["boolean", "number", "string"]}}
+        return {"anyOf": [handler(schema), values]}
+
+
+LookupSpec = Annotated[Lookup, BeforeValidator(_lookup), _OrValues()]
+
+
+def _only_without_extends(schema: dict[str, Any]) -> None:
+    """In the JSON Schema, a contract that extends another may leave out what that one says."""
+    record = {"properties": {"record": {"required": ["path", "key"]}}}
+    schema["if"] = {"not": {"required": ["extends"]}}
+    schema["then"] = {"required": schema.pop("required"), **record}
 
 
 class Contract(_Model):
     """A whole contract, validated."""
+
+    model_config = ConfigDict(json_schema_extra=_only_without_extends)
 
     contract: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="The contract's name; the ledger keeps records apart by it.")
     description: str | None = None
