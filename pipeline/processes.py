@@ -67,7 +67,12 @@ def _shielded(parent: int, function: Callable[..., None], arguments: tuple[Any, 
     threading.excepthook = _note
     # What was imported stays: the collector need not look at it, nor touch pages that are shared.
     gc.freeze()
-    function(*arguments)
+    try:
+        function(*arguments)
+    except BaseException:
+        # A worker fails so when what it works for has been ended.
+        logger.debug("%s failed", function.__name__, exc_info=True)
+        os._exit(1)
 
 
 def _note(failure: threading.ExceptHookArgs) -> None:
