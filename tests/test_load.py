@@ -14,7 +14,7 @@ from transforms.insert import LoadError, LoadPolicy, Target, load_batch, open_da
 from transforms.insert.database import TransientError
 from transforms.insert.load import by_columns
 from transforms.records import BatchResult
-from transforms.schema import ABSENT, Schema, Table
+from transforms.schema import ABSENT, ForeignKey, Schema, Table
 
 
 def load(loader, *records, run="run 1", on_existing="skip", retry_seconds=30.0):
@@ -169,6 +169,28 @@ def test_absent_values_use_the_default_of_the_database(empty_database):
     assert empty_database.query("SELECT * FROM orders ORDER BY order_id") == [
         ("A", "nobody", "x"), ("B", "bob", "none"), ("C", None, "none"), ("D", "nobody", "none"),
     ]  # fmt: skip
+
+
+def test_identity_values_are_kept(empty_database):
+    columns = (column("id", "int", nullable=False, identity=True), column("name", "text(10)"))
+    children = (column("id", "int", nullable=False), column("n", "int", nullable=False, identity=True))
+    schema = Schema(
+        "shop",
+        (
+            Table("people", "people", None, columns, ("id",), None, ("id",)),
+            Table("pets", "pets", None, children, ("n",), ForeignKey(("id",), "people", ("id",)), ("id",)),
+        ),
+    )
+    prepare_target(empty_database.target, schema)
+    loader = empty_database.open()
+    for run, name in ("run 1", "ann"), ("run 2", "bob"):
+        rows = {"people": [(7, name), (1000, name)], "pets": [(7, 5), (7, 1), (1000, 2)]}
+        record = replace(order("A", 0, name), key_values=(7,), rows=rows)
+        other = replace(order("B", 1, name), key_values=(1000,), rows={})
+        load_batch(loader, schema, [record, other], LoadPolicy(run, on_existing="replace"))
+    loader.close()
+    assert empty_database.query("SELECT * FROM people ORDER BY id") == [(7, "bob"), (1000, "bob")]
+    assert empty_database.query("SELECT * FROM pets ORDER BY n") == [(7, 1), (1000, 2), (7, 5)]
 
 
 def test_rows_without_optional_columns_are_handed_on_as_they_are():

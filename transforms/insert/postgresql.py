@@ -93,7 +93,9 @@ class PostgreSQL(SpeaksPostgreSQL):
         statement = super()._prepare(verb, table, columns)
         if verb != "insert":
             return statement
-        return replace(statement, sql=f"COPY {self.table_name(table)} ({self.quoted(*columns)}) FROM STDIN")
+        # Names are quoted for a statement with parameters, that doubles %; COPY has none.
+        sql = f"COPY {self.table_name(table)} ({self.quoted(*columns)}) FROM STDIN".replace("%%", "%")
+        return replace(statement, sql=sql)
 
     def insert_rows(self, table: Table, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
         statement = self.prepared("insert", table, columns)
@@ -103,7 +105,7 @@ class PostgreSQL(SpeaksPostgreSQL):
         text = "\n".join(map("\t".join, zip(*fields, strict=True))) + "\n"
         if "\0" in text:
             raise psycopg.DataError("a text holds the character NUL (U+0000), which PostgreSQL cannot store")
-        with self.cursor.copy(statement.sql, ()) as copy:
+        with self.cursor.copy(statement.sql) as copy:
             copy.write(text)
 
     def adapter(self, column_type: ColumnType) -> Adapter | None:
