@@ -78,7 +78,7 @@ def make_column(
         if column.on_error == "truncate" and rule == "length":
             instead_of_it = text[: type_.length]
         elif column.on_error == "default":
-            instead_of_it = default
+            instead_of_it = instead
         elif column.on_error == "null" and not required:
             instead_of_it = ABSENT if column.omit and not late_default else None
         else:

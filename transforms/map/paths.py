@@ -13,6 +13,8 @@ matches in any namespace (see :mod:`transforms.names`), and a value may be teste
 ``info[@name='serial']/@value``         with an attribute or text of this value; also ``!=``
 ``Bal[Tp/Cd in ('OPBD', 'PRCD')]``      with one of these values
 ``Tx[@id and not(Rvsl)]``               that is there; ``and``, ``or``, ``not(...)``, brackets
+``Tx[normalize-space(@id)]``            that is there and not blank; compared, the text without outer blanks
+``(Stmt/Bal)[last()]/@id``              by position among all that the path in brackets selects
 ``*/Stmt | */Rpt``                      either, in the order of the document
 ======================================  ==================================================================
 """
@@ -66,12 +68,24 @@ class Position:
 
 
 @dataclass(frozen=True)
+class Pick:
+    """``(...)[3]``, ``(...)[last()]``: of all that the steps before it select, one."""
+
+    position: Position
+
+
+@dataclass(frozen=True)
 class Compare:
-    """``path``, ``path = 'a'``, ``path != 'a'``, ``path in ('a', 'b')``; no values: it is there."""
+    """``path``, ``path = 'a'``, ``path != 'a'``, ``path in ('a', 'b')``; no values: it is there.
+
+    ``normalized``: of ``normalize-space(path)``, whose text has no blanks around it and single ones within,
+    and which without values is one that is not blank.
+    """
 
     path: Path
     values: frozenset[str] | None = None
     negated: bool = False
+    normalized: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,7 +98,7 @@ class Logic:
 
 Condition = Union[Compare, Logic]
 Predicate = Union[Position, Compare, Logic]
-Step = Union[Child, Up, Attribute]
+Step = Union[Child, Up, Attribute, Pick]
 
 
 @dataclass(frozen=True)
@@ -102,7 +116,7 @@ class Path:
         """The alternatives if they only step down through children: what one walk over a tree can serve."""
         for steps in self.alternatives:
             for step in steps:
-                if isinstance(step, Up) or (isinstance(step, Child) and (step.predicates or step.deep)):
+                if isinstance(step, (Up, Pick)) or (isinstance(step, Child) and (step.predicates or step.deep)):
                     return None
         return self.alternatives
 
@@ -202,13 +216,27 @@ class _Parser:
         steps: list[Step] = []
         deep = False
         while True:
-            step = self.step(deep)
+            step = self.group(steps) if not steps and self.peek() == "(" else self.step(deep)
             if step is not None:
                 steps.append(step)
             if isinstance(step, Attribute) or self.peek() not in ("/", "//"):
                 return tuple(steps)
             deep = self.peek() == "//"
             self.next += 1
+
+    def group(self, steps: list[Step]) -> Pick:
+        """Steps in brackets, which go to ``steps``, and the position that picks one of what they select."""
+        self.expect("(")
+        steps += self.steps()
+        if steps and isinstance(steps[-1], Attribute):
+            raise self.error("brackets are about elements, and `take` chooses among attributes, but here is")
+        self.expect(")")
+        self.expect("[")
+        position = self.predicate()
+        if not isinstance(position, Position):
+            raise self.error("after a path in brackets stands a position, as in (a/b)[last()], but here is")
+        self.expect("]")
+        return Pick(position)
 
     def step(self, deep: bool) -> Step | None:
         if not deep and self.take("."):
@@ -279,19 +307,26 @@ class _Parser:
             inner = self.condition()
             self.expect(")")
             return inner
-        path = self.path()
+        if self.peek() == "normalize-space" and self.peek(1) == "(":
+            self.next += 2
+            path = self.path()
+            self.expect(")")
+            return self.compare(path, normalized=True)
+        return self.compare(self.path())
+
+    def compare(self, path: Path, normalized: bool = False) -> Compare:
         if self.take("="):
-            return Compare(path, frozenset([self.literal()]))
+            return Compare(path, frozenset([self.literal()]), normalized=normalized)
         if self.take("!="):
-            return Compare(path, frozenset([self.literal()]), negated=True)
+            return Compare(path, frozenset([self.literal()]), negated=True, normalized=normalized)
         if self.take("in"):
             self.expect("(")
             values = [self.literal()]
             while self.take(","):
                 values.append(self.literal())
             self.expect(")")
-            return Compare(path, frozenset(values))
-        return Compare(path)
+            return Compare(path, frozenset(values), normalized=normalized)
+        return Compare(path, normalized=normalized)
 
     def literal(self) -> str:
         kind, token, _ = self.tokens[self.next] if self.next < len(self.tokens) else ("", "", 0)

@@ -7,7 +7,7 @@ from typing import Any
 
 from lxml.etree import _Element
 
-from transforms.map.paths import Attribute, Child, Compare, Condition, Path, Position, Predicate, Step, Up
+from transforms.map.paths import Attribute, Child, Compare, Condition, Path, Pick, Position, Predicate, Step, Up
 
 Select = Callable[[_Element], "list[Any]"]
 """Elements come as they are, attributes as their values; in document order."""
@@ -66,18 +66,21 @@ def _compile_steps(steps: tuple[Step, ...]) -> Select:
     compiled = []
     below = False
     for step in steps:
+        if isinstance(step, Pick):
+            compiled.append((_pick(step), False, False))
+            continue
         deep = isinstance(step, Child) and step.deep
         # Several elements can share a parent, or lie below one another: only these steps can meet one twice.
         repeats = isinstance(step, Up) or deep
         # Elements at different depths: a child of the first may stand behind one of the second.
         disorders = below and not deep and not isinstance(step, Attribute)
-        compiled.append((_compile_step(step), repeats, disorders))
+        compiled.append((_for_each(_compile_step(step)), repeats, disorders))
         below = below or deep
 
     def select(element: _Element) -> list[Any]:
         nodes: list[Any] = [element]
         for step, repeats, disorders in compiled:
-            nodes = [found for node in nodes for found in step(node)]
+            nodes = step(nodes)
             if repeats:
                 nodes = list(dict.fromkeys(nodes))
             if disorders:
@@ -87,6 +90,19 @@ def _compile_steps(steps: tuple[Step, ...]) -> Select:
         return nodes
 
     return select
+
+
+def _for_each(step: Callable[[_Element], Iterable[Any]]) -> Callable[[list[Any]], list[Any]]:
+    return lambda nodes: [found for node in nodes for found in step(node)]
+
+
+def _pick(step: Pick) -> Callable[[list[Any]], list[Any]]:
+    index = _index(step.position)
+    return lambda nodes: nodes[index:][:1]
+
+
+def _index(position: Position) -> int:
+    return -1 if position.number is None else position.number - 1
 
 
 def _is_exact(step: Step) -> bool:
@@ -161,7 +177,7 @@ def _compile_step(step: Step) -> Callable[[_Element], Iterable[Any]]:
 
 def _compile_predicate(predicate: Predicate, deep: bool) -> Callable[[list[_Element]], list[_Element]]:
     if isinstance(predicate, Position):
-        index = -1 if predicate.number is None else predicate.number - 1
+        index = _index(predicate)
         return _among_siblings(index) if deep else lambda found: found[index:][:1]
     holds = compile_condition(predicate)
     return lambda found: [element for element in found if holds(element)]
@@ -182,13 +198,16 @@ def compile_condition(condition: Condition) -> Callable[[_Element], bool]:
     """A function that says whether a condition holds at an element."""
     if isinstance(condition, Compare):
         select, values, negated = compile_path(condition.path), condition.values, condition.negated
-        if values is None:
+        if values is None and not condition.normalized:
             return lambda element: bool(select(element))
+        # Without values: any text but a blank one.
+        values, negated = (frozenset([""]), True) if values is None else (values, negated)
+        normalized = condition.normalized
 
         def compare(element: _Element) -> bool:
             for node in select(element):
                 text = node if isinstance(node, str) else text_of(node)
-                if (text in values) is not negated:
+                if ((" ".join(text.split()) if normalized else text) in values) is not negated:
                     return True
             return False
 

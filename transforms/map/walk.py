@@ -12,13 +12,13 @@ so that each element is visited once, however many columns there are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from lxml.etree import _Element
 
-from transforms.map.paths import Attribute, Child, Path, Step
+from transforms.map.paths import Attribute, Child, Path, Pick, Position, Step
 from transforms.map.select import text_of
 from transforms.names import NameTest
 
@@ -32,7 +32,8 @@ _MOST_TAGS = 10_000
 @dataclass
 class Walk:
     """A tree of steps under construction. ``first`` slots keep what comes first, ``last`` what comes last,
-    ``every`` slots hold a list; ``rows`` slots hold a list of elements."""
+    ``latest`` what the last element has, if anything; ``every`` slots hold a list; ``rows`` slots hold a
+    list of elements."""
 
     children: dict[NameTest, Walk] = field(default_factory=dict)
     attributes: list[tuple[Attribute, str, int]] = field(default_factory=list)
@@ -41,6 +42,11 @@ class Walk:
 
     def add_value(self, path: Path, take: str, slot: int) -> bool:
         """Let ``slot`` take what ``path`` selects; False where the path is not one for a walk."""
+        latest = _of_last_element(path) if take in ("first", "last") else None
+        if latest is not None:
+            *above, attribute = latest
+            self._descend(above).attributes.append((attribute, "latest", slot))
+            return True
         last = [steps[-1] if steps else None for steps in path.alternatives]
         if not _walkable(path) or any(isinstance(step, Attribute) and step.pattern for step in last):
             return False
@@ -60,7 +66,7 @@ class Walk:
             self._descend(steps).rows.append(slot)
         return True
 
-    def _descend(self, steps: tuple[Step, ...]) -> Walk:
+    def _descend(self, steps: Iterable[Step]) -> Walk:
         node = self
         for step in steps:
             if isinstance(step, Child):
@@ -108,6 +114,15 @@ class _Below(dict):  # type: ignore[type-arg]
         return found
 
 
+def _of_last_element(path: Path) -> tuple[Any, ...] | None:
+    """The steps of ``(a/b)[last()]/@c`` without the position; ``None`` for any other path."""
+    *steps, pick, attribute = (None, None, *path.alternatives[0])
+    if len(path.alternatives) > 1 or pick != Pick(Position(None)) or not isinstance(attribute, Attribute) or attribute.pattern:
+        return None
+    plain = tuple(step for step in (*steps, attribute) if step is not None)
+    return plain if Path(path.text, (plain,)).plain() else None
+
+
 def _walkable(path: Path) -> bool:
     """Alternatives that can meet the same element would find it twice, and not in document order."""
     alternatives = path.plain()
@@ -152,7 +167,9 @@ def _put_text(take: str, slot: int) -> Visit:
 def _put_attribute(name: str, take: str, slot: int) -> Visit:
     def put(element: _Element, values: Values) -> None:
         value = element.get(name)
-        if value is not None:
+        if take == "latest":
+            values[slot] = value
+        elif value is not None:
             if take == "last":
                 values[slot] = value
             else:
@@ -189,9 +206,9 @@ def _put_folded(attributes: list[tuple[str, str, int]]) -> Visit:
             if take == "first" and values[slot] is not None:
                 continue
             value = get(name, folded_name)
-            if value is None:
+            if value is None and take != "latest":
                 continue
-            if take in ("first", "last"):
+            if take in ("first", "last", "latest"):
                 values[slot] = value
             else:
                 _append(values, slot, value)
