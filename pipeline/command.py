@@ -9,7 +9,7 @@ from pipeline.launch import JobError, run_local, run_remote
 from pipeline.options import JobOptions, is_local, parse_options, print_help
 from pipeline.report import Report
 from pipeline.terminal import Terminal
-from transforms import Target, prepare_target
+from transforms import InputError, Target, prepare_target
 
 LOADED, FAILED, WRONG, WITH_REJECTS = 0, 1, 2, 3
 """The exit codes: all loaded or skipped; the job failed; wrong flags, contract or target; done, with rejects."""
@@ -26,15 +26,16 @@ def main(argv: Sequence[str]) -> int:
         terminal = Terminal(options.view_as(JobOptions).log_level)
         job = Job.of(options)
         prepare_target(job.target, job.schema, job.create_disposition, job.odbc_insert)
+        input_bytes = job.input.size()
     except ValueError as error:
         terminal.error(str(error))
         return WRONG
     contract = {"name": job.contract.contract, "file": job.contract_file, "fingerprint": job.contract.fingerprint()}
     report = Report(job.run_id, contract, job.contract.tables, job.shown_options())
-    with report.memory:
+    with report.usage:
         try:
             if is_local(options):
-                with terminal.progress(sum(file.size for file in job.files)) as progress:
+                with terminal.progress(input_bytes) as progress:
                     run_local(job, report, progress)
             else:
                 run_remote(job, report)
@@ -42,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
                 report.state = "done"
             if not report.reconciled and report.state == "done":
                 raise JobError(f"the counts do not add up: {report.records}; this is a bug, please report it")
-        except (JobError, OSError) as error:
+        except (JobError, InputError, OSError) as error:
             report.state, report.error = "failed", str(error)
             _keep_details(job, getattr(error, "details", None))
     place = report.write(job.run_dir)
@@ -59,4 +60,4 @@ def main(argv: Sequence[str]) -> int:
 def _keep_details(job: Job, details: str | None) -> None:
     """A traceback is for whoever mends the program: it goes into the run's folder, not onto the screen."""
     if details:
-        (job.run_dir / "error.txt").write_text(Target.parse(job.target).mask(details), encoding="utf-8")
+        (job.run_dir / "error.txt").write_text(job.input.mask(Target.parse(job.target).mask(details)), encoding="utf-8")
