@@ -11,9 +11,17 @@ from typing import TYPE_CHECKING
 import apache_beam as beam
 
 from transforms import (
-    REJECTS, BatchResult, BulkInsertDoFn, GroupIntoBatches, MapDoFn, MappedRecord, ParseDoFn, ParsedRecord, Reject,
-    WriteRejects, fetch_payload,
-)  # fmt: skip
+    REJECTS,
+    BatchResult,
+    BulkInsertDoFn,
+    GroupIntoBatches,
+    MapDoFn,
+    MappedRecord,
+    ParseDoFn,
+    ParsedRecord,
+    Reject,
+    WriteRejects,
+)
 
 if TYPE_CHECKING:
     from pipeline.job import Job
@@ -35,7 +43,7 @@ def load(pipeline: beam.Pipeline, job: Job, read: beam.PTransform, rejects_name:
         BatchResult,
     )
     rejects = (records.rejects, parsed.rejects, mapped.rejects, results.rejects)
-    rejects | "Rejects" >> beam.Flatten() | "WriteRejects" >> WriteRejects(job.rejects_folder, rejects_name, fetch_payload)
+    rejects | "Rejects" >> beam.Flatten() | "WriteRejects" >> WriteRejects(job.rejects_folder, rejects_name, job.input.fetch)
 
 
 def _stage(function: beam.DoFn, gives: type) -> beam.PTransform:

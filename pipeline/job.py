@@ -11,8 +11,9 @@ from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from pipeline.inputs import Input, make_input
 from pipeline.options import JobOptions, OptionsError, workers
-from transforms import Contract, Schema, SourceFile, Target, expand, load_contract, schema_of
+from transforms import Contract, Schema, Target, load_contract, schema_of
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Job:
     contract: Contract
     contract_file: str
     schema: Schema
-    files: tuple[SourceFile, ...]
+    input: Input
     target: str
     run_id: str
     started: datetime
@@ -55,7 +56,7 @@ class Job:
             contract=contract,
             contract_file=flags.contract,
             schema=schema_of(contract),
-            files=tuple(expand(flags.input)),
+            input=make_input(flags, contract),
             target=flags.target,
             run_id=f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
             started=now,
@@ -87,6 +88,7 @@ class Job:
         """The options for the report: ours, and Beam's where they were given; no secrets."""
         ours = {name: value for name, value in JobOptions([], **self.options).get_all_options().items() if name in _OURS}
         shown = {**self.options, **ours, "direct_num_workers": self.workers, "target": str(Target.parse(self.target))}
+        shown["input"] = [self.input.mask(given) for given in shown["input"]]
         return {name: value if isinstance(value, (int, float, bool, list, type(None))) else str(value) for name, value in sorted(shown.items())}
 
 

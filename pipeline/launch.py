@@ -16,9 +16,9 @@ from pipeline import engine, graph, processes
 from pipeline.job import Job
 from pipeline.report import Report, counters_of
 from pipeline.signals import Interrupts
-from pipeline.slices import Slice, Slicer
+from pipeline.slices import Part, Slice, Slicer
 from pipeline.terminal import set_up_logging
-from transforms import ReadResult, ReadSplits, ReadXML, RecordPath, Split
+from transforms import ReadResult, RecordPath
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class JobError(Exception):
 class ReadSlice(beam.PTransform):
     """Reads what the launcher has planned."""
 
-    def __init__(self, splits: tuple[Split, ...], read: ReadSplits):
+    def __init__(self, splits: tuple[Part, ...], read: beam.PTransform):
         super().__init__()
         self.splits = splits
         self.read = read
@@ -55,7 +55,7 @@ def run_local(job: Job, report: Report, progress: Callable[[int], None]) -> None
     logger.info("Engine: Beam's FnApiRunner on %d worker process%s.", job.workers, "" if job.workers == 1 else "es")
     unpacked = job.run_dir / "unpacked"
     path = RecordPath.parse(job.contract.record.path, job.contract.namespaces)
-    slices = Slicer(path, job.slice_bytes, unpacked, job.limit).slices(job.files)
+    slices = job.input.slices(Slicer(path, job.slice_bytes, unpacked, job.limit))
     try:
         with Interrupts() as interrupts:
             for number, part in enumerate(slices, 1):
@@ -90,11 +90,10 @@ def _run_slice(job: Job, part: Slice, number: int) -> Counter[str]:
             logger.warning("A worker process died (%s); the slice is run again, attempt %d of %d.", error, attempt, MOST_ATTEMPTS)
 
 
-def _load_slice(job: Job, splits: tuple[Split, ...], number: int) -> Counter[str]:
+def _load_slice(job: Job, splits: tuple[Part, ...], number: int) -> Counter[str]:
     """Run in a process of its own."""
     set_up_logging(job.log_level)
-    contract = job.contract
-    read = ReadSlice(splits, ReadSplits(contract.record.path, contract.namespaces, job.max_record_bytes))
+    read = ReadSlice(splits, job.input.read_parts(job.contract, job.max_record_bytes))
     return engine.run(lambda pipeline: graph.load(pipeline, job, read, f"slice-{number:06d}"), job.options, job.workers)
 
 
@@ -107,8 +106,7 @@ def run_remote(job: Job, report: Report) -> None:
     options = PipelineOptions([], **job.options)
     setup = options.view_as(SetupOptions)
     setup.setup_file = setup.setup_file or str(Path(__file__).resolve().parent.parent / "setup.py")
-    contract = job.contract
-    read = ReadXML([file.path for file in job.files], contract.record.path, contract.namespaces, job.max_record_bytes)
+    read = job.input.read_all(job.contract, job.max_record_bytes)
     pipeline = beam.Pipeline(options=options)
     graph.load(pipeline, job, read, "rejects")
     result = pipeline.run()

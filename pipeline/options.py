@@ -56,7 +56,13 @@ class JobOptions(PipelineOptions):
     @classmethod
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
         job = parser.add_argument_group("beamshred")
-        job.add_argument("--input", action="append", metavar="PATH", help="An XML file, a folder (its XML files, recursively) or a glob, plain or .gz, .bz2, .xz, .zst; may be repeated.")
+        job.add_argument("--input", action="append", metavar="PATH|URL", help="An XML file, a folder (its XML files, recursively) or a glob, plain or .gz, .bz2, .xz, .zst; may be repeated. Or a database, in any form of --target, whose --input_table holds the documents.")
+        job.add_argument("--input_table", metavar="NAME", help="The table of the documents, as dbo.app_xml.")
+        job.add_argument("--input_key", metavar="NAME[,NAME]", help="The columns of --input_table that tell its rows apart; an index should begin with them.")
+        job.add_argument("--input_column", metavar="NAME", help="The column of the documents: text, xml, or bytes, which may be compressed by gzip.")
+        job.add_argument("--input_where", metavar="SQL", help="Which rows are read, as a condition in the database's SQL.")
+        job.add_argument("--key_range", metavar="FIRST:LAST", help="Which keys are read, both ends included; either may be left out. Of several key columns it is the first.")
+        job.add_argument("--skip_loaded", action="store_true", help="Let the database leave out rows that are in the ledger, where --input and --target are one database and the key of a row is that of its record.")
         job.add_argument("--contract", metavar="FILE", help="The YAML or JSON file that says how records become rows.")
         job.add_argument("--target", metavar="URL", help="The database: sqlite:///file.db or another SQLAlchemy URL; env:NAME or file:PATH hold one, so that no password shows.")
         job.add_argument("--run_dir", metavar="FOLDER", help="Where report.json and rejects/ go; default runs/<UTC time>-<contract>/.")

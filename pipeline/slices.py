@@ -7,7 +7,22 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from transforms import SPLIT_BYTES, RecordPath, SourceFile, Split, plan_splits, read_split, unpack
+from transforms import (
+    SPLIT_BYTES,
+    KeyRange,
+    RecordPath,
+    SourceFile,
+    Split,
+    XmlColumn,
+    plan_ranges,
+    plan_splits,
+    read_range,
+    read_split,
+    unpack,
+)
+
+Part = Split | KeyRange
+"""What one reader reads at once: bytes of a file, or rows of a table."""
 
 _COMPRESSION = 10
 """How many bytes of XML a byte of a compressed file is taken for, until it is unpacked."""
@@ -17,12 +32,12 @@ _COMPRESSION = 10
 class Slice:
     """What one pipeline loads. ``input_bytes`` are those of the files as they lie there."""
 
-    splits: tuple[Split, ...]
+    splits: tuple[Part, ...]
     input_bytes: int
 
 
 class Slicer:
-    """Cuts the files into slices, in source order, while they are asked for.
+    """Cuts the input into slices, in source order, while they are asked for.
 
     A big compressed file is unpacked into ``folder`` before its first slice and removed after its last: no
     reader could begin in the middle of it.
@@ -40,7 +55,7 @@ class Slicer:
         self.split_bytes = min(SPLIT_BYTES, slice_bytes)
         self.folder = folder
         self.left = limit
-        self._splits: list[Split] = []
+        self._splits: list[Part] = []
         self._weight = 0
         self._input_bytes = 0
 
@@ -61,17 +76,33 @@ class Slicer:
                     Path(plain.path).unlink(missing_ok=True)
         yield from self._close()
 
+    def of_column(self, column: XmlColumn) -> Iterator[Slice]:
+        """The slices of a column of a table."""
+        for part in plan_ranges(column, self.split_bytes):
+            if self.left is not None:
+                number = part.rows if self.path.depth == 1 else _count(read_range(column, part, self.path), self.left)
+                part = replace(part, most=self.left)
+                self.left -= min(number, self.left)
+            yield from self._add(part, part.input_bytes, part.input_bytes)
+            if self.left == 0:
+                break
+        yield from self._close()
+
     def _of_file(self, file: SourceFile, stored_bytes: int) -> Iterator[Slice]:
         for split in plan_splits(file, self.path, self.split_bytes):
             if self.left is not None:
                 split = self._limited(split, self.left)
-            self._splits.append(split)
-            self._weight += split.input_bytes * (_COMPRESSION if file.compressed else 1)
-            self._input_bytes += split.input_bytes * stored_bytes // max(file.size, 1)
-            if self._weight >= self.slice_bytes:
-                yield from self._close()
+            weight = split.input_bytes * (_COMPRESSION if file.compressed else 1)
+            yield from self._add(split, weight, split.input_bytes * stored_bytes // max(file.size, 1))
             if self.left == 0:
                 return
+
+    def _add(self, part: Part, weight: int, input_bytes: int) -> Iterator[Slice]:
+        self._splits.append(part)
+        self._weight += weight
+        self._input_bytes += input_bytes
+        if self._weight >= self.slice_bytes:
+            yield from self._close()
 
     def _close(self) -> Iterator[Slice]:
         if self._splits:
@@ -81,9 +112,13 @@ class Slicer:
     def _limited(self, split: Split, left: int) -> Split:
         """The split with no more than ``left`` records; those of a file that was not indexed are counted here."""
         if split.spans is None:
-            self.left = left - sum(1 for _ in islice(read_split(split, self.path), left))
+            self.left = left - _count(read_split(split, self.path), left)
             return replace(split, most=left)
         spans = split.spans[:left]
         is_whole = len(spans) + (split.damage is not None) <= left
         self.left = left - len(spans) - (is_whole and split.damage is not None)
         return replace(split, spans=spans, damage=split.damage if is_whole else None)
+
+
+def _count(items: Iterable[object], most: int) -> int:
+    return sum(1 for _ in islice(items, most))
