@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pipeline.job import Job
 from pipeline.launch import JobError, run_local, run_remote
+from pipeline.legacy import is_import, run_import
 from pipeline.options import JobOptions, is_local, parse_options, print_help
 from pipeline.report import Report
 from pipeline.terminal import Terminal
@@ -20,6 +21,8 @@ def main(argv: Sequence[str]) -> int:
     if {"-h", "--help"} & set(argv):
         print_help()
         return LOADED
+    if is_import(argv):
+        return run_import(argv)
     terminal = Terminal("INFO")
     try:
         options = parse_options(argv)

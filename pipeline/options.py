@@ -127,6 +127,8 @@ def print_help() -> None:
         "Beam's own flags (--runner, --temp_location, --flink_master, ...) pass through to it.",
     )
     JobOptions._add_argparse_args(parser)
+    tools = parser.add_argument_group("instead of a run")
+    tools.add_argument("--import_contract", metavar="FILE", help="Print the contract that a legacy mapping contract (JSON) becomes; what changed is said on stderr.")
     beam_flags = parser.add_argument_group("Beam")
     beam_flags.add_argument("--runner", metavar="NAME", help="Beam's runner: DirectRunner (default), FlinkRunner, SparkRunner, DataflowRunner ...")
     beam_flags.add_argument("--direct_num_workers", "--workers", metavar="N", help="Worker processes of a local run; default: one for each core.")

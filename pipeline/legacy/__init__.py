@@ -1,22 +1,23 @@
 """The import of legacy contracts: one JSON file of mappings becomes one of our contracts.
 
-    python run_pipeline.py --import_contract legacy.json > contract.yaml
+python run_pipeline.py --import_contract legacy.json > contract.yaml
 
-    source    the JSON file, read and checked
-    paths     absolute paths as paths from the element of a row
-    grammar   expressions, parsed; sql: the same as SQL
-    types     types, constants and formats
-    values    a mapping as a column
-    rows      mapping types that make rows, as slots
-    tables    the whole contract as plain dictionaries
-    write     the contract as YAML
-    notes     what changed and what could not be taken
+source    the JSON file, read and checked
+paths     absolute paths as paths from the element of a row
+grammar   expressions, parsed; sql: the same as SQL
+types     types, constants and formats
+values    a mapping as a column
+rows      mapping types that make rows, as slots
+tables    the whole contract as plain dictionaries
+write     the contract as YAML
+notes     what changed and what could not be taken
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
-from pathlib import Path
+from collections.abc import Sequence
 
 from pipeline.legacy.notes import Notes
 from pipeline.legacy.source import Legacy, LegacyError, read_legacy
@@ -24,7 +25,9 @@ from pipeline.legacy.tables import Tables
 from pipeline.legacy.write import write_yaml
 from transforms.map.load import parse_contract
 
-__all__ = ["LegacyError", "Notes", "convert_legacy", "import_legacy", "read_legacy"]
+__all__ = ["LegacyError", "Notes", "convert_legacy", "is_import", "read_legacy", "run_import"]
+
+_FLAGS = ("--import_contract", "--import-contract")
 
 
 def convert_legacy(legacy: Legacy) -> tuple[str, Notes]:
@@ -37,11 +40,19 @@ def convert_legacy(legacy: Legacy) -> tuple[str, Notes]:
     return text, notes
 
 
-def import_legacy(file: str | Path) -> int:
+def is_import(argv: Sequence[str]) -> bool:
+    """Whether a command line asks for an import."""
+    return any(word.split("=")[0] in _FLAGS for word in argv)
+
+
+def run_import(argv: Sequence[str]) -> int:
     """Print the contract that a legacy file becomes, and the notes on it to stderr; the result is the exit code.
 
-    It is 2 where the file cannot be read or is no legacy contract.
+    It is 2 where the flags are wrong, or the file cannot be read or is no legacy contract.
     """
+    parser = argparse.ArgumentParser(prog="run_pipeline.py", add_help=False, allow_abbrev=False)
+    parser.add_argument(*_FLAGS, dest="file", metavar="FILE", required=True)
+    file = parser.parse_args(argv).file
     try:
         text, notes = convert_legacy(read_legacy(file))
     except ValueError as error:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from pipeline.legacy.grammar import Field
 from pipeline.legacy.source import Filter, Legacy, Mapping, Steps
 
@@ -27,8 +25,16 @@ def elements_path(base: Steps, element: Steps, predicate: str = "") -> str:
 
 
 def _way(base: Steps, target: Steps) -> tuple[list[str], Steps]:
-    shared = len(os.path.commonprefix([base, target]))
-    return [".."] * (len(base) - shared), target[shared:]
+    above = len(shared(base, target))
+    return [".."] * (len(base) - above), target[above:]
+
+
+def shared(one: Steps, other: Steps) -> Steps:
+    """The elements above both."""
+    length = 0
+    while one[: length + 1] == other[: length + 1] and length < min(len(one), len(other)):
+        length += 1
+    return one[:length]
 
 
 def text(value: str) -> str:
@@ -48,7 +54,9 @@ def required(rule: Filter, type_: str | None = None) -> list[str]:
     conditions = [present(name) for name in rule.present]
     for name, values in rule.one_of.items():
         wanted = (type_,) if type_ is not None and name == rule.type_attribute else values
-        conditions.append(f"@{name} = {text(wanted[0])}" if len(wanted) == 1 else f"@{name} in ({', '.join(map(text, wanted))})")
+        conditions.append(
+            f"@{name} = {text(wanted[0])}" if len(wanted) == 1 else f"@{name} in ({', '.join(map(text, wanted))})"
+        )
     return conditions
 
 
@@ -57,10 +65,16 @@ class Places:
 
     def __init__(self, legacy: Legacy):
         self.legacy = legacy
-        known = [legacy.application, *(mapping.path for mapping in legacy.mappings), *(rule.path for rule in legacy.filters.values())]
+        known = [
+            legacy.application,
+            *(mapping.path for mapping in legacy.mappings),
+            *(rule.path for rule in legacy.filters.values()),
+        ]
         known += [relationship.child_path for relationship in legacy.relationships if relationship.child_path]
         self.by_name = {path[-1].lower(): path for path in known}
-        self.contact = legacy.filters.get("contact", Filter(self.by_name.get("contact", (*legacy.application, "contact"))))
+        self.contact = legacy.filters.get(
+            "contact", Filter(self.by_name.get("contact", (*legacy.application, "contact")))
+        )
         self.address = legacy.filters.get("address", Filter(self._below("contact_address", "address")))
         self.employment = legacy.filters.get("employment", Filter(self._below("contact_employment", "employment")))
 
@@ -88,12 +102,20 @@ class Places:
         if selector is None:
             return attribute_path(base, mapping.path, attribute)
         if selector == "curr_address_only":
-            condition = required(Filter(self.address.path, one_of=self._type_only(self.address)), self._preferred_address())
-            contact = elements_path(base, self.contact.path) if base[: len(self.contact.path)] == self.contact.path else self._contact(base, 0)
+            condition = required(
+                Filter(self.address.path, one_of=self._type_only(self.address)), self._preferred_address()
+            )
+            contact = (
+                elements_path(base, self.contact.path)
+                if base[: len(self.contact.path)] == self.contact.path
+                else self._contact(base, 0)
+            )
             address = elements_path(self.contact.path, self.address.path, " and ".join(condition))
             return f"({'/'.join(part for part in (contact, address) if part)})[last()]/@{attribute}"
         place = self._within_contact(mapping.path)
-        contact = self._contact(base, 0 if selector == "last_valid_pr_contact" else 1, f"{place}@{attribute}" if falls_back else "")
+        contact = self._contact(
+            base, 0 if selector == "last_valid_pr_contact" else 1, f"{place}@{attribute}" if falls_back else ""
+        )
         return self._in_contact(contact, mapping.path, attribute)
 
     def _within_contact(self, path: Steps) -> str:

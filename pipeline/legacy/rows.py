@@ -35,9 +35,17 @@ def shared_columns(
         if column is None:
             continue
         earlier = columns.get(mapping.column)
-        if earlier is not None and not column.is_expression and not earlier.is_expression and earlier.options == column.options:
+        if (
+            earlier is not None
+            and not column.is_expression
+            and not earlier.is_expression
+            and earlier.options == column.options
+        ):
             paths = earlier.options.get("from", [earlier.source])
-            column = replace(column, options={"from": [column.source, *paths], **{k: v for k, v in column.options.items() if k != "from"}})
+            column = replace(
+                column,
+                options={"from": [column.source, *paths], **{k: v for k, v in column.options.items() if k != "from"}},
+            )
         elif earlier is not None:
             notes.cannot(f"it is replaced by mapping {mapping.number}, of the same column", earlier.mapping)
         columns[mapping.column] = column
@@ -55,7 +63,9 @@ class RowMaker:
     def rows(self, table: str, mappings: list[Mapping]) -> dict[str, Any] | None:
         """The table's keys that make its rows; ``None`` where there are none to make."""
         makers: dict[str, list[Mapping]] = {}
-        shared = [mapping for mapping in mappings if not mapping.maker or mapping.maker == Step("policy_exceptions", "")]
+        shared = [
+            mapping for mapping in mappings if not mapping.maker or mapping.maker == Step("policy_exceptions", "")
+        ]
         for mapping in mappings:
             if mapping not in shared and mapping.maker:
                 makers.setdefault(mapping.maker.name, []).append(mapping)
@@ -67,7 +77,9 @@ class RowMaker:
             base = self._base([*found, *shared])
             source = _MAKERS[name](self, found, base)
             own = shared_columns(self.values, self.notes, shared, base)
-            source["columns"].update({column: one.spec() for column, one in own.items() if column not in source["columns"]})
+            source["columns"].update(
+                {column: one.spec() for column, one in own.items() if column not in source["columns"]}
+            )
             above = {} if base == self.record else {"rows": self._rows(base)}
             sources.append({**above, **source})
         return sources[0] if len(sources) == 1 else _united(sources)
@@ -112,7 +124,10 @@ class RowMaker:
         source = _sources(self._single("value", mappings, base, names), "value IS NOT NULL")
         for one in (source, *source.get("union", ())):
             if "source_report_key" in one["columns"] and not all(_argument(mapping) for mapping in mappings):
-                one["columns"]["source_report_key"] = {"expression": "NULLIF('{source_report_key}', '')", "type": "text"}
+                one["columns"]["source_report_key"] = {
+                    "expression": "NULLIF('{source_report_key}', '')",
+                    "type": "text",
+                }
         return source
 
     def policy_exceptions(self, mappings: list[Mapping], base: Steps) -> dict[str, Any]:
@@ -123,7 +138,13 @@ class RowMaker:
         rows = self._numbered(mappings, base, "warranty_type_enum")
         bits = {name: column for row in rows for name, column in row.columns.items() if column.mapping.is_bit}
         filled = [
-            replace(row, columns={**row.columns, **{name: _or_zero(row.columns.get(name, replace(bit, source=""))) for name, bit in bits.items()}})
+            replace(
+                row,
+                columns={
+                    **row.columns,
+                    **{name: _or_zero(row.columns.get(name, replace(bit, source=""))) for name, bit in bits.items()},
+                },
+            )
             for row in rows
         ]
         return _sources(filled, _any_given(rows, [name for name in _names(rows) if name not in bits]))
@@ -159,7 +180,9 @@ class RowMaker:
         return [
             Row(
                 {number: int(argument) if is_number else argument},
-                shared_columns(self.values, self.notes, [mapping for mapping in group if mapping.column != number], base, common),
+                shared_columns(
+                    self.values, self.notes, [mapping for mapping in group if mapping.column != number], base, common
+                ),
             )
             for argument, group in groups.items()
         ]
@@ -204,7 +227,10 @@ def _sources(rows: list[Row], where: str) -> dict[str, Any]:
 def _alike(columns: list[Column | None]) -> bool:
     """Whether columns differ in nothing but where they are read; one that is missing must not have a default."""
     found = [column.spec() for column in columns if column is not None]
-    specs = [{key: value for key, value in spec.items() if key not in ("from", "expression", "description")} for spec in found]
+    specs = [
+        {key: value for key, value in spec.items() if key not in ("from", "expression", "description")}
+        for spec in found
+    ]
     kinds = {column.is_expression for column in columns if column is not None}
     several = any(isinstance(spec.get("from"), list) for spec in found)
     has_default = None in columns and any("default" in spec for spec in specs)
@@ -214,7 +240,8 @@ def _alike(columns: list[Column | None]) -> bool:
 def _slots(rows: list[Row], where: str, names: list[str]) -> dict[str, Any]:
     slots: list[Slot] = [dict(row.constants) for row in rows]
     columns: dict[str, Spec] = {
-        name: {"value": f"{{{name}}}", "type": "int" if all(isinstance(slot[name], int) for slot in slots) else "text"} for name in slots[0]
+        name: {"value": f"{{{name}}}", "type": "int" if all(isinstance(slot[name], int) for slot in slots) else "text"}
+        for name in slots[0]
     }
     number = next(iter(columns))
     for name in names:
@@ -241,7 +268,10 @@ def _pattern(texts: list[str], numbers: list[str], placeholder: str) -> str | No
         return texts[0]
     whole = rf"(?<!\d){re.escape(numbers[0])}(?!\d)"
     places = [match.span() for match in re.finditer(whole, texts[0])]
-    candidates = [re.sub(whole, placeholder, texts[0]), *(texts[0][:start] + placeholder + texts[0][end:] for start, end in places)]
+    candidates = [
+        re.sub(whole, placeholder, texts[0]),
+        *(texts[0][:start] + placeholder + texts[0][end:] for start, end in places),
+    ]
     for candidate in candidates:
         if [candidate.replace(placeholder, number) for number in numbers] == texts:
             return candidate

@@ -15,7 +15,15 @@ LEDGER_TABLE = "processing_log"
 
 SELECTORS = ("last_valid_pr_contact", "last_valid_sec_contact", "authu_contact", "curr_address_only")
 """Mapping types that say of which element a value is taken."""
-MAKERS = ("add_score", "add_indicator", "add_history", "add_report_lookup", "policy_exceptions", "warranty_field", "add_collateral")
+MAKERS = (
+    "add_score",
+    "add_indicator",
+    "add_history",
+    "add_report_lookup",
+    "policy_exceptions",
+    "warranty_field",
+    "add_collateral",
+)
 """Mapping types that make rows."""
 CONVERTERS = (
     "identity_insert", "enum", "char_to_bit", "boolean_to_bit", "numbers_only", "extract_numeric",
@@ -260,7 +268,9 @@ def _step(text: str) -> Step:
     name, argument = (match[1], match[2]) if match else (text, None)
     argument = argument.strip().strip("'\"") if argument is not None else None
     if name not in SELECTORS + MAKERS + CONVERTERS:
-        raise ValueError(f"there is no mapping type {text!r}; the mapping types are {', '.join(CONVERTERS + SELECTORS + MAKERS)}")
+        raise ValueError(
+            f"there is no mapping type {text!r}; the mapping types are {', '.join(CONVERTERS + SELECTORS + MAKERS)}"
+        )
     if _ARGUMENT.get(name) and not argument:
         raise ValueError(f"the mapping type {name} needs what it is for in brackets: {name}(1)")
     return Step(name, argument)
@@ -277,14 +287,17 @@ def _filters(section: Any) -> Iterator[tuple[str, Filter]]:
         required = rule.get("required_attributes") or {}
         if not isinstance(required, dict):
             raise ValueError(f"filter rule {number}: `required_attributes` is not an object")
-        yield kind, Filter(
-            path=child if child[: len(parent)] == parent else (*parent, child[-1]),
-            present=tuple(name for name, wanted in required.items() if wanted is True),
-            one_of={
-                name: tuple(str(value) for value in (wanted if isinstance(wanted, list) else [wanted]))
-                for name, wanted in required.items()
-                if wanted and wanted is not True
-            },
+        yield (
+            kind,
+            Filter(
+                path=child if child[: len(parent)] == parent else (*parent, child[-1]),
+                present=tuple(name for name, wanted in required.items() if wanted is True),
+                one_of={
+                    name: tuple(str(value) for value in (wanted if isinstance(wanted, list) else [wanted]))
+                    for name, wanted in required.items()
+                    if wanted and wanted is not True
+                },
+            ),
         )
 
 

@@ -13,8 +13,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from pipeline.legacy.grammar import Arithmetic, Case, Compare, Condition, Date, DateAdd, Field, Logic, Null, Number, Test, Text, Value
-from pipeline.legacy.types import TRUE_WORDS, date_of, date_formats
+from pipeline.legacy.grammar import (
+    Arithmetic,
+    Case,
+    Compare,
+    Condition,
+    Date,
+    DateAdd,
+    Field,
+    Logic,
+    Null,
+    Number,
+    Test,
+    Text,
+    Value,
+)
+from pipeline.legacy.types import TRUE_WORDS, date_formats, date_of
 from transforms.schema import ColumnType
 
 PathOf = Callable[[Field], str]
@@ -66,7 +80,9 @@ class Writer:
 
     def _value(self, value: Value) -> str:
         if isinstance(value, Case):
-            branches = " ".join(f"WHEN {self.condition(when)} THEN {self._value(then)}" for when, then in value.branches)
+            branches = " ".join(
+                f"WHEN {self.condition(when)} THEN {self._value(then)}" for when, then in value.branches
+            )
             otherwise = "" if value.otherwise == Null() else f" ELSE {self._value(value.otherwise)}"
             return f"CASE {branches}{otherwise} END"
         if isinstance(value, Null):
@@ -169,7 +185,9 @@ class Writer:
                 return f"{self._path(left)} = {quoted(right.value)}"
             return as_texts
         as_numbers = f"{self._number(left)} {operator} {self._number(right)}"
-        if any(isinstance(side, (Arithmetic, Case)) for side in (left, right)) or (operator == "=" and not _both_fields(left, right)):
+        if any(isinstance(side, (Arithmetic, Case)) for side in (left, right)) or (
+            operator == "=" and not _both_fields(left, right)
+        ):
             return as_numbers
         return f"COALESCE({as_numbers}, {as_texts})"
 

@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.legacy import notes as said
 from pipeline.legacy.notes import Notes
-from pipeline.legacy.paths import Places, attribute_path, elements_path, present, required
+from pipeline.legacy.paths import Places, attribute_path, elements_path, present, required, shared
 from pipeline.legacy.rows import RowMaker, shared_columns
-from pipeline.legacy.source import ADDRESS_TABLE, BASE_TABLE, CONTACT_TABLE, EMPLOYMENT_TABLE, Filter, Legacy, Mapping, Steps
+from pipeline.legacy.source import (
+    ADDRESS_TABLE,
+    BASE_TABLE,
+    CONTACT_TABLE,
+    EMPLOYMENT_TABLE,
+    Filter,
+    Legacy,
+    Mapping,
+    Steps,
+)
 from pipeline.legacy.types import DATE_FORMATS, column_type, readings
 from pipeline.legacy.values import Column, Values
 
 _NAMED = ("birth_date", "first_name", "last_name", "ssn")
 """Attributes of which a contact has one."""
 _CARRIED = {
-    ADDRESS_TABLE: (("zip", "postal"), ("city",), ("street_name", "street"), ("street_number", "street_no", "street_num", "street_nbr"), ("state",)),
-    EMPLOYMENT_TABLE: (("business_name", "b_name", "employer_name", "employer"), ("salary",), ("job_title",), ("zip",), ("city",)),
+    ADDRESS_TABLE: (
+        ("zip", "postal"),
+        ("city",),
+        ("street_name", "street"),
+        ("street_number", "street_no", "street_num", "street_nbr"),
+        ("state",),
+    ),
+    EMPLOYMENT_TABLE: (
+        ("business_name", "b_name", "employer_name", "employer"),
+        ("salary",),
+        ("job_title",),
+        ("zip",),
+        ("city",),
+    ),
 }
 """What an address or an employment carries one of: parts of names of attributes or columns, the usual one first."""
 
@@ -72,17 +92,26 @@ class Tables:
         record = self.legacy.key.path
         for path in (*(mapping.path for mapping in self.legacy.mappings), self.legacy.application):
             if path != record[: len(path)]:
-                record = tuple(os.path.commonprefix([record, path]))
+                record = shared(record, path)
         return record or self.legacy.key.path[:1]
 
     def _record_model(self) -> dict[str, Any]:
         key = self.legacy.key
-        column: dict[str, Any] = {"from": attribute_path(self.record, key.path, key.attribute), "type": str(column_type(key)), "identity": True}
+        column: dict[str, Any] = {
+            "from": attribute_path(self.record, key.path, key.attribute),
+            "type": str(column_type(key)),
+            "identity": True,
+        }
         record: dict[str, Any] = {"path": "/" + "/".join(self.record), "key": {"app_id": column}}
         name = self.legacy.application_element
         if name:
             above = self.legacy.application[:-1]
-            record["reject_when"] = [{"when": f"{self._other_product(above, name)} IS NOT NULL", "message": f"wrong product line: there is no {name}"}]
+            record["reject_when"] = [
+                {
+                    "when": f"{self._other_product(above, name)} IS NOT NULL",
+                    "message": f"wrong product line: there is no {name}",
+                }
+            ]
         return record
 
     def _other_product(self, above: Steps, name: str) -> str:
@@ -120,12 +149,16 @@ class Tables:
     @staticmethod
     def _is_key(mapping: Mapping) -> bool:
         """Every table gets the record's key, and the contact tables that of the contact, by themselves."""
-        return mapping.column == "app_id" or (mapping.column == "con_id" and mapping.table in (CONTACT_TABLE, *_CARRIED))
+        return mapping.column == "app_id" or (
+            mapping.column == "con_id" and mapping.table in (CONTACT_TABLE, *_CARRIED)
+        )
 
     def _parent(self, name: str, parent: str) -> dict[str, Any]:
         key = "con_id" if parent == CONTACT_TABLE else "app_id"
         renamed = [
-            one.column for one in self.legacy.relationships if one.child == name and one.parent == parent and one.column not in ("", "app_id", "con_id")
+            one.column
+            for one in self.legacy.relationships
+            if one.child == name and one.parent == parent and one.column not in ("", "app_id", "con_id")
         ]
         return {"parent": parent, **({"inherit": {key: renamed[0]}} if renamed else {})}
 
@@ -143,7 +176,9 @@ class Tables:
                 base = self.record
         return self._placed(name, table, mappings, base)
 
-    def _placed(self, name: str, table: dict[str, Any], mappings: list[Mapping], base: Steps, always: bool = False) -> dict[str, Any]:
+    def _placed(
+        self, name: str, table: dict[str, Any], mappings: list[Mapping], base: Steps, always: bool = False
+    ) -> dict[str, Any]:
         columns = shared_columns(self.values, self.notes, mappings, base)
         if not always:
             table = {**table, **self._not_empty(columns)}
@@ -165,7 +200,11 @@ class Tables:
         rule = self.places.contact
         key = next((one for one in self.legacy.mappings if (one.table, one.column) == (CONTACT_TABLE, "con_id")), None)
         key = key or Mapping(0, rule.path, "con_id", CONTACT_TABLE, "con_id", "int")
-        con_id = {"from": attribute_path(rule.path, key.path, key.attribute), "type": str(column_type(key)), "identity": True}
+        con_id = {
+            "from": attribute_path(rule.path, key.path, key.attribute),
+            "type": str(column_type(key)),
+            "identity": True,
+        }
         table = {**self._parent(CONTACT_TABLE, BASE_TABLE), **self._contact_rows(rule), "key": ["con_id"]}
         placed = self._placed(CONTACT_TABLE, table, mappings, rule.path, always=True)
         columns = {"con_id": con_id, **placed.pop("columns")}
@@ -200,6 +239,8 @@ class Tables:
         for mapping in mappings:
             names = [part.lower() for part in (mapping.attribute, mapping.column)]
             ends = [f"_{word}" for words in _CARRIED[name] for word in words]
-            if mapping.path == rule.path and any(f"_{one}".endswith(end) or f"_{one}_".find(f"{end}_") >= 0 for one in names for end in ends):
+            if mapping.path == rule.path and any(
+                f"_{one}".endswith(end) or f"_{one}_".find(f"{end}_") >= 0 for one in names for end in ends
+            ):
                 found.setdefault(mapping.attribute.lower(), mapping.attribute)
         return list(found.values())

@@ -68,7 +68,10 @@ def readings(used: set[str]) -> dict[str, Any]:
         **dict.fromkeys(INTEGERS, number),
         "decimal": {"format": NUMBER_FORMAT},
         "float": {"format": NUMBER_FORMAT},
-        "bool": {"clean": ["trim", "lower"], "format": [f"{true}/{false}" for true, false in zip(TRUE_WORDS, FALSE_WORDS)]},
+        "bool": {
+            "clean": ["trim", "lower"],
+            "format": [f"{true}/{false}" for true, false in zip(TRUE_WORDS, FALSE_WORDS)],
+        },
         "date": {"clean": [*moment, TIME_OF_DAY]},
         "datetime": {"clean": moment},
     }

@@ -8,10 +8,10 @@ from typing import Any
 from pipeline.legacy import notes as said
 from pipeline.legacy.grammar import Arithmetic, DateAdd, Field, GrammarError, Logic, Number, Test, Text, parse
 from pipeline.legacy.notes import Notes
-from pipeline.legacy.paths import Places, PathsError
+from pipeline.legacy.paths import PathsError, Places
 from pipeline.legacy.source import Legacy, Mapping, Steps
 from pipeline.legacy.sql import Writer, quoted, walk
-from pipeline.legacy.types import DIGITS_OR_NUMBER, TRUE_WORDS, column_type, constant, date_formats
+from pipeline.legacy.types import DIGITS_OR_NUMBER, column_type, constant, date_formats
 from transforms.schema import ColumnType
 
 Lookup = dict[str, Any]
@@ -36,7 +36,11 @@ class Column:
 
     def spec(self) -> dict[str, Any]:
         """The column's keys and values."""
-        spec: dict[str, Any] = {"expression" if self.is_expression else "from": self.source, "type": str(self.type), **self.options}
+        spec: dict[str, Any] = {
+            "expression" if self.is_expression else "from": self.source,
+            "type": str(self.type),
+            **self.options,
+        }
         if self.default is not None:
             spec["default"] = self.default
         if self.mapping.is_identity:
@@ -60,7 +64,11 @@ class Values:
         type_ = type_ or column_type(mapping)
         default = self._default(mapping, type_)
         try:
-            path = self.places.paths(mapping, base, any(step.name == "add_history" for step in mapping.chain)) if mapping.attribute else ""
+            path = (
+                self.places.paths(mapping, base, any(step.name == "add_history" for step in mapping.chain))
+                if mapping.attribute
+                else ""
+            )
             column = self._column(mapping, base, type_, path)
         except (PathsError, GrammarError, ValueError) as error:
             self.notes.cannot(f"{error}", mapping)
@@ -70,7 +78,11 @@ class Values:
         self._note(mapping, type_)
         if "lookup" in column.options and column.default is None and not column.is_expression:
             otherwise = self.lookups[column.options["lookup"]].get("otherwise")
-            first = mapping.conversions[0] in ("char_to_bit", "boolean_to_bit") and not mapping.selector and not mapping.maker
+            first = (
+                mapping.conversions[0] in ("char_to_bit", "boolean_to_bit")
+                and not mapping.selector
+                and not mapping.maker
+            )
             if mapping.conversions[-1] == "enum" or (first and default is None):
                 column = replace(column, default=default if otherwise is None else otherwise)
         column = column if column.default is not None else replace(column, default=default)
@@ -82,7 +94,9 @@ class Values:
         if column.default is not None and not is_certain and (column.type.name != "text" or "lookup" in column.options):
             return {"on_error": "default"}
         if column.type.name == "text" and column.is_expression:
-            computes = any(isinstance(part, (Arithmetic, DateAdd)) for part in walk(parse(column.mapping.expression or "NULL")))
+            computes = any(
+                isinstance(part, (Arithmetic, DateAdd)) for part in walk(parse(column.mapping.expression or "NULL"))
+            )
             return {"on_error": "null" if column.default is None else "default"} if computes else {}
         return {}
 
@@ -128,7 +142,9 @@ class Values:
         for kind in tables:
             found = self._enum_named(mapping) if kind == "enum" else (kind, self._bits(kind, mapping))
             if found is None:
-                self.notes.cannot(f"there is no enum {mapping.enum_name or mapping.column!r} in `enum_mappings`", mapping)
+                self.notes.cannot(
+                    f"there is no enum {mapping.enum_name or mapping.column!r} in `enum_mappings`", mapping
+                )
                 return None
             names.append(found[0])
             lookup = found[1] if lookup is None else _composed(lookup, found[1])
@@ -151,7 +167,9 @@ class Values:
                 values[text] = value if same and not isinstance(value, bool) else fitted
         fitted_lookup: Lookup = {"values": values, "ignore_case": True}
         if lookup.get("otherwise") is not None and constant(type_, lookup["otherwise"]) is not None:
-            fitted_lookup["otherwise"] = lookup["otherwise"] if type_.name != "text" else constant(type_, lookup["otherwise"])
+            fitted_lookup["otherwise"] = (
+                lookup["otherwise"] if type_.name != "text" else constant(type_, lookup["otherwise"])
+            )
         return fitted_lookup
 
     def _enum_named(self, mapping: Mapping) -> tuple[str, Lookup] | None:
@@ -174,7 +192,10 @@ class Values:
         return next((folded[name.lower()] for name in names if name.lower() in folded), None)
 
     def _bits(self, kind: str, mapping: Mapping) -> Lookup:
-        values = {text.strip(): int(constant(ColumnType("bool"), value) or 0) for text, value in self.legacy.bits.get(kind, {}).items()}
+        values = {
+            text.strip(): int(constant(ColumnType("bool"), value) or 0)
+            for text, value in self.legacy.bits.get(kind, {}).items()
+        }
         known = {text.lower() for text in values}
         if missing := [word for word in ("1", "true", "yes") if word not in known]:
             values.update(dict.fromkeys(missing, 1))
@@ -206,7 +227,10 @@ class Values:
                 sql = f"CASE WHEN {text} IS NULL THEN NULL WHEN LOWER(TRIM({text})) IN ({listed}) THEN {yes} ELSE {no} END"
             elif not (kind in ("numbers_only", "extract_numeric") and type_.name != "text"):
                 self.notes.cannot(f"what an expression gives is not changed by {kind}", mapping)
-        if type_.length and any(isinstance(part, (Field, Arithmetic)) or (isinstance(part, Text) and len(part.value) > type_.length) for part in parts):
+        if type_.length and any(
+            isinstance(part, (Field, Arithmetic)) or (isinstance(part, Text) and len(part.value) > type_.length)
+            for part in parts
+        ):
             sql = f"CAST({sql} AS {type_})"
         return Column(mapping, type_, sql, True)
 
@@ -214,7 +238,9 @@ class Values:
         found = self._enum_named(mapping)
         if found is None or not path:
             if found is None:
-                self.notes.cannot(f"there is no enum {mapping.enum_name or mapping.column!r} in `enum_mappings`", mapping)
+                self.notes.cannot(
+                    f"there is no enum {mapping.enum_name or mapping.column!r} in `enum_mappings`", mapping
+                )
             return sql
         lookup = self._fitted(found[1], type_, mapping)
         literal = _literal(type_)
@@ -225,7 +251,11 @@ class Values:
             looked_up = f"CASE LOWER(TRIM([{path}])) {whens}{otherwise} END"
         else:
             looked_up = otherwise.removeprefix(" ELSE ") or "NULL"
-        return f"COALESCE(NULLIF(TRIM({sql}), ''), {looked_up})" if type_.name == "text" else f"COALESCE({sql}, {looked_up})"
+        return (
+            f"COALESCE(NULLIF(TRIM({sql}), ''), {looked_up})"
+            if type_.name == "text"
+            else f"COALESCE({sql}, {looked_up})"
+        )
 
     # Notes
 
@@ -233,7 +263,12 @@ class Values:
         conversions, change = mapping.conversions, self.notes.change
         if {"numbers_only", "extract_numeric"} & set(conversions) and type_.name == "text":
             change(said.LEADING_ZEROS, mapping)
-        elif (type_.is_integer or type_.name in ("decimal", "float")) and not {"enum", "char_to_bit", "boolean_to_bit", "calculated_field"} & set(conversions):
+        elif (type_.is_integer or type_.name in ("decimal", "float")) and not {
+            "enum",
+            "char_to_bit",
+            "boolean_to_bit",
+            "calculated_field",
+        } & set(conversions):
             change(said.NUMBERS, mapping)
         if type_.name == "text" and type_.length is None and not conversions:
             change(said.LAST_CHARACTER, mapping)
@@ -247,9 +282,15 @@ class Values:
             self.notes.change(said.OWN_EXPRESSION, mapping)
         parts = list(walk(parse(mapping.expression or "")))
         words = (mapping.expression or "").upper()
-        if any(isinstance(part, Logic) for part in parts) or any(isinstance(part, Test) and part.kind == "IN" for part in parts) or " NOT " in words:
+        if (
+            any(isinstance(part, Logic) for part in parts)
+            or any(isinstance(part, Test) and part.kind == "IN" for part in parts)
+            or " NOT " in words
+        ):
             self.notes.change(said.LOGIC, mapping)
-        if any(isinstance(part, Number) for part in parts) or any(isinstance(part, Text) and part.value != part.value.lower() for part in parts):
+        if any(isinstance(part, Number) for part in parts) or any(
+            isinstance(part, Text) and part.value != part.value.lower() for part in parts
+        ):
             self.notes.change(said.LITERALS, mapping)
 
 

@@ -24,7 +24,9 @@ def write_yaml(contract: dict[str, Any], legacy: Legacy) -> str:
     if "reject_when" in contract["record"]:
         document["record"]["reject_when"] = _block_list(contract["record"]["reject_when"])
     if "lookups" in contract:
-        document["lookups"] = _block({name: _block({**one, "values": _flow(one["values"])}) for name, one in contract["lookups"].items()})
+        document["lookups"] = _block(
+            {name: _block({**one, "values": _flow(one["values"])}) for name, one in contract["lookups"].items()}
+        )
     document["tables"] = _block({name: _table(table) for name, table in contract["tables"].items()})
     _comment(document, contract, legacy)
     yaml = YAML()
@@ -64,7 +66,12 @@ def _table(table: dict[str, Any]) -> CommentedMap:
 
 def _lines(columns: dict[str, Any]) -> CommentedMap:
     """One line for each; a column of text without more to say is just its path."""
-    return _block({name: spec["from"] if set(spec) == {"from", "type"} and spec["type"] == "text" else _flow(spec) for name, spec in columns.items()})
+    return _block(
+        {
+            name: spec["from"] if set(spec) == {"from", "type"} and spec["type"] == "text" else _flow(spec)
+            for name, spec in columns.items()
+        }
+    )
 
 
 def _items(values: list[dict[str, Any]]) -> CommentedSeq:
