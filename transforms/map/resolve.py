@@ -70,7 +70,7 @@ def _applicable(column: ColumnModel, defaults: dict[str, Any], types: dict[str, 
         # Constants and system values are as they are; what is computed may only fail or be missing.
         defaults = {name: defaults[name] for name in ("on_error", "omit") if name in defaults and column.expression}
     for name, value in defaults.items():
-        if name in column.model_fields_set or type_ not in _USES.get(name, (type_,)):
+        if name in column.model_fields_set or (name not in of_type and type_ not in _USES.get(name, (type_,))):
             continue
         if name == "clean" and type_ != "text" and column.lookup is None and name not in of_type:
             # Upper case makes another value of a base64 text, and `digits` of a decimal.
