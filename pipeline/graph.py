@@ -33,7 +33,7 @@ def load(pipeline: beam.Pipeline, job: Job, read: beam.PTransform, rejects_name:
     ``read`` gives records and, tagged ``rejects``, what could not be read.
     """
     records = pipeline | "ReadXML" >> read
-    parsed = records.records | "ParseDoFn" >> _stage(ParseDoFn(job.max_record_bytes, job.max_depth), ParsedRecord)
+    parsed = records.records | "ParseDoFn" >> _stage(job.parse(), ParsedRecord)
     mapped = parsed.records | "MapDoFn" >> _stage(MapDoFn(job.contract, job.run_id, job.started), MappedRecord)
     batches = mapped.records | "GroupIntoBatches" >> GroupIntoBatches(job.batch_size, job.batch_bytes, job.shards)
     results = batches | "BulkInsertDoFn" >> _stage(

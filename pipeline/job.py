@@ -13,6 +13,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline.inputs import Input, make_input
 from pipeline.options import JobOptions, OptionsError, workers
+from transforms import ParseDoFn, reach_of
 from transforms import Contract, Schema, Target, load_contract, schema_of
 
 
@@ -35,6 +36,7 @@ class Job:
     batch_bytes: int
     max_record_bytes: int
     max_depth: int
+    projection: str
     on_existing: str
     odbc_insert: str | None
     create_disposition: str
@@ -67,6 +69,7 @@ class Job:
             batch_bytes=flags.batch_bytes,
             max_record_bytes=flags.max_record_bytes,
             max_depth=flags.max_depth,
+            projection=flags.projection,
             on_existing=flags.on_existing,
             odbc_insert=flags.odbc_insert,
             create_disposition=flags.create_disposition,
@@ -79,6 +82,11 @@ class Job:
     @property
     def record_path(self) -> str:
         return self.contract.record.path
+
+    def parse(self) -> ParseDoFn:
+        """The stage that parses, with what the contract can reach."""
+        reach = None if self.projection == "off" else reach_of(self.contract)
+        return ParseDoFn(self.max_record_bytes, self.max_depth, reach, strict=self.projection == "strict")
 
     @property
     def rejects_folder(self) -> str:

@@ -74,6 +74,7 @@ class JobOptions(PipelineOptions):
         job.add_argument("--create_disposition", choices=["CREATE_IF_NEEDED", "CREATE_NEVER"], default="CREATE_IF_NEEDED", help="Whether missing tables are created (default %(default)s).")
         job.add_argument("--max_record_bytes", type=_size, default=DEFAULT_MAX_RECORD_BYTES, metavar="SIZE", help="The longest record that is read (default 64M).")
         job.add_argument("--max_depth", type=_depth, default=DEFAULT_MAX_DEPTH, metavar="N", help="How deep the elements of a record may nest (default %(default)s).")
+        job.add_argument("--projection", choices=["on", "off", "strict"], default="on", help="Leave out of parsing what the contract cannot reach (on), and look whether it is well-formed all the same (strict), or parse everything (off); default %(default)s.")
         job.add_argument("--max_rejects", type=_limit_of_rejects, metavar="N|P%%", help="Stop as failed when more records are rejected than this number, or than this share of those read.")
         job.add_argument("--limit", type=_positive, metavar="N", help="Stop after this many records.")
         job.add_argument("--slice_bytes", type=_size, default=DEFAULT_SLICE_BYTES, metavar="SIZE", help="Input that a local run loads and commits before it goes on (default 64M): memory grows with it, and so does speed.")

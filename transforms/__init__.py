@@ -16,6 +16,7 @@ from transforms.map.contract import Contract as Contract
 from transforms.map.document import ContractError as ContractError
 from transforms.map.load import load_contract as load_contract
 from transforms.map.load import parse_contract as parse_contract
+from transforms.map.reach import reach_of as reach_of
 from transforms.map.tables import schema_of as schema_of
 from transforms.metrics import NAMESPACE as NAMESPACE
 from transforms.names import RecordPath as RecordPath

@@ -11,6 +11,7 @@ from apache_beam.pvalue import TaggedOutput
 
 from transforms.metrics import NAMESPACE, count, count_reject
 from transforms.parse.parser import DEFAULT_MAX_DEPTH, DEFAULT_MAX_RECORD_BYTES, MAX_MAX_DEPTH, RecordParser
+from transforms.reach import Reach
 from transforms.records import REJECTS, ParsedRecord, Reject, XmlRecord
 
 
@@ -22,25 +23,37 @@ class ParseDoFn(beam.DoFn):
     Args:
       max_record_bytes: the longest record that is parsed.
       max_depth: how deep elements may nest, the document element being at 1; at most 2048.
+      reach: what will be read of a record, from :func:`transforms.reach_of`: the rest is not parsed, and what is
+        not well-formed there may go unnoticed.
+      strict: notice it.
 
     Raises:
       ValueError: a limit that makes no sense.
     """
 
-    def __init__(self, max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES, max_depth: int = DEFAULT_MAX_DEPTH):
+    def __init__(
+        self,
+        max_record_bytes: int = DEFAULT_MAX_RECORD_BYTES,
+        max_depth: int = DEFAULT_MAX_DEPTH,
+        reach: Reach | None = None,
+        strict: bool = False,
+    ):
         if max_record_bytes < 1:
             raise ValueError(f"max_record_bytes is at least 1, not {max_record_bytes}")
         if not 1 <= max_depth <= MAX_MAX_DEPTH:
             raise ValueError(f"max_depth is 1 to {MAX_MAX_DEPTH}, not {max_depth}")
         self.max_record_bytes = max_record_bytes
         self.max_depth = max_depth
+        self.reach = reach
+        self.strict = strict
         self._bytes = Metrics.distribution(NAMESPACE, "parse.record_bytes")
 
     def display_data(self) -> dict[str, Any]:
-        return {"max_record_bytes": self.max_record_bytes, "max_depth": self.max_depth}
+        projection = "off" if self.reach is None else "strict" if self.strict else "on"
+        return {"max_record_bytes": self.max_record_bytes, "max_depth": self.max_depth, "projection": projection}
 
     def setup(self) -> None:
-        self._parser = RecordParser(self.max_record_bytes, self.max_depth)
+        self._parser = RecordParser(self.max_record_bytes, self.max_depth, self.reach, self.strict)
 
     def process(self, record: XmlRecord) -> Iterator[ParsedRecord | TaggedOutput]:
         self._bytes.update(len(record.payload))

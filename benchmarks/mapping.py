@@ -1,0 +1,60 @@
+"""Mapping and projection against lxml's full parse, in processor time per record.
+
+    python -m benchmarks.mapping --count 200
+
+Generated documents (benchmarks/documents.py), 230 mapped columns in 12 tables. In turn, ``--runs`` times: lxml alone;
+parse and map without projection; parse and map with it. Medians and ratios to lxml alone, for RESULTS.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+from lxml import etree
+
+from benchmarks.documents import documents
+from transforms import XmlRecord, load_contract, reach_of
+from transforms.map.compiler import Mapper
+from transforms.parse.parser import RecordParser
+
+CONTRACT = Path(__file__).parent / "contracts" / "applications.yaml"
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--count", type=int, default=200)
+    arguments.add_argument("--seed", type=int, default=1)
+    arguments.add_argument("--runs", type=int, default=5)
+    options = arguments.parse_args()
+    contract = load_contract(CONTRACT)
+    mapper = Mapper(contract)
+    whole, projected = RecordParser(), RecordParser(reach=reach_of(contract))
+    records = [XmlRecord("s", 0, 0, len(one), one) for one in documents(options.count, options.seed)]
+    parsed = [whole.parse(record) for record in records]
+    plain = etree.XMLParser(resolve_entities="internal", no_network=True, remove_comments=True, remove_pis=True)
+    ways: dict[str, Callable[[], object]] = {
+        "lxml parse alone": lambda: [etree.fromstring(record.payload, plain) for record in records],
+        "map alone": lambda: [mapper.map(one) for one in parsed],
+        "parse + map": lambda: [mapper.map(whole.parse(record)) for record in records],
+        "parse + map, with projection": lambda: [mapper.map(projected.parse(record)) for record in records],
+        "projection and parse alone": lambda: [projected.parse(record) for record in records],
+    }
+    figures: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(options.runs):
+        for name, way in ways.items():
+            began = time.process_time()
+            way()
+            figures[name].append((time.process_time() - began) / len(records) * 1e3)
+    size = median(len(record.payload) for record in records)
+    print(f"{len(records)} documents, median {size / 1e3:,.0f} kB\n\n| | ms per record | of lxml alone |\n|---|---|---|")
+    for name, values in figures.items():
+        ratio = median(value / alone for value, alone in zip(values, figures["lxml parse alone"], strict=True))
+        print(f"| {name} | {median(values):.2f} | {ratio:.2f} |")
+
+
+if __name__ == "__main__":
+    main()

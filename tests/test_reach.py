@@ -1,0 +1,113 @@
+"""Projection from a contract's paths: the rows are those of the whole record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.documents import documents
+from transforms import MappedRecord, Reject, XmlRecord, load_contract, parse_contract, reach_of
+from transforms.map.compiler import Mapper
+from transforms.parse import projection
+from transforms.parse.parser import RecordParser
+from transforms.reach import Reach
+
+ROOT = Path(__file__).resolve().parent.parent
+
+CONTRACT = """
+contract: reach
+record: {path: /app, key: {id: "@id"}}
+tables:
+"""
+
+
+@pytest.fixture(autouse=True)
+def _project_short_records_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(projection, "MIN_BYTES", 0)
+
+
+def rows(contract, document: bytes, **options):
+    record = XmlRecord("s", 0, 0, len(document), document)
+    mapped = Mapper(contract).map(RecordParser(**options).parse(record))
+    assert isinstance(mapped, MappedRecord), mapped
+    return mapped
+
+
+def same_rows(tables: str, document: str) -> Reach:
+    contract = parse_contract(CONTRACT + tables)
+    reach = reach_of(contract)
+    assert rows(contract, document.encode(), reach=reach) == rows(contract, document.encode())
+    return reach
+
+
+DOCUMENT = """<app id="1"><skip a="1"><b>no</b></skip><a x="1"><b>t</b><c><b>deep</b>tail</c></a>
+<!-- <a> --><a x="2"><b>u</b><d>v</d></a><e><a><b>w</b></a></e></app>"""
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        "  t: {columns: {v: a/b}}",
+        "  t: {columns: {v: 'a[2]/b'}}",
+        "  t: {columns: {v: \"a[d='v']/@x\"}}",
+        "  t: {columns: {v: 'a[last()]/@x', n: {from: a, take: count, type: int}}}",
+        "  t: {rows: a, columns: {v: c, w: ../e/a/b, n: {from: c, take: name}}}",
+        "  t: {rows: .//b, columns: {v: ., w: ../@x}}",
+        "  t: {rows: '*/a | a', columns: {v: b}}",
+        "  t: {rows: a, where: \"[d] = 'v' OR [../e/a/b] = 'w'\", columns: {v: b}}",
+        "  t: {unpivot: ['a/*', 'a/@x'], columns: {n: $name, v: $value}}",
+        "  t: {rows: a, columns: {v: {from: c, take: xml}, j: {from: c, take: json}}}",
+        "  t: {columns: {v: {expression: 'COALESCE([x/y], [e/a/b])'}}}",
+        "  t: {columns: {v: .}}",
+    ],
+)
+def test_rows_of_what_is_left_are_those_of_the_whole(tables: str) -> None:
+    same_rows(tables, DOCUMENT)
+
+
+def test_what_no_path_reaches_is_left_out() -> None:
+    reach = same_rows("  t: {columns: {v: a/b}}", DOCUMENT)
+    cut = projection.Projection(reach).cut(DOCUMENT.encode())
+    assert b"skip" not in cut
+    assert b"<e>" not in cut
+
+
+def test_wide_documents_map_to_the_same_rows() -> None:
+    contract = load_contract(ROOT / "benchmarks" / "contracts" / "applications.yaml")
+    reach = reach_of(contract)
+    for document in documents(12, seed=3):
+        assert len(projection.Projection(reach).cut(document)) < len(document) / 4
+        assert rows(contract, document, reach=reach) == rows(contract, document)
+
+
+BROKEN = b"<app id='1'><skip><b x=1></b></skip><a><b>t</b></a></app>"
+
+
+def test_damage_in_what_is_cut_is_found_when_strict() -> None:
+    contract = parse_contract(CONTRACT + "  t: {columns: {v: a/b}}")
+    record = XmlRecord("s", 0, 0, len(BROKEN), BROKEN)
+    assert rows(contract, BROKEN, reach=reach_of(contract)).rows == {"t": [("1", "t")]}
+    for options in ({"reach": reach_of(contract), "strict": True}, {}):
+        refused = RecordParser(**options).parse(record)
+        assert isinstance(refused, Reject)
+        assert refused.rule == "not_well_formed"
+        assert refused.payload == BROKEN
+
+
+def test_damage_in_what_is_kept_is_told_of_the_whole() -> None:
+    contract = parse_contract(CONTRACT + "  t: {columns: {v: a/b}}")
+    document = b"<app id='1'>\n<skip>\n</skip><a><b x=1>t</b></a></app>"
+    refused = RecordParser(reach=reach_of(contract)).parse(XmlRecord("s", 0, 0, len(document), document))
+    assert isinstance(refused, Reject)
+    assert "line 3" in refused.message
+
+
+def test_record_below_a_prolog_is_not_cut() -> None:
+    from transforms import Context
+
+    contract = parse_contract(CONTRACT + "  t: {columns: {v: a/b}}")
+    payload = b"<app id='1'><skip/>&e;</app>"
+    context = Context(b"<!DOCTYPE r [<!ENTITY e '<a><b>t</b></a>'>]>", b"<r>", b"</r>", 1)
+    parsed = RecordParser(reach=reach_of(contract)).parse(XmlRecord("s", 0, 0, len(payload), payload, context))
+    assert Mapper(contract).map(parsed).rows == {"t": [("1", "t")]}

@@ -1,0 +1,129 @@
+"""What a contract can read of a record, from all of its paths: what parsing may leave out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from transforms.map.contract import SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel, Contract, Source
+from transforms.map.expressions import compile_expression
+from transforms.map.paths import Attribute, Child, Compare, Condition, Logic, Path, Pick, Position, Step, Up, parse_path
+from transforms.map.resolve import resolve, sources
+from transforms.map.tables import parents_first, schema_of, types_of
+from transforms.names import NameTest
+from transforms.reach import Reach
+
+
+@dataclass
+class _Node:
+    """A kind of element that a path comes by."""
+
+    above: _Node | None = None
+    children: dict[NameTest, _Node] = field(default_factory=dict)
+    whole: bool = False
+
+    def below(self, name: NameTest) -> _Node:
+        return self.children.setdefault(name, _Node(self))
+
+    def reach(self) -> Reach:
+        if self.whole:
+            return Reach(whole=True)
+        return Reach(tuple((name, node.reach()) for name, node in self.children.items()))
+
+
+def reach_of(contract: Contract) -> Reach:
+    """What the contract's paths can come by, from the record's element on."""
+    contract = resolve(contract)
+    finder = _Finder(contract)
+    root = _Node()
+    for column in contract.record.key.values():
+        finder.column([root], column)
+    for rule in [*contract.record.reject_when, *contract.record.warn_when]:
+        finder.expression([root], rule.when, {name: column.column_type for name, column in contract.record.key.items()})
+    schema = schema_of(contract)
+    nodes: dict[str | None, list[_Node]] = {None: [root]}
+    for label in parents_first(contract):
+        table = contract.tables[label]
+        found: list[_Node] = []
+        for _, source in sources(table):
+            rows = finder.path(nodes[table.parent], source.rows, contract.defaults.ignore_case)
+            found += rows
+            finder.source(rows, source)
+            types = types_of(contract, schema, label, source)
+            rules = [rule.when for rule in [*table.reject_when, *table.warn_when]]
+            computed = [column.expression for column in source.columns.values() if column.expression is not None]
+            for text in [*rules, *computed, *([source.where] if source.where else [])]:
+                finder.expression(rows, text, types)
+        nodes[label] = found
+    return root.reach()
+
+
+class _Finder:
+    def __init__(self, contract: Contract):
+        self.contract = contract
+
+    def source(self, rows: list[_Node], source: Source) -> None:
+        for column in source.columns.values():
+            self.column(rows, column)
+        for text in source.unpivot or ():
+            _read_whole(self.path(rows, text, self.contract.defaults.ignore_case))
+
+    def column(self, rows: list[_Node], column: ColumnModel) -> None:
+        for text in column.from_ or ():
+            if text not in SYSTEM_VALUES and text not in UNPIVOT_VALUES:
+                found = self.path(rows, text, column.ignore_case)
+                if column.take not in ("name", "count"):
+                    _read_whole(found)
+
+    def expression(self, rows: list[_Node], text: str, types: dict) -> None:  # type: ignore[type-arg]
+        for path in compile_expression(text, types).paths:
+            if path not in SYSTEM_VALUES and path not in UNPIVOT_VALUES:
+                _read_whole(self.path(rows, path, self.contract.defaults.ignore_case))
+
+    def path(self, start: list[_Node], text: str, ignore_case: bool) -> list[_Node]:
+        """Walk a path; give the elements that it ends at, none where it ends at attributes."""
+        return self._walk(start, parse_path(text, self.contract.namespaces, ignore_case))
+
+    def _walk(self, start: list[_Node], path: Path) -> list[_Node]:
+        return [end for steps in path.alternatives for node in start for end in self._steps(node, steps)]
+
+    def _steps(self, node: _Node, steps: tuple[Step, ...]) -> Iterator[_Node]:
+        for step in steps:
+            if isinstance(step, Attribute):
+                return
+            if isinstance(step, Pick):
+                continue
+            if isinstance(step, Up):
+                if node.above is None:
+                    return  # above the record everything is kept
+                node = node.above
+            elif step.deep:
+                # What is below it at any depth, and what stands around that: all of the record, to be safe.
+                while node.above is not None:
+                    node = node.above
+                node.whole = True
+                return
+            else:
+                node = self._child(node, step)
+        yield node
+
+    def _child(self, node: _Node, step: Child) -> _Node:
+        below = node.below(step.name)
+        for predicate in step.predicates:
+            if not isinstance(predicate, Position):
+                self._condition(below, predicate)
+        return below
+
+    def _condition(self, node: _Node, condition: Condition) -> None:
+        if isinstance(condition, Logic):
+            for term in condition.terms:
+                self._condition(node, term)
+        elif isinstance(condition, Compare):
+            found = self._walk([node], condition.path)
+            if condition.values is not None or condition.normalized:
+                _read_whole(found)
+
+
+def _read_whole(nodes: list[_Node]) -> None:
+    for node in nodes:
+        node.whole = True
