@@ -28,6 +28,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.engine.default import DefaultDialect
 
+from transforms.dialects import BY_DBMS
 from transforms.insert.database import Adapter, Database, Fault, LoadError, translated
 from transforms.insert.postgresql import SpeaksPostgreSQL, fault_of_state
 from transforms.insert.sqlite import BUSY_SECONDS, PRAGMAS, SpeaksSQLite
@@ -117,6 +118,13 @@ class ODBC(Database):
         schema = self.schema_name(table)
         found = self.cursor.tables(table=table.name, schema=schema).fetchall()
         return any(row.table_name == table.name and schema in (None, row.table_schem) for row in found)
+
+    def inspector(self) -> sa.Inspector:
+        name = self.connection.getinfo(import_pyodbc().SQL_DBMS_NAME)
+        if name not in BY_DBMS:
+            raise LoadError(f"{self.target}: the tables of {name} cannot be looked at, so nothing checks them")
+        engine = sa.create_engine(f"{BY_DBMS[name]}://", creator=lambda: self.connection, poolclass=sa.StaticPool)
+        return sa.inspect(engine)
 
     def insert_rows(self, table: Table, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
         statement = self.prepared("insert", table, columns)

@@ -14,46 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.connectors.pyodbc import PyODBCConnector
-from sqlalchemy.dialects import registry
-from sqlalchemy.dialects.postgresql.base import PGDialect
-from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
+from transforms.dialects import BY_DBMS
 from transforms.target import Target
 
 
 class InputError(ValueError):
     """The source cannot be read; the message is for people and shows no secret."""
-
-
-class PostgreSQLByODBC(PyODBCConnector, PGDialect):
-    """PostgreSQL's SQL through psqlODBC."""
-
-    default_paramstyle = "qmark"
-    supports_statement_cache = True
-
-
-class SQLiteByODBC(PyODBCConnector, SQLiteDialect):
-    """SQLite's SQL through sqliteodbc."""
-
-    default_paramstyle = "qmark"
-    supports_statement_cache = True
-
-    def __init__(self, dbapi: Any = None, **options: Any) -> None:
-        # SQLiteDialect would ask the driver for the version of the library, as only Python's own can tell.
-        super().__init__(**options)
-        self.dbapi = dbapi
-
-
-registry.register("beamshred.postgresql", __name__, PostgreSQLByODBC.__name__)
-registry.register("beamshred.sqlite", __name__, SQLiteByODBC.__name__)
-_BY_DBMS = {
-    "Microsoft SQL Server": "mssql+pyodbc",
-    "PostgreSQL": "beamshred+postgresql",
-    "SQLite": "beamshred+sqlite",
-    "MySQL": "mysql+pyodbc",
-    "MariaDB": "mysql+pyodbc",
-}
 
 
 @lru_cache(maxsize=8)
@@ -116,6 +83,6 @@ def _odbc_engine(connection_string: str) -> sa.Engine:
             name = connection.getinfo(pyodbc.SQL_DBMS_NAME)
     except pyodbc.Error as error:
         raise sa.exc.DBAPIError(None, None, error) from None
-    if name not in _BY_DBMS:
-        raise InputError(f"the ODBC source is {name!r}; what can be read is {', '.join(_BY_DBMS)}")
-    return sa.create_engine(f"{_BY_DBMS[name]}://", creator=connect)
+    if name not in BY_DBMS:
+        raise InputError(f"the ODBC source is {name!r}; what can be read is {', '.join(BY_DBMS)}")
+    return sa.create_engine(f"{BY_DBMS[name]}://", creator=connect)

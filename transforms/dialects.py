@@ -1,0 +1,64 @@
+"""SQLAlchemy's dialects for databases behind ODBC, where it has none of its own: to reflect tables and to read.
+
+They are URLs without a place, as ``beamshred+sqlite://``: whoever makes an engine gives the connection.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.connectors.pyodbc import PyODBCConnector
+from sqlalchemy.dialects import postgresql, registry
+from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlalchemy.dialects.sqlite.base import SQLiteDialect
+
+
+class _Text(sa.types.String):
+    # PostgreSQL must be told the type of a parameter that stands where any could.
+    render_bind_cast = True
+
+
+class _Array(postgresql.ARRAY):
+    """An array, which ODBC gives as its text: ``{a,"b c"}``."""
+
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[str | None], list[str] | None]:
+        def parsed(text: str | None) -> list[str] | None:
+            return None if text is None else next(csv.reader([text[1:-1]], escapechar="\\"), [])
+
+        return parsed
+
+
+class PostgreSQLByODBC(PyODBCConnector, PGDialect):
+    """PostgreSQL's SQL through psqlODBC."""
+
+    default_paramstyle = "qmark"
+    supports_statement_cache = True
+    colspecs = PGDialect.colspecs | {sa.types.String: _Text, sa.types.ARRAY: _Array}
+
+
+class SQLiteByODBC(PyODBCConnector, SQLiteDialect):
+    """SQLite's SQL through sqliteodbc."""
+
+    default_paramstyle = "qmark"
+    supports_statement_cache = True
+
+    def __init__(self, dbapi: Any = None, **options: Any) -> None:
+        # SQLiteDialect would ask the driver for the version of the library, as only Python's own can tell.
+        super().__init__(**options)
+        self.dbapi = dbapi
+
+
+registry.register("beamshred.postgresql", __name__, PostgreSQLByODBC.__name__)
+registry.register("beamshred.sqlite", __name__, SQLiteByODBC.__name__)
+
+BY_DBMS = {
+    "Microsoft SQL Server": "mssql+pyodbc",
+    "PostgreSQL": "beamshred+postgresql",
+    "SQLite": "beamshred+sqlite",
+    "MySQL": "mysql+pyodbc",
+    "MariaDB": "mysql+pyodbc",
+}
+"""The dialect of a database by the name that its ODBC driver gives."""
