@@ -220,7 +220,7 @@ def _sources(rows: list[Row], where: str) -> dict[str, Any]:
     """Rows as the slots of one source; as a union where their columns are not alike."""
     names = _names(rows)
     if any(not _alike([row.columns.get(name) for row in rows]) for name in names):
-        return _united([_slots([row], where, names) for row in rows])
+        return _united([_slots([row], where, list(row.columns)) for row in rows])
     return _slots(rows, where, names)
 
 
@@ -280,22 +280,16 @@ def _pattern(texts: list[str], numbers: list[str], placeholder: str) -> str | No
 
 def _united(sources: list[dict[str, Any]]) -> dict[str, Any]:
     """Several sources as one table; a column that a source does not fill is NULL there."""
+    flat = [one for source in sources for one in _parts(source)]
     types: dict[str, list[ColumnType]] = {}
-    for source in sources:
+    for source in flat:
         for name, spec in source["columns"].items():
             types.setdefault(name, []).append(ColumnType.parse(spec["type"]))
     empty = {name: {"expression": "NULL", "type": str(widest(found))} for name, found in types.items()}
-    return {"union": [{key: value for key, value in source.items()} for source in sources], "columns": empty}
+    return {"union": flat, "columns": empty}
 
 
-_PLAIN = {"numbers_only", "extract_numeric", "extract_date"}
-
-_MAKERS: dict[str, Callable[[RowMaker, list[Mapping], Steps], dict[str, Any]]] = {
-    "add_score": RowMaker.scores,
-    "add_indicator": RowMaker.indicators,
-    "add_history": RowMaker.history,
-    "add_report_lookup": RowMaker.report_lookups,
-    "policy_exceptions": RowMaker.policy_exceptions,
-    "warranty_field": RowMaker.warranties,
-    "add_collateral": RowMaker.collateral,
-}
+def _parts(source: dict[str, Any]) -> list[dict[str, Any]]:
+    """A source, or those that it is a union of, with all that it says of them."""
+    above = {key: value for key, value in source.items() if key != "union"}
+    return [{**above, **one, "columns": {**source["columns"], **one["columns"]}} for one in source.get("union", [{"columns": {}}])]
