@@ -293,3 +293,17 @@ def _parts(source: dict[str, Any]) -> list[dict[str, Any]]:
     """A source, or those that it is a union of, with all that it says of them."""
     above = {key: value for key, value in source.items() if key != "union"}
     return [{**above, **one, "columns": {**source["columns"], **one["columns"]}} for one in source.get("union", [{"columns": {}}])]
+
+
+_PLAIN = {"numbers_only", "extract_numeric", "extract_date"}
+"""Conversions of values that make a row of collateral."""
+
+_MAKERS: dict[str, Callable[[RowMaker, list[Mapping], Steps], dict[str, Any]]] = {
+    "add_score": RowMaker.scores,
+    "add_indicator": RowMaker.indicators,
+    "add_history": RowMaker.history,
+    "add_report_lookup": RowMaker.report_lookups,
+    "policy_exceptions": RowMaker.policy_exceptions,
+    "warranty_field": RowMaker.warranties,
+    "add_collateral": RowMaker.collateral,
+}
