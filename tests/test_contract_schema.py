@@ -40,8 +40,8 @@ def test_examples(path: Path) -> None:
     "contract",
     [
         f"{HEAD}tables: {{t: {{key: v, include: g, unpivot: '@a', unique: {{by: v}}, columns: {{v: '@v'}}}}}}",
-        f"{HEAD}tables: {{t: {{columns: {{v: {{from: [a, b], clean: [trim, {{find: x}}], format: '%d', default: 5}}}}}}}}",
-        f"{HEAD}lookups: {{s: {{A: 1, B: true}}, l: {{values: {{A: 1}}, otherwise: 0}}}}\ntables: {{t: {{}}}}",
+        f"{HEAD}tables: {{t: {{columns: {{v: {{from: [a, b], clean: [trim, {{find: x}}], format: '%d'}}}}}}}}",
+        f"{HEAD}lookups: {{s: {{A: 1}}, l: {{values: {{A: 1}}, otherwise: 0}}}}\ntables: {{t: {{}}}}",
         "extends: base.yaml\ntables: {t: {columns: {v: {required: true}}}}",
         "extends: base.yaml\nrecord: {path: /other}",
     ],

@@ -7,6 +7,8 @@ from collections import Counter
 import pytest
 from language import all_rows, column, mapper, reject, rows
 
+from transforms.map.reach import reach_of
+
 # where
 
 
@@ -235,3 +237,4 @@ def test_rules_of_the_record() -> None:
     compiled.warnings.clear()
     assert rows(compiled, "<r id='100' product='Y'/>") == []
     assert compiled.warnings == Counter({"record: nothing inside": 1, "record: the seventh": 1})
+    assert reach_of(compiled.contract).children, "projection reads the rules, too"

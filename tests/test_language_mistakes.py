@@ -107,6 +107,11 @@ def test_parent_with_an_unknown_key_is_one_mistake() -> None:
     assert mistake(contract) == "tables.a.key: there is no such column in this table (here: 'x'); known: v"
 
 
+def test_wrong_table_hides_no_mistake_of_its_parent_and_sisters() -> None:
+    found = mistakes("tables: {a: {where: x = 1, key: []}, b: {parent: c, where: x = 1}, d: {parent: a, where: x = 1}}")
+    assert [said.split(":")[0] for said in found] == ["tables.a.where", "tables.b.parent", "tables.d.where"]
+
+
 def test_circle_names_all_its_tables() -> None:
     found = mistakes(
         "tables: {a: {parent: b, columns: {v: 'v['}}, b: {parent: c}, c: {parent: a}, d: {columns: {w: w}}}"

@@ -35,9 +35,13 @@ def check_contract(contract: Contract) -> Iterator[Finding]:
     ordered = parents_first(resolved)
     found = [finding for label, table in resolved.tables.items() for finding in _check_table(resolved, label, table, label in ordered)]
     yield from found
-    # Without sound keys there are no tables whose columns an expression could name.
-    has_keys = not any(place[2] in ("key", "parent", "inherit") for place, *_ in found)
-    checker = _Checker(contract, resolved, schema_of(contract) if has_keys else None)
+    # Below a table with wrong keys nobody knows which columns an expression may name.
+    unsound = {place[1] for place, *_ in found if place[2] in ("key", "parent", "inherit")}
+    sound: dict[str, TableModel] = {}
+    for label in ordered:
+        if label not in unsound and contract.tables[label].parent in (None, *sound):
+            sound[label] = contract.tables[label]
+    checker = _Checker(contract, resolved, schema_of(contract.model_copy(update={"tables": sound})))
     yield from checker.record()
     for label in [*ordered, *(label for label in resolved.tables if label not in ordered)]:
         yield from checker.table(label)
@@ -120,7 +124,7 @@ def _missing_ancestor(contract: Contract, label: str) -> bool:
 class _Checker:
     """Checks what is read and computed, table by table from the record down."""
 
-    def __init__(self, contract: Contract, resolved: Contract, schema: Schema | None):
+    def __init__(self, contract: Contract, resolved: Contract, schema: Schema):
         self.contract = contract
         self.resolved = resolved
         self.schema = schema
@@ -147,7 +151,7 @@ class _Checker:
             place: Location = ("tables", label, *origin)
             depth = above + (yield from self._rows(place, source))
             depths.append(depth)
-            types = types_of(self.resolved, self.schema, label, source) if self.schema else {}
+            types = types_of(self.resolved, self.schema, label, source) if label in self.schema.by_label else {}
             computed = [name for name, column in source.columns.items() if column.expression is not None]
             broken = False
             for name, column in source.columns.items():
@@ -254,7 +258,7 @@ class _Checker:
 
     def _expression(self, place: Location, text: str, types: Mapping[str, ColumnType], depth: int, is_condition: bool):  # type: ignore[no-untyped-def]
         """Check an expression and its paths; give its type, if it has one."""
-        if not types and self.schema is None:
+        if not types:
             return None
         try:
             expression = compile_expression(text, types)

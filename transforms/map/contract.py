@@ -152,7 +152,7 @@ class ColumnModel(_Reading):
     required: bool = Field(False, description="The record is rejected without it.")
     default: Scalar | None = Field(None, description="The value when there is none.")
     identity: bool = Field(False, description="The database numbers this column itself; the contract gives the values.")
-    description: str | None = None
+    description: str | None = Field(None, description="A note for people.")
 
     @field_validator("type")
     @classmethod
@@ -236,7 +236,7 @@ class Source(_Model):
     slots: list[dict[str, Scalar]] = Field(
         default_factory=list, description="Each makes a row of every row element; {name} in paths, values and conditions stands for the slot's value; a path that is empty then finds nothing."
     )
-    columns: Columns = Field(default_factory=dict)
+    columns: Columns = Field(default_factory=dict, description="The columns by name: a path, a system value, or the keys of a column.")
 
 
 class TableModel(Source):
@@ -255,7 +255,7 @@ class TableModel(Source):
     include: Names = Field(default_factory=list, description="Column groups whose columns the table has too.")
     name: str | None = Field(None, description="The table's name in the database, where it is another.")
     schema_: str | None = Field(None, alias="schema", description="The database schema of this table.")
-    description: str | None = None
+    description: str | None = Field(None, description="A note for people.")
 
     @model_validator(mode="after")
     def _one_selection(self) -> TableModel:
@@ -267,11 +267,11 @@ class TableModel(Source):
 class Lookup(_Model):
     """What texts stand for."""
 
-    values: dict[str, Scalar] | None = Field(None, description="{text: value}")
+    values: dict[str, Scalar] | None = Field(None, description="What texts stand for: {text: value}.")
     csv: str | None = Field(None, description="A CSV file with a header, beside the contract, instead of `values`.")
     key: str | None = Field(None, description="The column of the CSV file with the texts.")
     value: str | None = Field(None, description="The column of the CSV file with what they stand for.")
-    ignore_case: bool = Field(False, description="Whether case counts; an exact match comes first.")
+    ignore_case: bool = Field(False, description="Whether texts match whatever their case; an exact match comes first.")
     otherwise: Scalar | None = Field(None, description="What every other text stands for; without it, it is an error of the rule `lookup`.")
 
     @model_validator(mode="after")
@@ -318,15 +318,15 @@ class Contract(_Model):
     model_config = ConfigDict(json_schema_extra=_only_without_extends)
 
     contract: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="The contract's name; the ledger keeps records apart by it.")
-    description: str | None = None
+    description: str | None = Field(None, description="A note for people.")
     extends: str | None = Field(None, description="Another contract, beside this one: what is not said here is as it says.")
     namespaces: dict[str, str] = Field(default_factory=dict, description="Prefixes for paths: {prefix: URI}.")
     schema_: str | None = Field(None, alias="schema", description="The database schema of the tables.")
     defaults: Defaults = Field(default_factory=Defaults, description="What columns say unless they say otherwise.")
-    record: RecordModel
+    record: RecordModel = Field(description="Which elements are records, and what identifies one.")
     lookups: dict[Name, LookupSpec] = Field(default_factory=dict, description="Tables of {text: value} for `lookup`.")
     column_groups: dict[Name, Columns] = Field(default_factory=dict, description="Columns that several tables include.")
-    tables: dict[Name, TableModel] = Field(min_length=1)
+    tables: dict[Name, TableModel] = Field(min_length=1, description="The tables by name.")
 
     def fingerprint(self) -> str:
         """A short hash that changes whenever the meaning of the contract may change."""

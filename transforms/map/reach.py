@@ -9,7 +9,7 @@ from transforms.map.contract import SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel, 
 from transforms.map.expressions import compile_expression
 from transforms.map.paths import Attribute, Child, Compare, Condition, Logic, Path, Pick, Position, Step, Up, parse_path
 from transforms.map.resolve import resolve, sources
-from transforms.map.tables import parents_first, schema_of, types_of
+from transforms.map.tables import parents_first, schema_of, system_types, types_of
 from transforms.names import NameTest
 from transforms.reach import Reach
 
@@ -39,7 +39,8 @@ def reach_of(contract: Contract) -> Reach:
     for column in contract.record.key.values():
         finder.column([root], column)
     for rule in [*contract.record.reject_when, *contract.record.warn_when]:
-        finder.expression([root], rule.when, {name: column.column_type for name, column in contract.record.key.items()})
+        types = {name: column.column_type for name, column in contract.record.key.items()} | system_types()
+        finder.expression([root], rule.when, types)
     schema = schema_of(contract)
     nodes: dict[str | None, list[_Node]] = {None: [root]}
     for label in parents_first(contract):

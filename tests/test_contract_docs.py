@@ -1,0 +1,81 @@
+"""docs/contract.md: its examples run, and it names every key and value of the language."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+from contract_examples import Example, examples, unused
+from pydantic import BaseModel
+
+from transforms.map import contract as model
+from transforms.map.clean import CLEANINGS
+from transforms.map.convert import BINARY_FORMATS, NUMBER_FORMATS, ROUNDINGS
+from transforms.schema import TYPE_NAMES
+
+PAGE = (Path(__file__).parent.parent / "docs/contract.md").read_text(encoding="utf-8")
+HEADINGS = {
+    model.Contract: "The contract",
+    model.RecordModel: "`record`",
+    model.TableModel: "A table",
+    model.Source: "A source of `union`",
+    model.Unique: "`unique`",
+    model.Rule: "A rule",
+    model.ColumnModel: "A column",
+    model.Defaults: "`defaults`",
+    model.Lookup: "A lookup",
+}
+
+
+@pytest.mark.parametrize("example", list(examples(PAGE)), ids=lambda example: f"{example.kind}-{example.line}")
+def test_example(example: Example, tmp_path: Path) -> None:
+    assert example.actual(tmp_path) == example.expected
+
+
+def test_every_contract_on_the_page_is_run() -> None:
+    assert unused(PAGE) == []
+
+
+def test_every_model_has_its_part_of_the_page() -> None:
+    models = {
+        thing
+        for name, thing in inspect.getmembers(model, inspect.isclass)
+        if issubclass(thing, BaseModel) and thing.__module__ == model.__name__ and not name.startswith("_")
+    }
+    assert models == set(HEADINGS)
+
+
+def keys(heading: str) -> dict[str, str]:
+    """The keys in the table below a heading of the last chapter: what is said of each."""
+    part = PAGE.partition("\n## All keys\n")[2].partition(f"\n### {heading}\n")[2].split("\n#", 1)[0]
+    return dict(re.findall(r"^\| `([^`]+)` \| (.*) \|$", part, re.MULTILINE))
+
+
+@pytest.mark.parametrize("described", HEADINGS, ids=lambda described: described.__name__)
+def test_every_key_is_documented_in_the_words_of_the_model(described: type[BaseModel]) -> None:
+    expected = {field.alias or name: field.description for name, field in described.model_fields.items()}
+    assert keys(HEADINGS[described]) == expected
+
+
+def test_system_values_are_documented_in_the_words_of_the_model() -> None:
+    rows = re.findall(r"^\| `(\$\w+)` \| (\w+) \| (.*) \|$", PAGE, re.MULTILINE)
+    assert {name: (type_, meaning) for name, type_, meaning in rows} == model.SYSTEM_VALUES
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        *model.UNPIVOT_VALUES,
+        *TYPE_NAMES,
+        *CLEANINGS,
+        *ROUNDINGS,
+        *NUMBER_FORMATS,
+        *BINARY_FORMATS,
+        *model.Take.__args__,
+        *model.OnError.__args__,
+    ],
+)
+def test_every_word_is_documented(word: str) -> None:
+    assert re.search(rf"`{re.escape(word)}(\(.*?\))?`", PAGE), word
