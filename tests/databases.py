@@ -95,7 +95,10 @@ class TargetDatabase:
     def __init__(self, target: str, url: str) -> None:
         self.target = target
         self.url = url
-        self._engine = sa.create_engine(url, poolclass=sa.NullPool)
+        self._engine = sa.create_engine(url)
+
+    def close(self) -> None:
+        self._engine.dispose()
 
     def open(self) -> Database:
         return open_database(Target.parse(self.target))
@@ -127,9 +130,11 @@ class TargetDatabase:
 
 
 @pytest.fixture(params=TARGETS)
-def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> TargetDatabase:
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TargetDatabase]:
     """A database without tables."""
-    return TargetDatabase(*TARGETS[request.param](tmp_path))
+    database = TargetDatabase(*TARGETS[request.param](tmp_path))
+    yield database
+    database.close()
 
 
 @pytest.fixture

