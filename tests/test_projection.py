@@ -11,7 +11,7 @@ from lxml import etree
 
 from transforms.names import NameTest
 from transforms.parse import projection
-from transforms.parse.projection import AdaptiveProjection, Projection
+from transforms.parse.projection import Projection
 from transforms.reach import Reach
 
 LEAF = Reach()
@@ -255,35 +255,13 @@ def test_damaged_documents_never_raise_nor_lose_what_parses(document, below, dat
 # When it pays
 
 
-class Clock:
-    """Each cut takes the same time."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        self.now += self.seconds
-        return self.now
-
-
-def wide(useless: int) -> bytes:
-    return b"<r><a>%s</a><u>%s</u></r>" % (b"x" * (projection.MIN_BYTES), b"x" * useless)
-
-
-def test_small_records_are_not_looked_at():
-    record = b"<r><b/></r>"
-    assert AdaptiveProjection(Projection(LEAF)).cut(record) is record
-
-
-def test_projection_that_costs_more_than_parsing_rests_and_tries_again():
-    record = wide(useless=150)
-    adaptive = AdaptiveProjection(Projection(reach(a=WHOLE)), Clock(seconds=1e-3))
-    cuts = [adaptive.cut(record) is not record for _ in range(projection.TRIED_RECORDS + projection.RESTED_RECORDS + 1)]
-    assert cuts == [True] * projection.TRIED_RECORDS + [False] * projection.RESTED_RECORDS + [True]
-
-
-def test_projection_that_pays_goes_on():
-    record = wide(useless=1_000_000)
-    adaptive = AdaptiveProjection(Projection(reach(a=WHOLE)), Clock(seconds=1e-3))
-    assert all(adaptive.cut(record) is not record for _ in range(3 * projection.TRIED_RECORDS))
+@pytest.mark.parametrize(("seconds_cut", "pays"), [(0.5, True), (2.0, False)])
+def test_trial_takes_the_faster_way_and_tries_again(seconds_cut, pays):
+    trial = projection.Trial()
+    cuts = []
+    for _ in range(2 * projection.PERIOD):
+        cuts.append(trial.cuts())
+        trial.took(100_000, seconds_cut if cuts[-1] else 1.0)
+    tried, whole = projection.TRIED, projection.TRIED_WHOLE
+    period = [False] * whole + [True] * (tried - whole) + [pays] * (projection.PERIOD - tried)
+    assert cuts == period * 2

@@ -25,6 +25,7 @@ tables:
 @pytest.fixture(autouse=True)
 def _project_short_records_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(projection, "MIN_BYTES", 0)
+    monkeypatch.setattr(projection, "TRIED_WHOLE", 0)
 
 
 def rows(contract, document: bytes, **options):
@@ -93,6 +94,12 @@ def test_damage_in_what_is_cut_is_found_when_strict() -> None:
         assert isinstance(refused, Reject)
         assert refused.rule == "not_well_formed"
         assert refused.payload == BROKEN
+
+
+def test_short_record_is_parsed_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(projection, "MIN_BYTES", len(BROKEN) + 1)
+    contract = parse_contract(CONTRACT + "  t: {columns: {v: a/b}}")
+    assert isinstance(RecordParser(reach=reach_of(contract)).parse(XmlRecord("s", 0, 0, len(BROKEN), BROKEN)), Reject)
 
 
 def test_damage_in_what_is_kept_is_told_of_the_whole() -> None:

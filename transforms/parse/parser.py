@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from xml.parsers import expat
 
 from lxml import etree
 
-from transforms.parse.projection import AdaptiveProjection, Projection
+from transforms.parse import projection
+from transforms.parse.projection import Projection, Trial
 from transforms.reach import Reach
 from transforms.records import ParsedRecord, Reject, XmlRecord
 
@@ -41,7 +43,8 @@ class RecordParser:
         self.max_record_bytes = max_record_bytes
         self.max_depth = max_depth
         self.strict = strict
-        self._projection = None if reach is None or reach.whole else AdaptiveProjection(Projection(reach))
+        self._projection = None if reach is None or reach.whole else Projection(reach)
+        self._trial = Trial()
         safe = {"resolve_entities": "internal", "no_network": True, "load_dtd": False, "remove_comments": True, "remove_pis": True}
         # `huge_tree` lifts libxml2's limits on depth and text length, which we set ourselves, and that on the
         # expansion of entities, which we do not: a document that may declare entities never gets it.
@@ -55,12 +58,19 @@ class RecordParser:
             message = f"the record has {len(record.payload):,} bytes, --max_record_bytes allows {self.max_record_bytes:,}"
             return Reject.of(record, "parse", "max_record_bytes", message)
         # A prolog may declare entities, which may hold elements, or another encoding.
-        if self._projection is not None and not record.context.prolog:
-            cut = self._projection.cut(record.payload)
-            if len(cut) < len(record.payload) and (not self.strict or _is_well_formed(record.document())):
-                parsed = self._parse(record, replace(record, payload=cut))
-                if isinstance(parsed, ParsedRecord):
-                    return parsed
+        if self._projection is None or record.context.prolog or len(record.payload) < projection.MIN_BYTES:
+            return self._parse(record, record)
+        began = time.thread_time()
+        parsed = self._parse_cut(record, self._projection) if self._trial.cuts() else self._parse(record, record)
+        self._trial.took(len(record.payload), time.thread_time() - began)
+        return parsed
+
+    def _parse_cut(self, record: XmlRecord, projection: Projection) -> ParsedRecord | Reject:
+        cut = projection.cut(record.payload)
+        if len(cut) < len(record.payload) and (not self.strict or _is_well_formed(record.document())):
+            parsed = self._parse(record, replace(record, payload=cut))
+            if isinstance(parsed, ParsedRecord):
+                return parsed
         # Whole: also to say what is wrong, and where, in the bytes as they are in the source.
         return self._parse(record, record)
 

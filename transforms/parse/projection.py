@@ -21,7 +21,6 @@ balance, is not noticed.
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import reduce
@@ -35,7 +34,7 @@ from transforms.names import NameTest
 from transforms.parse.tags import Flags, Places, Tags, find_tags
 from transforms.reach import Reach
 
-__all__ = ["AdaptiveProjection", "Projection", "Reach"]
+__all__ = ["MIN_BYTES", "Projection", "Reach", "Trial"]
 
 _WHITESPACE = b" \t\r\n"
 _SLASH, _COLON = b"/:"
@@ -46,10 +45,8 @@ _PROLOG = re.compile(rb"(?:\xef\xbb\xbf)?(<\?xml\s[^>]*\?>)?(?:\s+|<\?.*?\?>|<!-
 _OTHER_ENCODING = re.compile(rb"""\sencoding\s*=\s*["'](?!(?:utf-8|us-ascii)["'])""", re.IGNORECASE)
 MIN_BYTES = 24 << 10
 """The smallest record that is looked at: below, what is saved is less than what looking costs."""
-TRIED_RECORDS = 16
-RESTED_RECORDS = 1000
-PARSED_BYTES_PER_SECOND = 150e6
-"""What lxml parses of plain documents; of those with many attributes it is far less."""
+TRIED_WHOLE, TRIED, PERIOD = 4, 12, 2000
+"""See :class:`Trial`."""
 
 # Of four bytes, the first 0, 1, .. 4.
 _FIRST_BYTES = np.array([(1 << 8 * length) - 1 for length in range(5)], np.uint32)
@@ -219,36 +216,33 @@ def _same_names(record: bytes, tags: Tags, opening: Places, closing: Places) -> 
     return True
 
 
-class AdaptiveProjection:
-    """Projection where it pays: it rests for a while when it took longer than parsing what it cut would have.
+class Trial:
+    """Whether to cut, tried out on the records themselves: which way is faster depends on them and on the machine.
 
-    Rows are the same with and without; only time is at stake.
-
-    Args:
-      projection: what to cut.
-      clock: the time in seconds.
+    Of every :data:`PERIOD` records the first few are parsed whole, the next few cut, and the others the way that
+    took less time by the byte. The rows are the same either way.
     """
 
-    def __init__(self, projection: Projection, clock: Callable[[], float] = time.perf_counter) -> None:
-        self._projection = projection
-        self._clock = clock
-        self._tried = 0
-        self._rest = 0
-        self._gain = 0.0
+    def __init__(self) -> None:
+        self._number = 0
+        self._bytes = [0, 0]
+        self._seconds = [0.0, 0.0]
+        self._pays = True
 
-    def cut(self, record: bytes) -> bytes:
-        """As :meth:`Projection.cut`, or the record itself where that is thought to be faster."""
-        if len(record) < MIN_BYTES:
-            return record
-        if self._rest:
-            self._rest -= 1
-            return record
-        began = self._clock()
-        cut = self._projection.cut(record)
-        self._gain += (len(record) - len(cut)) / PARSED_BYTES_PER_SECOND - (self._clock() - began)
-        self._tried += 1
-        if self._tried == TRIED_RECORDS:
-            if self._gain < 0:
-                self._rest = RESTED_RECORDS
-            self._tried, self._gain = 0, 0.0
-        return cut
+    def cuts(self) -> bool:
+        """Whether the next record is to be cut."""
+        if self._number < TRIED_WHOLE:
+            return False
+        return self._number < TRIED or self._pays
+
+    def took(self, size: int, seconds: float) -> None:
+        """Note that a record of ``size`` bytes was read in this time, in the way of the last answer."""
+        if self._number < TRIED:
+            way = self._number >= TRIED_WHOLE
+            self._bytes[way] += size
+            self._seconds[way] += seconds
+        self._number += 1
+        if self._number == TRIED:
+            self._pays = self._seconds[True] * self._bytes[False] < self._seconds[False] * self._bytes[True]
+        elif self._number == PERIOD:
+            self._number, self._bytes, self._seconds = 0, [0, 0], [0.0, 0.0]
