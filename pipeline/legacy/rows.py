@@ -82,7 +82,7 @@ class RowMaker:
             )
             above = {} if base == self.record else {"rows": self._rows(base)}
             sources.append({**above, **source})
-        return sources[0] if len(sources) == 1 else _united(sources)
+        return sources[0] if len(sources) == 1 and "union" not in sources[0] else _united(sources)
 
     def _base(self, mappings: list[Mapping]) -> Steps:
         """The one element that all is read from; otherwise the record."""
@@ -292,7 +292,8 @@ def _united(sources: list[dict[str, Any]]) -> dict[str, Any]:
 def _parts(source: dict[str, Any]) -> list[dict[str, Any]]:
     """A source, or those that it is a union of, with all that it says of them."""
     above = {key: value for key, value in source.items() if key != "union"}
-    return [{**above, **one, "columns": {**source["columns"], **one["columns"]}} for one in source.get("union", [{"columns": {}}])]
+    shared = {name: spec for name, spec in source["columns"].items() if spec.get("expression") != "NULL"}
+    return [{**above, **one, "columns": {**one["columns"], **shared}} for one in source.get("union", [{"columns": {}}])]
 
 
 _PLAIN = {"numbers_only", "extract_numeric", "extract_date"}
