@@ -481,3 +481,12 @@ tables:
 def test_examples_compile_to_source_that_can_be_read() -> None:
     source = mapper(NESTED).source
     assert source.startswith("def scope_0(")
+
+
+def test_json_of_elements_that_nest_deeper_than_python_goes_is_a_reject() -> None:
+    payload = b'<r id="1">' + b"<a>" * 1500 + b"</a>" * 1500 + b"</r>"
+    record = RecordParser(max_depth=2000).parse(XmlRecord(SOURCE, 0, 0, len(payload), payload))
+    assert isinstance(record, ParsedRecord)
+    refused = mapper("tables: {t: {columns: {v: {from: a, take: json, type: json}}}}").map(record)
+    assert isinstance(refused, Reject)
+    assert refused.rule == "depth"

@@ -61,7 +61,10 @@ class Mapper:
         record = parsed.record
         rows: dict[str, list[Row]] = {label: [] for label in self._labels}
         errors: list[ColumnError] = []
-        key_values = self._shred(parsed.root, 1, record, rows, errors)
+        try:
+            key_values = self._shred(parsed.root, 1, record, rows, errors)
+        except RecursionError:
+            return Reject.of(record, "map", "depth", "its elements nest too deep for `take: json`")
         if errors:
             return self._reject(record, errors, key_values)
         key = key_text(key_values)
