@@ -123,7 +123,7 @@ class _Parser:
             if match is None:
                 raise GrammarError(f"{text[at:].lstrip()[:10]!r} at character {at + 1} is not understood")
             kind = match.lastgroup or ""
-            self.tokens.append((kind, match[kind], match.start(kind)))
+            self.tokens.append((kind, match[kind], match.start(kind) + 1))
             at = match.end()
 
     def whole(self) -> Value:

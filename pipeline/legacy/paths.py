@@ -144,7 +144,8 @@ class Places:
         conditions.append(present("con_id"))
         if not_blank:
             conditions.append(f"normalize-space({not_blank})")
-        return f"({elements_path(base, rule.path, ' and '.join(conditions))})[last()]"
+        above = elements_path(base, rule.path[:-1])
+        return f"({above}{'/' * bool(above)}{rule.path[-1]}[{' and '.join(conditions)}])[last()]"
 
     def _preferred_address(self) -> str | None:
         return self.address.types[0] if self.address.types else None

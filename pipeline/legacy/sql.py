@@ -3,7 +3,7 @@
 The old program compared texts, and numbers where both sides were numbers; a field that was missing was an
 empty text there, and no value in arithmetic. SQL says that with COALESCE and TRY_CAST:
 
-    rate > 5               COALESCE(TRY_CAST([@rate] AS decimal(38, 10)) > 5, COALESCE([@rate], '') > '5')
+    rate > 5               COALESCE(TRY_CAST(REPLACE([@rate], ',', '') AS decimal(38, 10)) > 5, COALESCE([@rate], '') > '5')
     status <> 'A'          COALESCE([@status], '') <> 'A'
     name IS NOT EMPTY      TRIM([@name]) <> ''
 """
@@ -131,7 +131,7 @@ class Writer:
         if isinstance(value, Text):
             return value.value.strip() if _NUMERIC.match(value.value.strip()) else "NULL"
         if isinstance(value, Field):
-            return f"TRY_CAST({self._path(value)} AS {NUMBER})"
+            return f"TRY_CAST(REPLACE({self._path(value)}, ',', '') AS {NUMBER})"
         if isinstance(value, Null):
             return "NULL"
         if isinstance(value, Arithmetic):
