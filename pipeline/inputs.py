@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -41,7 +41,7 @@ class FileInput:
         """Bytes to read, as they are stored."""
         return sum(file.size for file in self.files)
 
-    def slices(self, slicer: Slicer) -> Iterator[Slice]:
+    def slices(self, slicer: Slicer) -> Generator[Slice, None, None]:
         return slicer.slices(self.files)
 
     def read_parts(self, contract: Contract, max_record_bytes: int) -> ReadSplits:
@@ -71,7 +71,7 @@ class ColumnInput:
     def size(self) -> int:
         return input_bytes(self.column)
 
-    def slices(self, slicer: Slicer) -> Iterator[Slice]:
+    def slices(self, slicer: Slicer) -> Generator[Slice, None, None]:
         return slicer.of_column(self.column)
 
     def read_parts(self, contract: Contract, max_record_bytes: int) -> ReadRanges:

@@ -59,14 +59,13 @@ def run_local(job: Job, report: Report, progress: Callable[[int], None]) -> None
     try:
         with Interrupts() as interrupts:
             for number, part in enumerate(slices, 1):
+                if interrupts.requested:
+                    report.state = "interrupted"
+                    break
                 report.add(_run_slice(job, part, number))
                 report.write(job.run_dir)
                 progress(part.input_bytes)
                 check_rejects(job, report)
-                if interrupts.requested:
-                    break
-            if interrupts.requested:
-                report.state = "interrupted"
     except KeyboardInterrupt:
         report.state = "interrupted"
     finally:

@@ -56,29 +56,109 @@ class JobOptions(PipelineOptions):
     @classmethod
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
         job = parser.add_argument_group("beamshred")
-        job.add_argument("--input", action="append", metavar="PATH|URL", help="An XML file, a folder (its XML files, recursively) or a glob, plain or .gz, .bz2, .xz, .zst; may be repeated. Or a database, in any form of --target, whose --input_table holds the documents.")
+        job.add_argument(
+            "--input", action="append", metavar="PATH|URL",
+            help="An XML file, a folder (its XML files, recursively) or a glob, plain or .gz, .bz2, .xz, "
+            ".zst; may be repeated. Or a database, in any form of --target, whose --input_table holds"
+            " the documents.",
+        )
         job.add_argument("--input_table", metavar="NAME", help="The table of the documents, as dbo.app_xml.")
-        job.add_argument("--input_key", metavar="NAME[,NAME]", help="The columns of --input_table that tell its rows apart; an index should begin with them.")
-        job.add_argument("--input_column", metavar="NAME", help="The column of the documents: text, xml, or bytes, which may be compressed by gzip.")
-        job.add_argument("--input_where", metavar="SQL", help="Which rows are read, as a condition in the database's SQL.")
-        job.add_argument("--key_range", metavar="FIRST:LAST", help="Which keys are read, both ends included; either may be left out. Of several key columns it is the first.")
-        job.add_argument("--skip_loaded", action="store_true", help="Let the database leave out rows that are in the ledger, where --input and --target are one database and the key of a row is that of its record.")
-        job.add_argument("--contract", metavar="FILE", help="The YAML or JSON file that says how records become rows.")
-        job.add_argument("--target", metavar="URL", help="The database: sqlite:///file.db or another SQLAlchemy URL; env:NAME or file:PATH hold one, so that no password shows.")
-        job.add_argument("--run_dir", metavar="FOLDER", help="Where report.json and rejects/ go; default runs/<UTC time>-<contract>/.")
-        job.add_argument("--batch_size", type=_positive, default=DEFAULT_BATCH_SIZE, metavar="N", help="Records that one transaction loads, at the most (default %(default)s).")
-        job.add_argument("--batch_bytes", type=_size, default=DEFAULT_BATCH_BYTES, metavar="SIZE", help="Bytes of rows that one transaction loads, about (default 16M).")
-        job.add_argument("--shards", type=_positive, metavar="N", help="Batches that load at the same time; default: the number of workers, 1 for SQLite, which has one writer.")
-        job.add_argument("--on_existing", choices=["skip", "replace", "fail"], default="skip", help="What to do with a record that is loaded already and has changed (default %(default)s; it is reported).")
-        job.add_argument("--odbc_insert", choices=["json", "fast", "plain"], help="How rows go through ODBC: json (SQL Server: one parameter for a table's rows), fast (arrays of parameters) or plain (row by row); default: the best for the driver and the server.")
-        job.add_argument("--create_disposition", choices=["CREATE_IF_NEEDED", "CREATE_NEVER"], default="CREATE_IF_NEEDED", help="Whether missing tables are created (default %(default)s).")
-        job.add_argument("--max_record_bytes", type=_size, default=DEFAULT_MAX_RECORD_BYTES, metavar="SIZE", help="The longest record that is read (default 64M).")
-        job.add_argument("--max_depth", type=_depth, default=DEFAULT_MAX_DEPTH, metavar="N", help="How deep the elements of a record may nest (default %(default)s).")
-        job.add_argument("--projection", choices=["on", "off", "strict"], default="on", help="Leave out of parsing what the contract cannot reach (on), and look whether it is well-formed all the same (strict), or parse everything (off); default %(default)s.")
-        job.add_argument("--max_rejects", type=_limit_of_rejects, metavar="N|P%%", help="Stop as failed when more records are rejected than this number, or than this share of those read.")
+        job.add_argument(
+            "--input_key", metavar="NAME[,NAME]",
+            help="The columns of --input_table that tell its rows apart; an index should begin with them.",
+        )
+        job.add_argument(
+            "--input_column", metavar="NAME",
+            help="The column of the documents: text, xml, or bytes, which may be compressed by gzip.",
+        )
+        job.add_argument(
+            "--input_where", metavar="SQL",
+            help="Which rows are read, as a condition in the database's SQL.",
+        )
+        job.add_argument(
+            "--key_range", metavar="FIRST:LAST",
+            help="Which keys are read, both ends included; either may be left out. Of several key columns "
+            "it is the first.",
+        )
+        job.add_argument(
+            "--skip_loaded", action="store_true",
+            help="Let the database leave out rows that are in the ledger, where --input and --target are "
+            "one database and the key of a row is that of its record.",
+        )
+        job.add_argument(
+            "--contract", metavar="FILE",
+            help="The YAML or JSON file that says how records become rows.",
+        )
+        job.add_argument(
+            "--target", metavar="URL",
+            help="The database: sqlite:///file.db or another SQLAlchemy URL; env:NAME or file:PATH hold "
+            "one, so that no password shows.",
+        )
+        job.add_argument(
+            "--run_dir", metavar="FOLDER",
+            help="Where report.json and rejects/ go; default runs/<UTC time>-<contract>/.",
+        )
+        job.add_argument(
+            "--batch_size", type=_positive, default=DEFAULT_BATCH_SIZE, metavar="N",
+            help="Records that one transaction loads, at the most (default %(default)s).",
+        )
+        job.add_argument(
+            "--batch_bytes", type=_size, default=DEFAULT_BATCH_BYTES, metavar="SIZE",
+            help="Bytes of rows that one transaction loads, about (default 16M).",
+        )
+        job.add_argument(
+            "--shards", type=_positive, metavar="N",
+            help="Batches that load at the same time; default: the number of workers, 1 for SQLite, which "
+            "has one writer.",
+        )
+        job.add_argument(
+            "--on_existing", choices=["skip", "replace", "fail"], default="skip",
+            help="What to do with a record that is loaded already and has changed (default %(default)s; it"
+            " is reported).",
+        )
+        job.add_argument(
+            "--odbc_insert", choices=["json", "fast", "plain"],
+            help="How rows go through ODBC: json (SQL Server: one parameter for a table's rows), fast "
+            "(arrays of parameters) or plain (row by row); default: the best for the driver and the "
+            "server.",
+        )
+        job.add_argument(
+            "--create_disposition", choices=["CREATE_IF_NEEDED", "CREATE_NEVER"], default="CREATE_IF_NEEDED",
+            help="Whether missing tables are created (default %(default)s).",
+        )
+        job.add_argument(
+            "--check", action="store_true",
+            help="Only compare the target with the contract, and say what is amiss; exit code 2 if data "
+            "would be lost.",
+        )
+        job.add_argument(
+            "--max_record_bytes", type=_size, default=DEFAULT_MAX_RECORD_BYTES, metavar="SIZE",
+            help="The longest record that is read (default 64M).",
+        )
+        job.add_argument(
+            "--max_depth", type=_depth, default=DEFAULT_MAX_DEPTH, metavar="N",
+            help="How deep the elements of a record may nest (default %(default)s).",
+        )
+        job.add_argument(
+            "--projection", choices=["on", "off", "strict"], default="on",
+            help="Leave out of parsing what the contract cannot reach (on), and look whether it is well-"
+            "formed all the same (strict), or parse everything (off); default %(default)s.",
+        )
+        job.add_argument(
+            "--max_rejects", type=_limit_of_rejects, metavar="N|P%%",
+            help="Stop as failed when more records are rejected than this number, or than this share of "
+            "those read.",
+        )
         job.add_argument("--limit", type=_positive, metavar="N", help="Stop after this many records.")
-        job.add_argument("--slice_bytes", type=_size, default=DEFAULT_SLICE_BYTES, metavar="SIZE", help="Input that a local run loads and commits before it goes on (default 64M): memory grows with it, and so does speed.")
-        job.add_argument("--log_level", type=str.upper, choices=["DEBUG", "INFO", "WARNING", "ERROR"], default="INFO", help="What is logged (default %(default)s).")
+        job.add_argument(
+            "--slice_bytes", type=_size, default=DEFAULT_SLICE_BYTES, metavar="SIZE",
+            help="Input that a local run loads and commits before it goes on (default 64M): memory grows "
+            "with it, and so does speed.",
+        )
+        job.add_argument(
+            "--log_level", type=str.upper, choices=["DEBUG", "INFO", "WARNING", "ERROR"], default="INFO",
+            help="What is logged (default %(default)s).",
+        )
 
 
 class _Parser(argparse.ArgumentParser):
@@ -98,7 +178,8 @@ def parse_options(argv: Sequence[str]) -> PipelineOptions:
         raise OptionsError(f"unknown flag or argument {flag!r}" + (f"; {suggestion}" if suggestion else "; --help lists all"))
     options = PipelineOptions(list(argv))
     job = options.view_as(JobOptions)
-    missing = [f"--{name}" for name in ("input", "contract", "target") if not getattr(job, name)]
+    needed = ("contract", "target") if job.check else ("input", "contract", "target")
+    missing = [f"--{name}" for name in needed if not getattr(job, name)]
     if missing:
         raise OptionsError(f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; --help lists all flags")
     direct = options.view_as(DirectOptions)
@@ -131,8 +212,14 @@ def print_help() -> None:
     tools = parser.add_argument_group("instead of a run")
     tools.add_argument("--import_contract", metavar="FILE", help="Print the contract that a legacy mapping contract (JSON) becomes; what changed is said on stderr.")
     beam_flags = parser.add_argument_group("Beam")
-    beam_flags.add_argument("--runner", metavar="NAME", help="Beam's runner: DirectRunner (default), FlinkRunner, SparkRunner, DataflowRunner ...")
-    beam_flags.add_argument("--direct_num_workers", "--workers", metavar="N", help="Worker processes of a local run; default: one for each core.")
+    beam_flags.add_argument(
+        "--runner", metavar="NAME",
+        help="Beam's runner: DirectRunner (default), FlinkRunner, SparkRunner, DataflowRunner ...",
+    )
+    beam_flags.add_argument(
+        "--direct_num_workers", "--workers", metavar="N",
+        help="Worker processes of a local run; default: one for each core.",
+    )
     parser.print_help()
 
 
@@ -157,5 +244,5 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _all_subclasses(cls: type) -> list[Any]:
-    return [found for sub in cls.__subclasses__() for found in (sub, *_all_subclasses(sub))]
+def _all_subclasses(cls: Any) -> list[Any]:
+    return [found for below in cls.__subclasses__() for found in (below, *_all_subclasses(below))]

@@ -119,24 +119,25 @@ def call(function: Callable[..., Any], *arguments: Any) -> Any:
     finally:
         sender.close()
     try:
-        result, error = receiver.recv()
+        result, failure = receiver.recv()
     except EOFError:
         process.join()
         raise ProcessDied(f"exit code {process.exitcode}") from None
     finally:
         end(process)
         receiver.close()
-    if error is not None:
-        raise error
+    if failure is not None:
+        raise failure
     return result
 
 
 def _answer(sender: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    result, failure = None, None
     try:
-        answer = (function(*arguments), None)
+        result = function(*arguments)
     except Exception as error:
-        answer = (None, error)
-    sender.send(answer)
+        failure = error
+    sender.send((result, failure))
     sender.close()
     # Beam's threads and servers need no farewell; what had to be committed is.
     for process in multiprocessing.active_children():

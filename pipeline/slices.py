@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -59,7 +59,7 @@ class Slicer:
         self._weight = 0
         self._input_bytes = 0
 
-    def slices(self, files: Iterable[SourceFile]) -> Iterator[Slice]:
+    def slices(self, files: Iterable[SourceFile]) -> Generator[Slice, None, None]:
         """The slices; each is to be loaded before the next is asked for."""
         for file in files:
             if self.left == 0:
@@ -76,7 +76,7 @@ class Slicer:
                     Path(plain.path).unlink(missing_ok=True)
         yield from self._close()
 
-    def of_column(self, column: XmlColumn) -> Iterator[Slice]:
+    def of_column(self, column: XmlColumn) -> Generator[Slice, None, None]:
         """The slices of a column of a table."""
         for part in plan_ranges(column, self.split_bytes):
             if self.left is not None:
@@ -88,7 +88,7 @@ class Slicer:
                 break
         yield from self._close()
 
-    def _of_file(self, file: SourceFile, stored_bytes: int) -> Iterator[Slice]:
+    def _of_file(self, file: SourceFile, stored_bytes: int) -> Generator[Slice, None, None]:
         for split in plan_splits(file, self.path, self.split_bytes):
             if self.left is not None:
                 split = self._limited(split, self.left)
@@ -97,14 +97,14 @@ class Slicer:
             if self.left == 0:
                 return
 
-    def _add(self, part: Part, weight: int, input_bytes: int) -> Iterator[Slice]:
+    def _add(self, part: Part, weight: int, input_bytes: int) -> Generator[Slice, None, None]:
         self._splits.append(part)
         self._weight += weight
         self._input_bytes += input_bytes
         if self._weight >= self.slice_bytes:
             yield from self._close()
 
-    def _close(self) -> Iterator[Slice]:
+    def _close(self) -> Generator[Slice, None, None]:
         if self._splits:
             yield Slice(tuple(self._splits), self._input_bytes)
         self._splits, self._weight, self._input_bytes = [], 0, 0

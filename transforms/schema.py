@@ -64,7 +64,8 @@ class ColumnType:
         match = _TYPE.match(text)
         if match is None or match[1] not in TYPE_NAMES:
             raise ValueError(f"{text!r} is not a type; the types are {', '.join(TYPE_NAMES)}, as in text(35) or decimal(18, 5)")
-        name, first, second = match[1], match[2] and int(match[2]), match[3] and int(match[3])
+        name = match[1]
+        first, second = (int(number) if number else None for number in match.group(2, 3))
         if name == "decimal":
             if first is None:
                 raise ValueError("decimal needs its number of digits, and of decimals if it has any: decimal(18, 2)")
