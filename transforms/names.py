@@ -81,7 +81,8 @@ class RecordPath:
         """Read an absolute path of element names; raise ``ValueError`` that says what is wrong."""
         if not text.startswith("/") or text.endswith("/"):
             raise ValueError(
-                f"{text!r} is not an absolute path of elements; write it as /root/record, or /* for the document element"
+                f"{text!r} is not an absolute path of elements; write it as /root/record, or /* for the document "
+                "element"
             )
         # A slash inside {uri} is no separator.
         steps = re.findall(r"/((?:\{[^}]*\}|[^/])*)", text)
@@ -89,7 +90,10 @@ class RecordPath:
             raise ValueError(f"{text!r}: records stand at one depth, and // is any; name each step, or write * for it")
         for step in steps:
             if step in (".", "..") or re.search(r"[@\[]", re.sub(r"\{[^}]*\}", "", step)):
-                raise ValueError(f"{text!r}: the path of records is of element names alone, without {step!r}; `where` and `rows` choose below it")
+                raise ValueError(
+                    f"{text!r}: the path of records is of element names alone, without {step!r}; `where` and `rows` "
+                    "choose below it"
+                )
         return cls(tuple(NameTest.parse(step, namespaces) for step in steps))
 
     @cached_property

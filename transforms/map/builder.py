@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import posixpath
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from transforms.map.check import depth_of, reads_above_record
+from transforms.map.calls import attempt, first_given, is_broken, make_filter, make_rule, one_by_one
+from transforms.map.climb import depth_of, reads_above_record
 from transforms.map.columns import ColumnError, Failures, default_of, is_system, make_column
 from transforms.map.contract import ColumnModel, Contract, Rule, Source, TableModel
-from transforms.map.expressions import Expression, ExpressionError, compile_expression
+from transforms.map.expressions import Expression, compile_expression
 from transforms.map.paths import Attribute, Path, parse_path
 from transforms.map.resolve import sources
 from transforms.map.scope import Scope, guarded, indented, tuple_of
 from transforms.map.select import compile_path
-from transforms.map.tables import columns_read, computed_in_order, inherited, parents_first, primary_key, system_types, types_of
+from transforms.map.tables import (
+    columns_read,
+    computed_in_order,
+    inherited,
+    parents_first,
+    primary_key,
+    system_types,
+    types_of,
+)
 from transforms.map.takes import compile_take, compile_unpivot
 from transforms.map.unique import Candidates, Choose, make_choice
 from transforms.map.walk import Folded
-from transforms.records import Row
 from transforms.schema import Schema
 
 _SYSTEM = {
@@ -61,11 +69,11 @@ class Builder:
             "ColumnError": ColumnError,
             "Candidates": Candidates,
             "Folded": Folded,
-            "attempt": partial(_attempt, failures),
-            "one_by_one": partial(_one_by_one, failures),
-            "first_given": _first_given,
+            "attempt": partial(attempt, failures),
+            "one_by_one": partial(one_by_one, failures),
+            "first_given": first_given,
             "file_name": posixpath.basename,
-            "is_broken": _is_broken,
+            "is_broken": is_broken,
         }
         self._labels = list(contract.tables)
         self._children: dict[str | None, list[str]] = {}
@@ -146,7 +154,10 @@ class Builder:
         if table.unique:
             lines = ["rows, errors = candidates.next()", *lines]
         if source.unpivot:
-            paths = [parse_path(text, self.contract.namespaces, self.contract.defaults.ignore_case) for text in source.unpivot]
+            paths = [
+                parse_path(text, self.contract.namespaces, self.contract.defaults.ignore_case)
+                for text in source.unpivot
+            ]
             self.reads_above = self.reads_above or any(reads_above_record(path, scope.depth) for path in paths)
             pairs = self._name("unpivot", compile_unpivot(paths))
             lines = [f"for place, pair in enumerate({pairs}(element), 1):", *indented(lines)]
@@ -181,16 +192,22 @@ class Builder:
         types = types_of(self.contract, self.schema, label, source)
         for name in computed_in_order(source.columns, types):
             column = source.columns[name]
-            make = make_column(self.contract, f"{label}.{name}", column, column.required or name in keys, self.failures, True)
+            make = make_column(
+                self.contract, f"{label}.{name}", column, column.required or name in keys, self.failures, True
+            )
             expression = compile_expression(column.expression or "", types)
             compute = self._call(scope, expression, expression.compile(expression_slot(expression)), places, position)
             places[name] = f"{row}_{len(places)}"
             lines.append(f"{places[name]} = attempt({self._name('column', make)}, lambda: {compute}, {errors})")
-        final = [places[name] for name in takes] + [self._with_default(places[name], column) for name, column in source.columns.items()]
+        final = [places[name] for name in takes] + [
+            self._with_default(places[name], column) for name, column in source.columns.items()
+        ]
         conditions = [self._where(scope, label, source, types, places, errors, position)] if source.where else []
         if table.skip_empty:
             data = [places[name] for name, column in read.items() if _is_data(column) and name not in keys]
-            conditions.append("(" + " or ".join([*(f"{place} is not None" for place in data), f"is_broken({errors})"]) + ")")
+            conditions.append(
+                "(" + " or ".join([*(f"{place} is not None" for place in data), f"is_broken({errors})"]) + ")"
+            )
         kept = [
             f"if {errors}: errors.extend({errors})",
             *self._rules(scope, label, table, types, places, position),
@@ -203,7 +220,11 @@ class Builder:
 
     def _takes(self, label: str, table: TableModel, parent: str) -> dict[str, str]:
         """The inherited columns by name, as items of the parent's row."""
-        names = list(self.contract.record.key) if table.parent is None else list(self.schema.by_label[table.parent].column_names)
+        names = (
+            list(self.contract.record.key)
+            if table.parent is None
+            else list(self.schema.by_label[table.parent].column_names)
+        )
         return {name: f"{parent}[{names.index(origin)}]" for origin, name in inherited(self.contract, label).items()}
 
     def _with_default(self, place: str, column: ColumnModel) -> str:
@@ -211,31 +232,54 @@ class Builder:
         return place if default is None else f"({self._name('default', default)} if {place} is None else {place})"
 
     def _rules(
-        self, scope: Scope, label: str, model: Any, types: Mapping[str, Any], places: Mapping[str, str], position: str = "position"
+        self,
+        scope: Scope,
+        label: str,
+        model: Any,
+        types: Mapping[str, Any],
+        places: Mapping[str, str],
+        position: str = "position",
     ) -> list[str]:
         lines = []
         for rule in model.reject_when:
             refusal = self._name("refusal", ColumnError(label, "reject_when", rule.message))
             lines += [f"if {self._when(scope, label, rule, types, places, position)}: errors.append({refusal})"]
         for rule in model.warn_when:
-            lines += [f"if {self._when(scope, label, rule, types, places, position)}: warnings[{f'{label}: {rule.message}'!r}] += 1"]
+            name = f"{label}: {rule.message}"
+            lines += [f"if {self._when(scope, label, rule, types, places, position)}: warnings[{name!r}] += 1"]
         return lines
 
     def _when(self, scope: Scope, label: str, rule: Rule, types: Any, places: Mapping[str, str], position: str) -> str:
         expression = compile_expression(rule.when, types)
-        holds = _rule(expression.compile_condition(expression_slot(expression)), f"{label}: {rule.message}")
+        holds = make_rule(expression.compile_condition(expression_slot(expression)), f"{label}: {rule.message}")
         return f"{self._name('rule', holds)}({self._arguments(scope, expression, places, position)}, errors)"
 
     def _where(
-        self, scope: Scope, label: str, source: Source, types: Any, places: Mapping[str, str], errors: str, position: str
+        self,
+        scope: Scope,
+        label: str,
+        source: Source,
+        types: Any,
+        places: Mapping[str, str],
+        errors: str,
+        position: str,
     ) -> str:
         expression = compile_expression(source.where or "", types)
         read = columns_read(expression, source.columns, types)
-        paths = {f"{label}.{name}" for name in read if name in source.columns and source.columns[name].on_error != "null"}
-        keeps = _filter(expression.compile_condition(expression_slot(expression)), f"{label}.where", paths)
+        paths = {
+            f"{label}.{name}" for name in read if name in source.columns and source.columns[name].on_error != "null"
+        }
+        keeps = make_filter(expression.compile_condition(expression_slot(expression)), f"{label}.where", paths)
         return f"{self._name('where', keeps)}({self._arguments(scope, expression, places, position)}, {errors})"
 
-    def _call(self, scope: Scope, expression: Expression, function: Callable[..., Any], places: Mapping[str, str], position: str) -> str:
+    def _call(
+        self,
+        scope: Scope,
+        expression: Expression,
+        function: Callable[..., Any],
+        places: Mapping[str, str],
+        position: str,
+    ) -> str:
         return f"{self._name('expression', function)}({self._arguments(scope, expression, places, position)})"
 
     def _arguments(self, scope: Scope, expression: Expression, places: Mapping[str, str], position: str) -> str:
@@ -252,7 +296,13 @@ class Builder:
         return tuple_of(values)
 
     def _column(
-        self, scope: Scope, path: str, column: ColumnModel, required: bool, late_default: bool = False, position: str = "position"
+        self,
+        scope: Scope,
+        path: str,
+        column: ColumnModel,
+        required: bool,
+        late_default: bool = False,
+        position: str = "position",
     ) -> str:
         """A column as a Python expression in the scope's function."""
         make = make_column(self.contract, path, column, required, self.failures, late_default)
@@ -291,77 +341,9 @@ def expression_slot(expression: Expression) -> Callable[[str, str], int]:
     return lambda kind, name: expression.slots.index((kind, name))
 
 
-Holds = Callable[["Sequence[Any]"], bool]
-Condition = Callable[["Sequence[Any]", "list[ColumnError]"], bool]
-
-
-def _rule(holds: Holds, path: str) -> Condition:
-    def rule(values: Sequence[Any], errors: list[ColumnError]) -> bool:
-        try:
-            return holds(values)
-        except ExpressionError as error:
-            errors.append(ColumnError(path, error.rule, error.message))
-            return False
-
-    return rule
-
-
-def _filter(holds: Holds, path: str, reads: Collection[str]) -> Condition:
-    def keeps(values: Sequence[Any], errors: list[ColumnError]) -> bool:
-        # Nothing is dropped because a condition failed, or because a value that it reads is an error: the
-        # row stays, and its record is rejected.
-        try:
-            return holds(values) or _is_broken(error for error in errors if error.path in reads)
-        except ExpressionError as error:
-            errors.append(ColumnError(path, error.rule, error.message))
-            return True
-
-    return keeps
-
-
-def _is_broken(errors: Iterable[ColumnError]) -> bool:
-    """Whether there was a text that is no value: a row that only lacks something may be none at all."""
-    return any(error.rule != "required" for error in errors)
-
-
 def _is_data(column: ColumnModel) -> bool:
     """Whether a column holds what the document says, and not only where."""
     return bool(column.from_) and column.from_ != ["$name"] and not is_system(column)
-
-
-def _attempt(failures: Failures, make: Callable[[Any], Any], compute: Callable[[], Any], errors: list[ColumnError]) -> Any:
-    try:
-        return make(compute)
-    except ColumnError as error:
-        failures[error.path, error.rule] += 1
-        errors.append(error)
-        return None
-
-
-def _one_by_one(failures: Failures, columns: Sequence[Callable[[], Any]], errors: list[ColumnError]) -> Row:
-    """The columns of a row once more, each by itself, to find all of its errors and not just the first."""
-    row = []
-    counted_before = failures.copy()
-    is_first = True
-    for column in columns:
-        try:
-            row.append(column())
-        except ColumnError as error:
-            if is_first:
-                # Up to here the row was read twice, and what failed on the way was counted twice.
-                failures.clear()
-                failures.update(counted_before)
-                is_first = False
-            failures[error.path, error.rule] += 1
-            errors.append(error)
-            row.append(None)
-    return tuple(row)
-
-
-def _first_given(*candidates: Any) -> Any:
-    """The first that is there and not blank; else the first that is there."""
-    there = [candidate for candidate in candidates if candidate is not None]
-    return next((value for value in there if not isinstance(value, str) or value.strip()), there[0] if there else None)
 
 
 def _own_attribute(path: Path) -> Attribute | None:

@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from transforms.map.climb import depth_of, ends_above_record, leaves_record
 from transforms.map.contract import SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel, Contract, Rule, Source, TableModel
 from transforms.map.convert import ConversionError, make_converter
 from transforms.map.document import Location, did_you_mean
 from transforms.map.expressions import ExpressionError, compile_expression
-from transforms.map.paths import Child, Path, PathError, Step, Up, parse_path, paths_within
+from transforms.map.paths import PathError, Up, parse_path
 from transforms.map.resolve import resolve, sources
-from transforms.map.tables import computed_in_order, inherited, parents_first, primary_key, schema_of, system_types, types_of
+from transforms.map.tables import (
+    computed_in_order,
+    inherited,
+    parents_first,
+    primary_key,
+    schema_of,
+    system_types,
+    types_of,
+)
 from transforms.names import RecordPath
 from transforms.schema import ColumnType, Schema
 
@@ -19,6 +28,7 @@ Finding = tuple[Location, str, Any, "str | None"]
 """Where, what is wrong, the offending value, and what would be right."""
 
 _HOLDS_NUMBER = ("tinyint", "smallint", "int", "bigint", "text")
+_FOR_TEXTS = "`lookup`, `clean`, `format` and `take` are for texts that are read"
 
 
 def check_contract(contract: Contract) -> Iterator[Finding]:
@@ -30,10 +40,19 @@ def check_contract(contract: Contract) -> Iterator[Finding]:
     for label, table in contract.tables.items():
         for group in table.include:
             if group not in contract.column_groups:
-                yield ("tables", label, "include"), "there is no such column group", group, did_you_mean(group, contract.column_groups)
+                yield (
+                    ("tables", label, "include"),
+                    "there is no such column group",
+                    group,
+                    did_you_mean(group, contract.column_groups),
+                )
     resolved = resolve(contract)
     ordered = parents_first(resolved)
-    found = [finding for label, table in resolved.tables.items() for finding in _check_table(resolved, label, table, label in ordered)]
+    found = [
+        finding
+        for label, table in resolved.tables.items()
+        for finding in _check_table(resolved, label, table, label in ordered)
+    ]
     yield from found
     # Below a table with wrong keys nobody knows which columns an expression may name.
     unsound = {place[1] for place, *_ in found if place[2] in ("key", "parent", "inherit")}
@@ -55,10 +74,17 @@ def _check_table(contract: Contract, label: str, table: TableModel, is_ordered: 
                 yield (*place, key), "there is no such column in this table", name, did_you_mean(name, table.columns)
     for name, values in table.unique.prefer.items() if table.unique else ():
         if name not in table.columns:
-            yield (*place, "unique", "prefer"), "there is no such column in this table", name, did_you_mean(name, table.columns)
+            yield (
+                (*place, "unique", "prefer"),
+                "there is no such column in this table",
+                name,
+                did_you_mean(name, table.columns),
+            )
             continue
         for number, value in enumerate(values):
-            yield from _check_constant((*place, "unique", "prefer", name, number), table.columns[name].column_type, value)
+            yield from _check_constant(
+                (*place, "unique", "prefer", name, number), table.columns[name].column_type, value
+            )
     yield from _check_slots(place, table, table)
     for number, source in enumerate(table.union):
         yield from _check_slots((*place, "union", number), source, table)
@@ -74,35 +100,65 @@ def _check_table(contract: Contract, label: str, table: TableModel, is_ordered: 
     if table.parent is not None:
         parent = contract.tables[table.parent]
         if not primary_key(contract, table.parent):
-            yield (*place, "parent"), "a parent needs a `key`, which tells its rows apart", table.parent, "give it one; $position numbers them"
+            yield (
+                (*place, "parent"),
+                "a parent needs a `key`, which tells its rows apart",
+                table.parent,
+                "give it one; $position numbers them",
+            )
         if parent.unpivot or any(source.unpivot for source in parent.union):
-            yield (*place, "parent"), "the rows of a table with `unpivot` are values, and nothing stands below them", table.parent, None
-    names = inherited(contract, label)
+            yield (
+                (*place, "parent"),
+                "the rows of a table with `unpivot` are values, and nothing stands below them",
+                table.parent,
+                None,
+            )
+    takes = inherited(contract, label)
     for name in table.inherit:
-        if name not in names:
-            yield (*place, "inherit", name), "the parent has no such key column", None, did_you_mean(name, names)
-    for name in sorted(set(names.values()) & set(table.columns)):
-        yield (*place, "columns", name), "every row has this column already, from the key above it", None, "leave it out, or rename it under `inherit`"
-    if len(set(names.values())) < len(names):
+        if name not in takes:
+            yield (*place, "inherit", name), "the parent has no such key column", None, did_you_mean(name, takes)
+    for name in sorted(set(takes.values()) & set(table.columns)):
+        yield (
+            (*place, "columns", name),
+            "every row has this column already, from the key above it",
+            None,
+            "leave it out, or rename it under `inherit`",
+        )
+    if len(set(takes.values())) < len(takes):
         yield (*place, "inherit"), "two inherited columns would have one name", None, None
 
 
 def _check_slots(place: Location, source: Source, table: TableModel) -> Iterator[Finding]:
     for number, slot in enumerate(source.slots):
         if slot.keys() != source.slots[0].keys():
-            yield (*place, "slots", number), "every slot has the same names", ", ".join(slot), f"the first has {', '.join(source.slots[0])}"
+            yield (
+                (*place, "slots", number),
+                "every slot has the same names",
+                ", ".join(slot),
+                f"the first has {', '.join(source.slots[0])}",
+            )
     names = [f"{{{name}}}" for name in (source.slots[0] if source.slots else ())]
     for kind, rules in (("reject_when", table.reject_when), ("warn_when", table.warn_when)):
         for number, rule in enumerate(rules):
             for name in names:
                 if name in rule.when:
-                    yield (*place[:2], kind, number, "when"), f"a rule is one for all slots, without {name}", rule.when, "make a column of it, and name that"
+                    yield (
+                        (*place[:2], kind, number, "when"),
+                        f"a rule is one for all slots, without {name}",
+                        rule.when,
+                        "make a column of it, and name that",
+                    )
 
 
 def _check_replacement(place: Location, column: ColumnModel, columns: Mapping[str, ColumnModel]) -> Iterator[Finding]:
     name = str(place[-1])
     if name not in columns:
-        yield place, "a source replaces columns of its table, and this one it does not have", None, did_you_mean(name, columns)
+        yield (
+            place,
+            "a source replaces columns of its table, and this one it does not have",
+            None,
+            did_you_mean(name, columns),
+        )
         return
     if column.type != columns[name].type:
         yield (*place, "type"), f"the column is {columns[name].type} in the table", column.type, None
@@ -155,12 +211,19 @@ class _Checker:
             computed = [name for name, column in source.columns.items() if column.expression is not None]
             broken = False
             for name, column in source.columns.items():
-                for finding in self._column(self._place_of(label, origin, name), column, depth, types, bool(source.unpivot)):
+                for finding in self._column(
+                    self._place_of(label, origin, name), column, depth, types, bool(source.unpivot)
+                ):
                     broken = True
                     yield finding
             if computed and not broken and types:
                 for name in set(computed) - set(computed_in_order(source.columns, types)):
-                    yield (*self._place_of(label, origin, name), "expression"), "these expressions use one another in a circle", None, None
+                    yield (
+                        (*self._place_of(label, origin, name), "expression"),
+                        "these expressions use one another in a circle",
+                        None,
+                        None,
+                    )
             if source.where is not None:
                 yield from self._expression((*place, "where"), source.where, types, depth, True)
             yield from self._rules(("tables", label), table.reject_when, table.warn_when, types, depth)
@@ -186,7 +249,12 @@ class _Checker:
             yield (*place, "rows"), str(error), None, None
             return 0
         if not path.selects_elements:
-            yield (*place, "rows"), "rows are elements, and this selects attributes", source.rows, "`unpivot` makes rows of attributes"
+            yield (
+                (*place, "rows"),
+                "rows are elements, and this selects attributes",
+                source.rows,
+                "`unpivot` makes rows of attributes",
+            )
         if any(isinstance(step, Up) for steps in path.alternatives for step in steps):
             yield (*place, "rows"), "rows stand below their parent's row, and `..` leads out of it", source.rows, None
         return min(map(depth_of, path.alternatives))
@@ -205,7 +273,12 @@ class _Checker:
         if column.lookup is not None and column.lookup not in lookups:
             yield (*place, "lookup"), "there is no such lookup", column.lookup, did_you_mean(column.lookup, lookups)
         if column.value is not None and _is_for_texts(column):
-            yield place, "a constant is the value itself: `lookup`, `clean`, `format` and `take` are for texts that are read", column.value, None
+            yield (
+                place,
+                f"a constant is the value itself: {_FOR_TEXTS}",
+                column.value,
+                None,
+            )
         type_ = column.column_type
         try:
             make_converter(type_, formats=column.format or (), rounding=column.rounding, zone=column.zone)
@@ -226,7 +299,12 @@ class _Checker:
             if not unpivots:
                 yield (*place, "from"), f"only a table with `unpivot` has {text}", text, None
         elif text not in SYSTEM_VALUES:
-            yield (*place, "from"), "there is no such system value", text, did_you_mean(text, [*SYSTEM_VALUES, *(UNPIVOT_VALUES if unpivots else ())])
+            yield (
+                (*place, "from"),
+                "there is no such system value",
+                text,
+                did_you_mean(text, [*SYSTEM_VALUES, *(UNPIVOT_VALUES if unpivots else ())]),
+            )
         elif len(column.from_ or ()) > 1:
             yield (*place, "from"), "a system value is always there, so it stands alone", text, None
         else:
@@ -246,15 +324,32 @@ class _Checker:
         if column is not None and column.take in ("name", "xml", "json") and not path.selects_elements:
             yield place, f"`take: {column.take}` is about elements, and this selects attributes", text, None
         reads_text = column is None or column.take not in ("name", "count")
-        if check_climbs and (_leaves_record(path, depth) or (reads_text and _ends_above_record(path, depth))):
-            yield place, "above the record only the attributes of its ancestors are read, and their names", text, "choose a record path further up"
+        if check_climbs and (leaves_record(path, depth) or (reads_text and ends_above_record(path, depth))):
+            yield (
+                place,
+                "above the record only the attributes of its ancestors are read, and their names",
+                text,
+                "choose a record path further up",
+            )
 
-    def _computed(self, place: Location, column: ColumnModel, types: Mapping[str, ColumnType], depth: int) -> Iterator[Finding]:
+    def _computed(
+        self, place: Location, column: ColumnModel, types: Mapping[str, ColumnType], depth: int
+    ) -> Iterator[Finding]:
         found = yield from self._expression(place, column.expression or "", types, depth, False)
         if _is_for_texts(column):
-            yield place, "an expression gives the value itself: `lookup`, `clean`, `format` and `take` are for texts that are read", None, None
+            yield (
+                place,
+                f"an expression gives the value itself: {_FOR_TEXTS}",
+                None,
+                None,
+            )
         if found is not None and not _fits(found, column.column_type):
-            yield place, f"the expression gives {found.name}, and the column is {column.type}", None, f"CAST(... AS {column.type}) converts it"
+            yield (
+                place,
+                f"the expression gives {found.name}, and the column is {column.type}",
+                None,
+                f"CAST(... AS {column.type}) converts it",
+            )
 
     def _expression(self, place: Location, text: str, types: Mapping[str, ColumnType], depth: int, is_condition: bool):  # type: ignore[no-untyped-def]
         """Check an expression and its paths; give its type, if it has one."""
@@ -314,43 +409,3 @@ def convert_constant(type_: ColumnType, constant: Any) -> Any:
     if isinstance(constant, bool):
         return convert("true" if constant else "false")
     return convert(constant if isinstance(constant, str) else repr(constant))
-
-
-def depth_of(steps: tuple[Step, ...]) -> int:
-    """How many steps lead down: as far below the element at hand, at the least, stands what they select."""
-    return sum(isinstance(step, Child) for step in steps)
-
-
-def _leaves_record(path: Path, depth: int) -> bool:
-    """Whether a path climbs above the record and then down to elements, which are not there."""
-    for steps in path.alternatives:
-        climbed = 0
-        for step in steps:
-            if isinstance(step, Up):
-                climbed += 1
-            elif isinstance(step, Child):
-                if climbed > depth:
-                    return True
-                climbed -= 1
-            if any(_leaves_record(inner, depth - climbed) for inner in paths_within(step)):
-                return True
-    return False
-
-
-def _ends_above_record(path: Path, depth: int) -> bool:
-    """Whether a path selects an element above the record, whose text is not there."""
-    return any(
-        steps and isinstance(steps[-1], Up) and depth_of(steps) + depth < sum(isinstance(step, Up) for step in steps)
-        for steps in path.alternatives
-    )
-
-
-def reads_above_record(path: Path, depth: int) -> bool:
-    """Whether a path reads what stands above the record."""
-    for steps in path.alternatives:
-        height = depth
-        for step in steps:
-            height += -1 if isinstance(step, Up) else isinstance(step, Child)
-            if height < 0 or any(reads_above_record(inner, height) for inner in paths_within(step)):
-                return True
-    return False

@@ -102,7 +102,7 @@ def make_column(
             return failed(error.rule, error.message, raw)
 
     def value(raw: Raw) -> Any:
-        text = _NOTHING if raw is None and column.take == "count" else raw
+        text: Any = _NOTHING if raw is None and column.take == "count" else raw
         if text is None:
             return missing()
         try:
@@ -129,7 +129,9 @@ def default_of(column: ColumnModel) -> Any:
     return ABSENT if column.omit else None
 
 
-def _computed(type_: ColumnType, convert: Callable[[str], Any], missing: Callable[[], Any], failed: Callable[..., Any]) -> MakeValue:
+def _computed(
+    type_: ColumnType, convert: Callable[[str], Any], missing: Callable[[], Any], failed: Callable[..., Any]
+) -> MakeValue:
     """The function of an expression's column: from a call without arguments to the value, as the column's type."""
     fits = fit(type_, convert)
 
@@ -233,7 +235,9 @@ def _gather(column: ColumnModel) -> Callable[[list[str]], str] | None:
 
         def only(texts: list[str]) -> str:
             if len(texts) > 1:
-                raise ConversionError("several", f"{len(texts)} nodes where only one may be: {', '.join(map(short, texts[:3]))}")
+                raise ConversionError(
+                    "several", f"{len(texts)} nodes where only one may be: {', '.join(map(short, texts[:3]))}"
+                )
             return texts[0]
 
         return only

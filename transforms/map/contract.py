@@ -25,9 +25,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Any, Literal, Union
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from transforms.map.clean import CLEANINGS, make_cleaning
@@ -50,7 +58,7 @@ SYSTEM_VALUES = {
 UNPIVOT_VALUES = ("$name", "$value")
 """In a table with ``unpivot``: the name of the attribute or element that the row is made of, and its text."""
 
-Scalar = Union[bool, int, float, str]
+Scalar = bool | int | float | str
 
 
 class _Model(BaseModel):
@@ -76,7 +84,11 @@ class _AsCleaning:
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         text = {"type": "string"}
-        replacement = {"properties": {"find": text, "replace": text}, "required": ["find"], "additionalProperties": False}
+        replacement = {
+            "properties": {"find": text, "replace": text},
+            "required": ["find"],
+            "additionalProperties": False,
+        }
         return {"anyOf": [{"enum": list(CLEANINGS)}, {"type": "object", **replacement}]}
 
 
@@ -94,17 +106,32 @@ class _Reading(_Model):
 
     clean: Cleanings = Field(
         default_factory=list,
-        description="What is done to the text before it is converted, in order: " + ", ".join(CLEANINGS) + ", or {find: regex, replace: text}.",
+        description="What is done to the text before it is converted, in order: "
+        + ", ".join(CLEANINGS)
+        + ", or {find: regex, replace: text}.",
     )
-    blank: Literal["keep", "null"] = Field("keep", description="Whether a text of nothing but blanks is a value of type text, or none.")
-    format: Texts | None = Field(None, description="How dates, numbers, booleans or binaries are written, where not as XML Schema says.")
+    blank: Literal["keep", "null"] = Field(
+        "keep", description="Whether a text of nothing but blanks is a value of type text, or none."
+    )
+    format: Texts | None = Field(
+        None, description="How dates, numbers, booleans or binaries are written, where not as XML Schema says."
+    )
     zone: str | None = Field(None, description="The time zone of dates and times: see the types.")
-    rounding: Rounding | None = Field(None, description="How decimals that the type does not hold are rounded; without it they are errors.")
-    on_error: OnError = Field(
-        "reject", description="A text that is no value of the type: reject the record, take NULL, take the default, or cut a text to its length."
+    rounding: Rounding | None = Field(
+        None, description="How decimals that the type does not hold are rounded; without it they are errors."
     )
-    ignore_case: bool = Field(False, description="Whether the names in paths match whatever their case; an exact match comes first.")
-    omit: bool = Field(False, description="Without a value the column is left out of the INSERT, so that the database's DEFAULT applies.")
+    on_error: OnError = Field(
+        "reject",
+        description="A text that is no value of the type: reject the record, take NULL, take the default, or cut a "
+        "text to its length.",
+    )
+    ignore_case: bool = Field(
+        False, description="Whether the names in paths match whatever their case; an exact match comes first."
+    )
+    omit: bool = Field(
+        False,
+        description="Without a value the column is left out of the INSERT, so that the database's DEFAULT applies.",
+    )
 
     @field_validator("clean", mode="before")
     @classmethod
@@ -119,7 +146,8 @@ class Defaults(_Reading):
 
     types: dict[str, _Reading] = Field(
         default_factory=dict,
-        description="What columns of one type say, before the rest of `defaults`: {int: {rounding: half_up}}; lookups are not read as their type.",
+        description="What columns of one type say, before the rest of `defaults`: {int: {rounding: half_up}}; lookups "
+        "are not read as their type.",
     )
 
     @field_validator("types")
@@ -137,18 +165,22 @@ class ColumnModel(_Reading):
     from_: Texts | None = Field(
         None,
         alias="from",
-        description="A path from the row's element, or a system value such as $position. Of several, the first that is there and not blank.",
+        description="A path from the row's element, or a system value such as $position. Of several, the first that is "
+        "there and not blank.",
     )
     value: Scalar | None = Field(None, description="The same value in every row.")
     expression: str | None = Field(None, description="SQL over the columns of the row and [paths].")
     type: str = Field("text", description="The column's type: text(35), int, decimal(18, 2), date, datetimetz ...")
     take: Take = Field(
         "first",
-        description="What is taken of the nodes that the path selects: the first, the last, the only one (several are an error), "
-        "all joined by `separator`, their number, the first element's name, or the first element with all below it as XML or JSON.",
+        description="What is taken of the nodes that the path selects: the first, the last, the only one (several are "
+        "an error), all joined by `separator`, their number, the first element's name, or the first element with "
+        "all below it as XML or JSON.",
     )
     separator: str = Field(" ", description="What stands between joined texts.")
-    lookup: str | None = Field(None, description="The name of a lookup: the text is replaced by what it stands for there.")
+    lookup: str | None = Field(
+        None, description="The name of a lookup: the text is replaced by what it stands for there."
+    )
     required: bool = Field(False, description="The record is rejected without it.")
     default: Scalar | None = Field(None, description="The value when there is none.")
     identity: bool = Field(False, description="The database numbers this column itself; the contract gives the values.")
@@ -204,7 +236,9 @@ class RecordModel(_Model):
 
     path: str = Field(description="The absolute path of the elements that are records; /* is the document element.")
     key: Columns = Field(min_length=1, description="The columns that identify a record; every table has them.")
-    reject_when: list[Rule] = Field(default_factory=list, description="Conditions over the key and [paths] that reject the record.")
+    reject_when: list[Rule] = Field(
+        default_factory=list, description="Conditions over the key and [paths] that reject the record."
+    )
     warn_when: list[Rule] = Field(default_factory=list, description="Conditions that are counted in the report.")
 
 
@@ -221,37 +255,59 @@ class Unique(_Model):
     by: Texts = Field(description="Rows with the same values in these columns are the same; one of them is kept.")
     keep: Literal["first", "last"] = Field("first", description="Which one, where `prefer` does not decide.")
     prefer: dict[str, list[Scalar]] = Field(
-        default_factory=dict, max_length=1, description="{column: [best value, next best, ...]}: the row whose value stands first."
+        default_factory=dict,
+        max_length=1,
+        description="{column: [best value, next best, ...]}: the row whose value stands first.",
     )
 
 
 class Source(_Model):
     """Where rows of a table come from: the whole of a table's own selection, or one of its `union`."""
 
-    rows: str = Field(".", description="The path of the elements that are rows, from the parent's row, or from the record.")
-    where: str | None = Field(None, description="An SQL condition over the columns of the row and [paths]: rows that it is true for are kept.")
+    rows: str = Field(
+        ".", description="The path of the elements that are rows, from the parent's row, or from the record."
+    )
+    where: str | None = Field(
+        None, description="An SQL condition over the columns of the row and [paths]: rows that it is true for are kept."
+    )
     unpivot: Texts | None = Field(
-        None, description="Paths of attributes (`@score_*` matches several) or elements: each that is there makes a row, of its $name and $value."
+        None,
+        description="Paths of attributes (`@score_*` matches several) or elements: each that is there makes a row, of "
+        "its $name and $value.",
     )
     slots: list[dict[str, Scalar]] = Field(
-        default_factory=list, description="Each makes a row of every row element; {name} in paths, values and conditions stands for the slot's value; a path that is empty then finds nothing."
+        default_factory=list,
+        description="Each makes a row of every row element; {name} in paths, values and conditions stands for the "
+        "slot's value; a path that is empty then finds nothing.",
     )
-    columns: Columns = Field(default_factory=dict, description="The columns by name: a path, a system value, or the keys of a column.")
+    columns: Columns = Field(
+        default_factory=dict, description="The columns by name: a path, a system value, or the keys of a column."
+    )
 
 
 class TableModel(Source):
     """A table: which elements are its rows, and its columns."""
 
     parent: str | None = Field(None, description="The table whose rows these rows belong to.")
-    union: list[Source] = Field(default_factory=list, description="Several sources of rows; the columns of a source replace those of the table.")
-    unique: Unique | None = Field(None, description="Of rows that are the same, one is kept; with the others goes all that is below them.")
-    skip_empty: bool = Field(False, description="Leave out rows that hold nothing but keys, constants, computed values and defaults.")
+    union: list[Source] = Field(
+        default_factory=list, description="Several sources of rows; the columns of a source replace those of the table."
+    )
+    unique: Unique | None = Field(
+        None, description="Of rows that are the same, one is kept; with the others goes all that is below them."
+    )
+    skip_empty: bool = Field(
+        False, description="Leave out rows that hold nothing but keys, constants, computed values and defaults."
+    )
     reject_when: list[Rule] = Field(default_factory=list, description="Conditions on a row that reject its record.")
-    warn_when: list[Rule] = Field(default_factory=list, description="Conditions on a row that are counted in the report.")
+    warn_when: list[Rule] = Field(
+        default_factory=list, description="Conditions on a row that are counted in the report."
+    )
     key: Names = Field(
         default_factory=list, description="The columns that, with the parent's key, make the primary key."
     )
-    inherit: dict[str, str] = Field(default_factory=dict, description="Other names for inherited key columns: {parent's name: name here}.")
+    inherit: dict[str, str] = Field(
+        default_factory=dict, description="Other names for inherited key columns: {parent's name: name here}."
+    )
     include: Names = Field(default_factory=list, description="Column groups whose columns the table has too.")
     name: str | None = Field(None, description="The table's name in the database, where it is another.")
     schema_: str | None = Field(None, alias="schema", description="The database schema of this table.")
@@ -260,7 +316,9 @@ class TableModel(Source):
     @model_validator(mode="after")
     def _one_selection(self) -> TableModel:
         if self.union and {"rows", "unpivot", "slots"} & self.model_fields_set:
-            raise PydanticCustomError("union", "with `union`, each of its sources has its own `rows`, `unpivot` and `slots`")
+            raise PydanticCustomError(
+                "union", "with `union`, each of its sources has its own `rows`, `unpivot` and `slots`"
+            )
         return self
 
 
@@ -272,14 +330,19 @@ class Lookup(_Model):
     key: str | None = Field(None, description="The column of the CSV file with the texts.")
     value: str | None = Field(None, description="The column of the CSV file with what they stand for.")
     ignore_case: bool = Field(False, description="Whether texts match whatever their case; an exact match comes first.")
-    otherwise: Scalar | None = Field(None, description="What every other text stands for; without it, it is an error of the rule `lookup`.")
+    otherwise: Scalar | None = Field(
+        None, description="What every other text stands for; without it, it is an error of the rule `lookup`."
+    )
 
     @model_validator(mode="after")
     def _one_origin(self) -> Lookup:
         if (self.values is None) == (self.csv is None):
             raise PydanticCustomError("lookup", "a lookup has either `values` or `csv`")
         if (self.csv is None) != (self.key is None) or (self.csv is None) != (self.value is None):
-            raise PydanticCustomError("lookup", "`csv`, `key` and `value` come together: a file, and its columns of texts and of what they stand for")
+            raise PydanticCustomError(
+                "lookup",
+                "`csv`, `key` and `value` come together: a file, and its columns of texts and of what they stand for",
+            )
         return self
 
 
@@ -317,12 +380,19 @@ class Contract(_Model):
 
     model_config = ConfigDict(json_schema_extra=_only_without_extends)
 
-    contract: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="The contract's name; the ledger keeps records apart by it.")
+    contract: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
+        description="The contract's name; the ledger keeps records apart by it.",
+    )
     description: str | None = Field(None, description="A note for people.")
-    extends: str | None = Field(None, description="Another contract, beside this one: what is not said here is as it says.")
+    extends: str | None = Field(
+        None, description="Another contract, beside this one: what is not said here is as it says."
+    )
     namespaces: dict[str, str] = Field(default_factory=dict, description="Prefixes for paths: {prefix: URI}.")
     schema_: str | None = Field(None, alias="schema", description="The database schema of the tables.")
-    defaults: Defaults = Field(default_factory=Defaults, description="What columns say unless they say otherwise.")
+    defaults: Defaults = Field(
+        default_factory=Defaults.model_construct, description="What columns say unless they say otherwise."
+    )
     record: RecordModel = Field(description="Which elements are records, and what identifies one.")
     lookups: dict[Name, LookupSpec] = Field(default_factory=dict, description="Tables of {text: value} for `lookup`.")
     column_groups: dict[Name, Columns] = Field(default_factory=dict, description="Columns that several tables include.")

@@ -53,8 +53,9 @@ def make_converter(
     Args:
       type_: the column's type.
       formats: how the text is written where that is not XML Schema's way: for dates and times one or more
-        of :meth:`datetime.strptime`'s formats, tried in order, ``iso`` being XML Schema's; for numbers one of :data:`NUMBER_FORMATS`;
-        for ``bool`` the true and the false word, as ``Y/N``; for ``binary`` ``base64`` (default) or ``hex``.
+        of :meth:`datetime.strptime`'s formats, tried in order, ``iso`` being XML Schema's; for numbers one of
+        :data:`NUMBER_FORMATS`; for ``bool`` the true and the false word, as ``Y/N``; for ``binary`` ``base64``
+        (default) or ``hex``.
       rounding: one of :data:`ROUNDINGS`, for decimals beyond a decimal's scale, an integer's fraction, and
         fractions of a second below a microsecond. Without it they are errors.
       zone: an IANA time zone. ``datetimetz``: what a text without an offset is in (in the hour that clocks
@@ -273,7 +274,9 @@ def _temporal(name: str, formats: Sequence[str], rounding: str | None, zone: str
         try:
             zone_info = timezone.utc if zone.lower() == "utc" else ZoneInfo(zone)
         except (ZoneInfoNotFoundError, ValueError):
-            raise ValueError(f"{zone!r} is not a time zone of the IANA database, such as Europe/Amsterdam, nor `ignore`") from None
+            raise ValueError(
+                f"{zone!r} is not a time zone of the IANA database, such as Europe/Amsterdam, nor `ignore`"
+            ) from None
         if name in ("date", "time"):
             raise ValueError(f"a {name} cannot be turned into the zone {zone!r}; `zone: ignore` drops its offset")
     parse = _by_formats(name, formats, rounding) if formats else _iso(name, rounding)
@@ -308,7 +311,9 @@ def _iso(name: str, rounding: str | None) -> Callable[[str], datetime]:
             return moment
         match = pattern.match(text)
         if match is None:
-            raise ConversionError("date", f"{short(text)} is not a {name} like {shape}; give its `format` if it is written so")
+            raise ConversionError(
+                "date", f"{short(text)} is not a {name} like {shape}; give its `format` if it is written so"
+            )
         part = match.groupdict()
         day = date(int(part["year"]), int(part["month"]), int(part["day"])) if name != "time" else _EPOCH
         moment = datetime(day.year, day.month, day.day)
@@ -405,7 +410,11 @@ def _without_zone(name: str, zone: str | None, zone_info: tzinfo | None) -> Call
     def finish(moment: datetime, text: str) -> Any:
         if moment.tzinfo is not None:
             if zone is None:
-                remedy = "`zone: ignore` drops it" if name != "datetime" else "use datetimetz, or say by `zone` what it becomes"
+                remedy = (
+                    "`zone: ignore` drops it"
+                    if name != "datetime"
+                    else "use datetimetz, or say by `zone` what it becomes"
+                )
                 raise ConversionError("zone", f"{short(text)} has an offset, {name} has none; {remedy}")
             if zone_info is not None:
                 moment = moment.astimezone(zone_info)

@@ -90,7 +90,9 @@ class Document:
         except MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             reason = " ".join(part for part in (error.problem, error.context) if part)
-            raise ContractError([Problem(file, mark.line + 1 if mark else None, (), f"not valid YAML: {reason}")]) from None
+            raise ContractError(
+                [Problem(file, mark.line + 1 if mark else None, (), f"not valid YAML: {reason}")]
+            ) from None
         except YAMLError as error:
             raise ContractError([Problem(file, None, (), f"not valid YAML: {error}")]) from None
         self.data = _plain(self._marked)
@@ -112,7 +114,9 @@ class Document:
         except OSError as error:
             raise ContractError([Problem(str(path), None, (), f"cannot be read: {error.strerror}")]) from None
         except UnicodeDecodeError as error:
-            raise ContractError([Problem(str(path), None, (), f"is not UTF-8 text: byte {error.start} is no part of a character")]) from None
+            raise ContractError(
+                [Problem(str(path), None, (), f"is not UTF-8 text: byte {error.start} is no part of a character")]
+            ) from None
         return cls(text, str(path), above)
 
     def line(self, location: Location) -> int | None:
@@ -182,7 +186,11 @@ _SOURCES = {"from", "value", "expression"}
 
 
 def _is_column(location: Location) -> bool:
-    return location[-2:-1] == ("columns",) or location[:-1] == ("record", "key") or (location[:1] == ("column_groups",) and len(location) == 3)
+    return (
+        location[-2:-1] == ("columns",)
+        or location[:-1] == ("record", "key")
+        or (location[:1] == ("column_groups",) and len(location) == 3)
+    )
 
 
 def _plain(node: Any) -> Any:

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import copy
-import re
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from transforms.map.check import Finding, check_contract
-from transforms.map.contract import ColumnModel, Contract, Defaults, Lookup, RecordModel, Rule, Source, TableModel, Unique
+from transforms.map.check import check_contract
+from transforms.map.contract import (
+    ColumnModel,
+    Contract,
+    Defaults,
+    Lookup,
+    RecordModel,
+    Rule,
+    Source,
+    TableModel,
+    Unique,
+)
 from transforms.map.document import ContractError, Document, Location, Problem, did_you_mean
 from transforms.map.resolve import read_csv
 
@@ -39,9 +48,7 @@ def read_contract(document: Document) -> Contract:
         except ValidationError:
             raise ContractError(_distinct(problems)) from None
     contract, unread = _with_csv_files(document, contract)
-    found = unread + [
-        document.problem(_spelled(document, place), *rest) for place, *rest in check_contract(contract)
-    ]
+    found = unread + [document.problem(_spelled(document, place), *rest) for place, *rest in check_contract(contract)]
     wrong = {problem.location[:4] for problem in problems}
     problems += [problem for problem in found if problem.location[:4] not in wrong]
     if problems:
@@ -144,12 +151,18 @@ _SHAPES = {
 }
 
 
+_MODELS: dict[Location, type[BaseModel]] = {
+    ("record",): RecordModel,
+    ("defaults",): Defaults,
+    ("lookups",): Lookup,
+    ("tables",): TableModel,
+}
+
+
 def _known_keys(location: Location) -> list[str]:
     """The keys of the model that a location is in."""
     above = location[:-1]
-    model: type[BaseModel] = {
-        (): Contract, ("record",): RecordModel, ("defaults",): Defaults, ("lookups",): Lookup, ("tables",): TableModel,
-    }.get(above[:1], Contract)  # fmt: skip
+    model = _MODELS.get(above[:1], Contract)
     if "columns" in above or above[:2] == ("record", "key") or above[:1] == ("column_groups",):
         model = ColumnModel
     elif "reject_when" in above or "warn_when" in above:

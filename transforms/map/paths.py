@@ -25,11 +25,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Union
 
 from transforms.names import NCNAME, NameTest
 
 XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
+
 
 @dataclass(frozen=True)
 class Child:
@@ -56,7 +56,11 @@ class Attribute:
     def matches(self, name: str) -> bool:
         """Whether an attribute of this name is selected."""
         if self.ignore_case:
-            return fnmatchcase(name.casefold(), self.name.casefold()) if self.pattern else name.casefold() == self.name.casefold()
+            return (
+                fnmatchcase(name.casefold(), self.name.casefold())
+                if self.pattern
+                else name.casefold() == self.name.casefold()
+            )
         return fnmatchcase(name, self.name) if self.pattern else name == self.name
 
 
@@ -96,9 +100,9 @@ class Logic:
     terms: tuple[Condition, ...]
 
 
-Condition = Union[Compare, Logic]
-Predicate = Union[Position, Compare, Logic]
-Step = Union[Child, Up, Attribute, Pick]
+Condition = Compare | Logic
+Predicate = Position | Compare | Logic
+Step = Child | Up | Attribute | Pick
 
 
 @dataclass(frozen=True)

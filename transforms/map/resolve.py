@@ -18,6 +18,7 @@ _USES = {
 }
 """The types that take over a default; what is not named here, all take over."""
 
+
 def resolve(contract: Contract) -> Contract:
     """The same contract with defaults and groups in every column."""
     return contract.model_copy(
@@ -29,7 +30,9 @@ def resolve(contract: Contract) -> Contract:
 
 
 def _resolve_table(contract: Contract, table: TableModel) -> TableModel:
-    included = {name: column for group in table.include for name, column in contract.column_groups.get(group, {}).items()}
+    included = {
+        name: column for group in table.include for name, column in contract.column_groups.get(group, {}).items()
+    }
     columns = _with_defaults(contract, {**included, **table.columns})
     return table.model_copy(
         update={
@@ -45,7 +48,9 @@ def _resolve_table(contract: Contract, table: TableModel) -> TableModel:
 def _typed(replacements: dict[str, ColumnModel], columns: dict[str, ColumnModel]) -> dict[str, ColumnModel]:
     """The columns of a source, of the types that they have in its table where they say none themselves."""
     return {
-        name: column.model_copy(update={"type": columns[name].type}) if name in columns and "type" not in column.model_fields_set else column
+        name: column.model_copy(update={"type": columns[name].type})
+        if name in columns and "type" not in column.model_fields_set
+        else column
         for name, column in replacements.items()
     }
 
@@ -53,14 +58,18 @@ def _typed(replacements: dict[str, ColumnModel], columns: dict[str, ColumnModel]
 def _with_defaults(contract: Contract, columns: dict[str, ColumnModel]) -> dict[str, ColumnModel]:
     defaults = _said(contract.defaults)
     types = {name: _said(reading) for name, reading in defaults.pop("types", {}).items()}
-    return {name: column.model_copy(update=dict(_applicable(column, defaults, types))) for name, column in columns.items()}
+    return {
+        name: column.model_copy(update=dict(_applicable(column, defaults, types))) for name, column in columns.items()
+    }
 
 
 def _said(reading: Any) -> dict[str, Any]:
     return {name: getattr(reading, name) for name in reading.model_fields_set}
 
 
-def _applicable(column: ColumnModel, defaults: dict[str, Any], types: dict[str, dict[str, Any]]) -> Iterator[tuple[str, Any]]:
+def _applicable(
+    column: ColumnModel, defaults: dict[str, Any], types: dict[str, dict[str, Any]]
+) -> Iterator[tuple[str, Any]]:
     source = (column.from_ or ["$"])[0]
     type_ = column.column_type.name
     # The text of a lookup is not read as a value of the column's type.
@@ -75,7 +84,9 @@ def _applicable(column: ColumnModel, defaults: dict[str, Any], types: dict[str, 
         if name == "clean" and type_ != "text" and column.lookup is None and name not in of_type:
             # Upper case makes another value of a base64 text, and `digits` of a decimal.
             continue
-        if name == "on_error" and ((value == "truncate" and type_ != "text") or (value == "default" and column.default is None)):
+        if name == "on_error" and (
+            (value == "truncate" and type_ != "text") or (value == "default" and column.default is None)
+        ):
             continue
         yield name, value
 
@@ -88,7 +99,9 @@ def read_csv(lookup: Lookup, folder: Path) -> Lookup:
             reader = csv.DictReader(file)
             for name in (lookup.key, lookup.value):
                 if name not in (reader.fieldnames or ()):
-                    raise ValueError(f"{path} has no column {name!r}; it has {', '.join(reader.fieldnames or ()) or 'none'}")
+                    raise ValueError(
+                        f"{path} has no column {name!r}; it has {', '.join(reader.fieldnames or ()) or 'none'}"
+                    )
             values: dict[str, Scalar] = {}
             for row in reader:
                 key, value = row[lookup.key or ""], row[lookup.value or ""]
@@ -127,7 +140,9 @@ def _slots(source: Source, columns: dict[str, ColumnModel], where: str | None) -
 
 
 def _filled_column(column: ColumnModel, texts: dict[str, str]) -> ColumnModel:
-    filled = {name: _filled(getattr(column, name), texts) for name in ("from_", "value", "expression", "lookup", "default")}
+    filled = {
+        name: _filled(getattr(column, name), texts) for name in ("from_", "value", "expression", "lookup", "default")
+    }
     if column.from_:
         # A slot that has no such field leaves its path empty.
         filled["from_"] = [path for path in filled["from_"] if path.strip()]

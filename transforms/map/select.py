@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from typing import Any
+from typing import Any, TypeGuard
 
 from lxml.etree import _Element
 
@@ -105,7 +105,7 @@ def _index(position: Position) -> int:
     return -1 if position.number is None else position.number - 1
 
 
-def _is_exact(step: Step) -> bool:
+def _is_exact(step: Step) -> TypeGuard[Attribute]:
     return isinstance(step, Attribute) and not step.pattern and not step.ignore_case
 
 
@@ -145,7 +145,7 @@ def _parents_attribute(name: str) -> Select:
     return select
 
 
-def _compile_step(step: Step) -> Callable[[_Element], Iterable[Any]]:
+def _compile_step(step: Child | Up | Attribute) -> Callable[[_Element], Iterable[Any]]:
     if isinstance(step, Up):
 
         def up(element: _Element) -> Iterable[_Element]:

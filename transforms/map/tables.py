@@ -116,10 +116,14 @@ def system_types(source: Source | None = None) -> dict[str, ColumnType]:
 def types_of(contract: Contract, schema: Schema, label: str, source: Source) -> dict[str, ColumnType]:
     """The types of all columns and system values that an expression of a table may name."""
     table, own = schema.by_label[label], contract.tables[label].columns
-    return {name: table[name].type for name in table.column_names if name in source.columns or name not in own} | system_types(source)
+    return {
+        name: table[name].type for name in table.column_names if name in source.columns or name not in own
+    } | system_types(source)
 
 
-def columns_read(expression: Expression, columns: Mapping[str, ColumnModel], types: Mapping[str, ColumnType]) -> set[str]:
+def columns_read(
+    expression: Expression, columns: Mapping[str, ColumnModel], types: Mapping[str, ColumnType]
+) -> set[str]:
     """The columns that an expression uses, and those that they are computed from."""
     found: set[str] = set()
     waiting = [expression]

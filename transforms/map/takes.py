@@ -107,5 +107,3 @@ def _pairs(path: Path, steps: tuple[Any, ...]) -> Pairs:
         ]
 
     return pairs
-
-

@@ -25,6 +25,9 @@ from transforms.names import NameTest
 Values = list[Any]
 Visit = Callable[[_Element, Values], None]
 
+_WIDE = 12
+"""Children of an element from which on it is worth filtering them."""
+
 _MOST_TAGS = 10_000
 """Tags remembered by one step; a document that makes up new ones for ever must not fill the memory."""
 
@@ -75,8 +78,14 @@ class Walk:
 
     def compile(self) -> Visit:
         """The function that walks: it takes an element and the list of slots to fill."""
-        attributes = [(step.name, slot) for step, take, slot in self.attributes if take == "first" and not step.ignore_case]
-        others = [_put_attribute(step.name, take, slot) for step, take, slot in self.attributes if take != "first" and not step.ignore_case]
+        attributes = [
+            (step.name, slot) for step, take, slot in self.attributes if take == "first" and not step.ignore_case
+        ]
+        others = [
+            _put_attribute(step.name, take, slot)
+            for step, take, slot in self.attributes
+            if take != "first" and not step.ignore_case
+        ]
         folded = [(step.name, take, slot) for step, take, slot in self.attributes if step.ignore_case]
         others += [_put_folded(folded)] if folded else []
         others += [_put_text(take, slot) for take, slot in self.texts]
@@ -85,6 +94,8 @@ class Walk:
             return others[0]
         below = _Below({test: child.compile() for test, child in self.children.items()})
         has_children = bool(self.children)
+        tags = [f"{{{'*' if test.uri is None else test.uri}}}{test.local}" for test in self.children]
+        filters = all(test.local is not None and not test.ignore_case for test in self.children)
 
         def visit(element: _Element, values: Values) -> None:
             for name, slot in attributes:
@@ -93,7 +104,9 @@ class Walk:
             for put in others:
                 put(element, values)
             if has_children:
-                for child in element:
+                # lxml's filter costs more than a few children do, but makes no Python objects of the others.
+                wide = filters and len(element) > _WIDE
+                for child in element.iterchildren(*tags) if wide else element:
                     for step in below[child.tag]:
                         step(child, values)
 
@@ -117,7 +130,12 @@ class _Below(dict):  # type: ignore[type-arg]
 def _of_last_element(path: Path) -> tuple[Any, ...] | None:
     """The steps of ``(a/b)[last()]/@c`` without the position; ``None`` for any other path."""
     *steps, pick, attribute = (None, None, *path.alternatives[0])
-    if len(path.alternatives) > 1 or pick != Pick(Position(None)) or not isinstance(attribute, Attribute) or attribute.pattern:
+    if (
+        len(path.alternatives) > 1
+        or pick != Pick(Position(None))
+        or not isinstance(attribute, Attribute)
+        or attribute.pattern
+    ):
         return None
     plain = tuple(step for step in (*steps, attribute) if step is not None)
     return plain if Path(path.text, (plain,)).plain() else None
@@ -136,7 +154,7 @@ def _overlap(a: tuple[Step, ...], b: tuple[Step, ...]) -> bool:
         # `. | b`, or a row inside a row: found, but parents and children in the order of steps.
         return True
     # `*/b | a/c`: where they part, no element may go both ways, or its children come in the order of steps.
-    return all(_same(x, y) for x, y in [(x, y) for x, y in zip(a, b) if x != y][:1])
+    return all(_same(x, y) for x, y in [(x, y) for x, y in zip(a, b, strict=False) if x != y][:1])
 
 
 def _same(a: Step, b: Step) -> bool:
@@ -192,7 +210,9 @@ class Folded:
         if value is None:
             if self._by_folded_name is None:
                 # The first of several that differ in nothing but case.
-                self._by_folded_name = {str(key).casefold(): value for key, value in reversed(self.element.attrib.items())}
+                self._by_folded_name = {
+                    str(key).casefold(): value for key, value in reversed(self.element.attrib.items())
+                }
             value = self._by_folded_name.get(folded_name)
         return value
 

@@ -1,0 +1,84 @@
+"""What the functions of a contract's scopes call while they make a row: conditions, and what to do about errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any
+
+from transforms.map.columns import ColumnError, Failures
+from transforms.map.expressions import ExpressionError
+from transforms.records import Row
+
+Holds = Callable[["Sequence[Any]"], bool]
+Condition = Callable[["Sequence[Any]", "list[ColumnError]"], bool]
+
+
+def make_rule(holds: Holds, path: str) -> Condition:
+    """The condition of ``reject_when`` or ``warn_when``; where it fails, it does not hold, and there is an error."""
+
+    def rule(values: Sequence[Any], errors: list[ColumnError]) -> bool:
+        try:
+            return holds(values)
+        except ExpressionError as error:
+            errors.append(ColumnError(path, error.rule, error.message))
+            return False
+
+    return rule
+
+
+def make_filter(holds: Holds, path: str, reads: Collection[str]) -> Condition:
+    """The condition of ``where``; ``reads`` are the paths of the columns that it looks at."""
+
+    def keeps(values: Sequence[Any], errors: list[ColumnError]) -> bool:
+        # Nothing is dropped because a condition failed, or because a value that it reads is an error: the
+        # row stays, and its record is rejected.
+        try:
+            return holds(values) or is_broken(error for error in errors if error.path in reads)
+        except ExpressionError as error:
+            errors.append(ColumnError(path, error.rule, error.message))
+            return True
+
+    return keeps
+
+
+def is_broken(errors: Iterable[ColumnError]) -> bool:
+    """Whether there was a text that is no value: a row that only lacks something may be none at all."""
+    return any(error.rule != "required" for error in errors)
+
+
+def attempt(
+    failures: Failures, make: Callable[[Any], Any], compute: Callable[[], Any], errors: list[ColumnError]
+) -> Any:
+    """A computed column's value; NULL where it is an error."""
+    try:
+        return make(compute)
+    except ColumnError as error:
+        failures[error.path, error.rule] += 1
+        errors.append(error)
+        return None
+
+
+def one_by_one(failures: Failures, columns: Sequence[Callable[[], Any]], errors: list[ColumnError]) -> Row:
+    """The columns of a row once more, each by itself, to find all of its errors and not just the first."""
+    row = []
+    counted_before = failures.copy()
+    is_first = True
+    for column in columns:
+        try:
+            row.append(column())
+        except ColumnError as error:
+            if is_first:
+                # Up to here the row was read twice, and what failed on the way was counted twice.
+                failures.clear()
+                failures.update(counted_before)
+                is_first = False
+            failures[error.path, error.rule] += 1
+            errors.append(error)
+            row.append(None)
+    return tuple(row)
+
+
+def first_given(*candidates: Any) -> Any:
+    """The first that is there and not blank; else the first that is there."""
+    there = [candidate for candidate in candidates if candidate is not None]
+    return next((value for value in there if not isinstance(value, str) or value.strip()), there[0] if there else None)
