@@ -39,7 +39,13 @@ def mapping(place: str, target: str, data_type: str = "string", *types: str, **m
     """``mapping("/Root/Request/@ID", "app_base.app_id", "int", "identity_insert")``."""
     path, _, attribute = place.rpartition("/@")
     table, column = target.split(".")
-    found = {"xml_path": path, "xml_attribute": attribute, "target_table": table, "target_column": column, "data_type": data_type}
+    found = {
+        "xml_path": path,
+        "xml_attribute": attribute,
+        "target_table": table,
+        "target_column": column,
+        "data_type": data_type,
+    }
     return {**found, **({"mapping_type": list(types)} if types else {}), **more}
 
 
@@ -49,7 +55,13 @@ CON_ID = mapping(f"{CONTACT}/@con_id", "app_contact_base.con_id", "int", "identi
 
 def converted(*mappings: dict[str, Any], **top: Any) -> tuple[str, Notes]:
     """The YAML of a legacy contract of these mappings, and the notes on it."""
-    data = {"xml_root_element": "Root", "xml_application_path": APP, "element_filtering": FILTERS, "mappings": [KEY, *mappings], **top}
+    data = {
+        "xml_root_element": "Root",
+        "xml_application_path": APP,
+        "element_filtering": FILTERS,
+        "mappings": [KEY, *mappings],
+        **top,
+    }
     return convert_legacy(parse_legacy(data, "test"))
 
 
@@ -70,7 +82,9 @@ def rows_of(mapper: Mapper, request: str) -> dict[str, list[dict[str, Any]]]:
     assert isinstance(record, MappedRecord), record
     names = {label: table.column_names for label, table in mapper.schema.by_label.items()}
     return {
-        label: [{name: value for name, value in zip(names[label], row, strict=True) if value is not ABSENT} for row in rows]
+        label: [
+            {name: value for name, value in zip(names[label], row, strict=True) if value is not ABSENT} for row in rows
+        ]
         for label, rows in record.rows.items()
         if rows
     }
@@ -81,7 +95,15 @@ def request(inner: str = "", attributes: str = "") -> str:
     return f'<Request ID="7"><CustData><application {attributes}>{inner}</application></CustData></Request>'
 
 
-def value(place: str, data_type: str = "string", *types: str, inner: str = "", attributes: str = "", top: Any = None, **more: Any) -> Any:
+def value(
+    place: str,
+    data_type: str = "string",
+    *types: str,
+    inner: str = "",
+    attributes: str = "",
+    top: Any = None,
+    **more: Any,
+) -> Any:
     """The value of one mapped column of ``app_base``, or ``ABSENT``."""
     mapper = imported(mapping(place, "app_base.c", data_type, *types, **more), **(top or {}))
     [row] = rows_of(mapper, request(inner, attributes))["app_base"]

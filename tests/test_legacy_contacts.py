@@ -21,7 +21,13 @@ CONTACTS = imported(
     mapping(f"{EMPLOYMENT}/@b_name", "app_contact_employment.business_name"),
     mapping(f"{EMPLOYMENT}/@b_salary", "app_contact_employment.b_salary", "decimal"),
     enum_mappings={"role_enum": {"PR": 1, "SEC": 2}, "kind_enum": {"CURR": 1, "PREV": 2}},
-    table_insertion_order=["app_base", "app_contact_base", "app_contact_address", "app_contact_employment", "processing_log"],
+    table_insertion_order=[
+        "app_base",
+        "app_contact_base",
+        "app_contact_address",
+        "app_contact_employment",
+        "processing_log",
+    ],
 )
 
 
@@ -33,7 +39,11 @@ def test_a_contact_is_kept_with_its_required_attributes_and_a_name() -> None:
     kept = '<contact con_id="1" role="PR" first_name="Ann"/>'
     assert base(kept) == [{"app_id": 7, "con_id": 1, "first_name": "Ann", "role_enum": 1}]
     assert base('<contact con_id="1" role="PR" ssn="0"/>') == [{"app_id": 7, "con_id": 1, "role_enum": 1}]
-    dropped = ['con_id=" " role="PR" first_name="A"', 'con_id="1" role="X" first_name="A"', 'con_id="1" role="PR" first_name=" "']
+    dropped = [
+        'con_id=" " role="PR" first_name="A"',
+        'con_id="1" role="X" first_name="A"',
+        'con_id="1" role="PR" first_name=" "',
+    ]
     assert [base(f"<contact {attributes}/>") for attributes in dropped] == [[], [], []]
 
 
@@ -61,7 +71,9 @@ def test_what_is_below_a_contact_goes_and_stays_with_it() -> None:
 
 def below(inner: str, table: str) -> list[dict[str, Any]]:
     found = rows_of(CONTACTS, request(f'<contact con_id="1" role="PR" ssn="1">{inner}</contact>'))
-    return [{name: value for name, value in row.items() if name not in ("app_id", "con_id")} for row in found.get(table, [])]
+    return [
+        {name: value for name, value in row.items() if name not in ("app_id", "con_id")} for row in found.get(table, [])
+    ]
 
 
 def test_an_address_is_kept_when_it_carries_anything() -> None:
@@ -94,7 +106,12 @@ def test_keys_of_contacts() -> None:
     assert tables["app_contact_base"].primary_key == ("app_id", "con_id")
     assert tables["app_contact_address"].column_names[:2] == ("app_id", "con_id")
     identities = {name: [column.name for column in table.columns if column.identity] for name, table in tables.items()}
-    assert identities == {"app_base": ["app_id"], "app_contact_base": ["con_id"], "app_contact_address": [], "app_contact_employment": []}
+    assert identities == {
+        "app_base": ["app_id"],
+        "app_contact_base": ["con_id"],
+        "app_contact_address": [],
+        "app_contact_employment": [],
+    }
 
 
 def test_curr_address_only_is_the_last_of_the_preferred_type_of_the_contact_at_hand() -> None:
@@ -123,13 +140,19 @@ def test_the_last_valid_contact_of_a_type(kind: str, expected: str) -> None:
 
 
 def test_the_last_valid_contact_counts_even_without_the_attribute() -> None:
-    assert taken("last_valid_pr_contact", CONTACT, '<contact con_id="1" role="PR" a="1"/><contact con_id="2" role="PR"/>') is ABSENT
+    assert (
+        taken("last_valid_pr_contact", CONTACT, '<contact con_id="1" role="PR" a="1"/><contact con_id="2" role="PR"/>')
+        is ABSENT
+    )
 
 
 @pytest.mark.parametrize(
     ("addresses", "expected"),
     [
-        ('<contact_address kind="PREV" a="1"/><contact_address kind="CURR"/><contact_address kind="CURR" a="2"/><contact_address kind="CURR" a="3"/>', "2"),
+        (
+            '<contact_address kind="PREV" a="1"/><contact_address kind="CURR"/><contact_address kind="CURR" a="2"/><contact_address kind="CURR" a="3"/>',
+            "2",
+        ),
         ('<contact_address kind="PREV" a="1"/><contact_address kind="CURR"/>', ABSENT),
         ('<contact_address kind="PREV"/><contact_address kind="PREV" a="1"/><contact_address a="2"/>', "1"),
         ("", ABSENT),
@@ -147,7 +170,14 @@ def test_of_the_contacts_other_children_the_last() -> None:
 
 
 def test_the_secondary_type_must_be_in_the_filter() -> None:
-    rules = [{"element_type": "contact", "xml_parent_path": APP, "xml_child_path": CONTACT, "required_attributes": {"role": ["PR"]}}]
+    rules = [
+        {
+            "element_type": "contact",
+            "xml_parent_path": APP,
+            "xml_child_path": CONTACT,
+            "required_attributes": {"role": ["PR"]},
+        }
+    ]
     _, notes = converted(
         mapping(f"{CONTACT}/@a", "app_base.c", "string", "authu_contact"), element_filtering={"filter_rules": rules}
     )

@@ -106,7 +106,10 @@ def test_fields_of_the_contact_at_hand() -> None:
             expression="CASE WHEN a = application.a THEN 'same' WHEN contact.a = a THEN 'primary' ELSE a END",
         ),
     )  # fmt: skip
-    inner = "".join(f'<contact con_id="{n}" role="{role}" ssn="1" a="{a}"/>' for n, role, a in ((1, "PR", "p"), (2, "SEC", "x"), (3, "SEC", "q")))
+    inner = "".join(
+        f'<contact con_id="{n}" role="{role}" ssn="1" a="{a}"/>'
+        for n, role, a in ((1, "PR", "p"), (2, "SEC", "x"), (3, "SEC", "q"))
+    )
     found = rows_of(mapper, request(inner, 'a="x"'))["app_contact_base"]
     assert {row["con_id"]: row["c"] for row in found} == {1: "primary", 2: "same", 3: "q"}
 
@@ -151,12 +154,19 @@ def test_an_expression_without_its_mapping_type_is_evaluated() -> None:
 
 @pytest.mark.parametrize(
     ("expression", "message"),
-    [("a +", "a value expected, not its end"), ("CASE WHEN a THEN 1 END", "a comparison expected, not 'THEN' at character 13"), ("LEN(a)", "there is no function LEN"), ("a ? b", "'? b' at character 2")],
+    [
+        ("a +", "a value expected, not its end"),
+        ("CASE WHEN a THEN 1 END", "a comparison expected, not 'THEN' at character 13"),
+        ("LEN(a)", "there is no function LEN"),
+        ("a ? b", "'? b' at character 2"),
+    ],
 )
 def test_an_expression_that_cannot_be_read_is_told(expression: str, message: str) -> None:
     with pytest.raises(GrammarError, match="expected|function|understood"):
         parse(expression)
-    text, notes = converted(mapping(f"{APP}/@a", "app_base.c", "int", "calculated_field", expression=expression, default_value="3"))
+    text, notes = converted(
+        mapping(f"{APP}/@a", "app_base.c", "int", "calculated_field", expression=expression, default_value="3")
+    )
     [line] = notes.not_taken
     assert line.startswith(f"mapping 2, {APP}/@a -> app_base.c: ")
     assert message in line
@@ -166,7 +176,10 @@ def test_an_expression_that_cannot_be_read_is_told(expression: str, message: str
 NAMES = st.sampled_from(["a", "b", "product.rate"])
 LITERALS = st.sampled_from(["'x'", "5", "'5'", "''"])
 COMPARISONS = st.builds(
-    lambda left, operator, right: f"{left} {operator} {right}", NAMES, st.sampled_from(["=", "!=", "<", ">=", "LIKE"]), LITERALS
+    lambda left, operator, right: f"{left} {operator} {right}",
+    NAMES,
+    st.sampled_from(["=", "!=", "<", ">=", "LIKE"]),
+    LITERALS,
 )
 CONDITIONS = st.recursive(
     COMPARISONS,

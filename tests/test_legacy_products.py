@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from legacy_contracts import mapped, rows_of
+
 from pipeline.legacy import convert_legacy, read_legacy
 from transforms.map.compiler import Mapper
 from transforms.map.load import parse_contract

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from legacy_contracts import APP, CONTACT, converted, imported, mapping, request, rows_of
+
 from transforms.map.compiler import Mapper
 
 BITS = {"char_to_bit": {"Y": 1, "N": 0}}
@@ -24,11 +25,16 @@ def test_a_score_makes_a_row_if_it_converts() -> None:
         mapping(f"{APP}/@v", "t.score", "int", "add_score(V4)", default_value="0"),
     )
     assert made(mapper, '<rmts tu="700" eq="none"/>', 'v="?"') == [{"score_identifier": "TU", "score": 700}]
-    assert made(mapper, '<rmts tu="1"/><rmts eq="2"/>', 'v="3"') == [{"score_identifier": "EQ", "score": 2}, {"score_identifier": "V4", "score": 3}]
+    assert made(mapper, '<rmts tu="1"/><rmts eq="2"/>', 'v="3"') == [
+        {"score_identifier": "EQ", "score": 2},
+        {"score_identifier": "V4", "score": 3},
+    ]
 
 
 def test_an_indicator_makes_a_row_if_it_is_true() -> None:
-    mapper = imported(*(mapping(f"{APP}/@{name}", "t.value", "string", f"add_indicator({name.upper()})") for name in "abcdefg"))
+    mapper = imported(
+        *(mapping(f"{APP}/@{name}", "t.value", "string", f"add_indicator({name.upper()})") for name in "abcdefg")
+    )
     attributes = 'a="Y" b="yes" c="TRUE" d=" t " e="1" f="N" g=""'
     assert made(mapper, "", attributes) == [{"indicator": name, "value": "1"} for name in "ABCDE"]
 
@@ -38,7 +44,9 @@ def test_history_makes_a_row_if_it_is_not_blank() -> None:
         mapping(f"{APP}/old/@maiden", "t.value", "string", "add_history", data_length=3),
         mapping(f"{APP}/@other", "t.value", "string", "add_history", data_length=3),
     )
-    assert made(mapper, '<old maiden=" Smith "/>', 'other=" "') == [{"name": "[maiden]", "source": "[old]", "value": "Smi"}]
+    assert made(mapper, '<old maiden=" Smith "/>', 'other=" "') == [
+        {"name": "[maiden]", "source": "[old]", "value": "Smi"}
+    ]
 
 
 def test_history_of_a_contact_falls_back_to_earlier_ones() -> None:
@@ -53,7 +61,10 @@ def test_report_lookups_have_a_key_or_none() -> None:
         mapping(f"{APP}/rep/@b", "t.value", "string", "add_report_lookup()"),
         mapping(f"{APP}/rep/@c", "t.value", "string", "add_report_lookup"),
     )
-    assert made(mapper, '<rep a="1" b="2" c=" "/>') == [{"name": "a", "source_report_key": "IDV", "value": "1"}, {"name": "b", "value": "2"}]
+    assert made(mapper, '<rep a="1" b="2" c=" "/>') == [
+        {"name": "a", "source_report_key": "IDV", "value": "1"},
+        {"name": "b", "value": "2"},
+    ]
 
 
 def test_policy_exceptions_share_their_notes() -> None:
@@ -85,7 +96,9 @@ def test_a_warranty_is_a_row_for_its_number() -> None:
         {"warranty_type_enum": 2, "amount": Decimal("1200.00"), "lien_flag": False},
     ]
     assert made(mapper, "", 'gap_lien="Y"') == []
-    assert made(mapper, "", 'gap_amount="0"') == [{"warranty_type_enum": 1, "amount": Decimal("0.00"), "lien_flag": False}]
+    assert made(mapper, "", 'gap_amount="0"') == [
+        {"warranty_type_enum": 1, "amount": Decimal("0.00"), "lien_flag": False}
+    ]
 
 
 COLLATERAL = imported(
@@ -126,7 +139,10 @@ def test_slots_that_differ_keep_their_own_columns() -> None:
         mapping(f"{APP}/@b", "t.make", "string", "add_collateral(2)", data_length=2),
         mapping(f"{APP}/@c", "t.miles", "int", "add_collateral(2)", default_value="5"),
     )
-    assert made(mapper, "", 'a="Mazda" b="Audi"') == [{"sort_order": 1, "make": "Ma"}, {"sort_order": 2, "make": "Au", "miles": 5}]
+    assert made(mapper, "", 'a="Mazda" b="Audi"') == [
+        {"sort_order": 1, "make": "Ma"},
+        {"sort_order": 2, "make": "Au", "miles": 5},
+    ]
 
 
 def test_several_kinds_of_rows_in_one_table() -> None:
@@ -141,6 +157,8 @@ def test_several_kinds_of_rows_in_one_table() -> None:
 
 
 def test_slots_are_written_by_pattern() -> None:
-    text, _ = converted(*(mapping(f"{APP}/@coll{n}_make", "t.make", "string", f"add_collateral({n})") for n in (1, 2, 3)))
+    text, _ = converted(
+        *(mapping(f"{APP}/@coll{n}_make", "t.make", "string", f"add_collateral({n})") for n in (1, 2, 3))
+    )
     assert "make: '@coll{sort_order}_make'" in text
     assert text.count("- {sort_order: ") == 3

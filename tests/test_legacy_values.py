@@ -85,7 +85,9 @@ def test_data_length_is_of_text_or_decimals(data_type: str, length: int, text: s
     ],
 )
 @pytest.mark.parametrize("attributes", ["", 'a="?"'])
-def test_a_default_stands_for_no_value_and_for_what_is_none(data_type: str, default: str, expected: Any, attributes: str) -> None:
+def test_a_default_stands_for_no_value_and_for_what_is_none(
+    data_type: str, default: str, expected: Any, attributes: str
+) -> None:
     found = value(f"{APP}/@a", data_type, attributes=attributes, default_value=default, nullable=True)
     assert found == ("?" if data_type == "string" and attributes else expected)
 
@@ -116,9 +118,17 @@ def test_an_enum_is_exact_and_then_in_any_case(text: str | None, expected: int) 
 
 def test_an_enum_without_an_entry_for_the_rest_has_no_value_for_it() -> None:
     top = {"enum_mappings": ENUMS}
-    found = [value(f"{APP}/@a", "string", "enum", enum_name="color_enum", attributes=f'a="{a}"', top=top) for a in ("r", "green", "")]
+    found = [
+        value(f"{APP}/@a", "string", "enum", enum_name="color_enum", attributes=f'a="{a}"', top=top)
+        for a in ("r", "green", "")
+    ]
     assert found == ["red", ABSENT, ABSENT]
-    assert value(f"{APP}/@a", "string", "enum", enum_name="color_enum", default_value="none", attributes='a="green"', top=top) == "none"
+    assert (
+        value(
+            f"{APP}/@a", "string", "enum", enum_name="color_enum", default_value="none", attributes='a="green"', top=top
+        )
+        == "none"
+    )
 
 
 def test_an_enum_is_found_by_its_column_without_prefixes() -> None:
@@ -227,17 +237,25 @@ def test_a_row_of_keys_and_defaults_is_not_made() -> None:
 
 
 def test_a_bit_of_0_from_char_to_bit_and_a_computed_value_are_data() -> None:
-    bit = imported(mapping(f"{APP}/@a", "app_more.a", "bit", "char_to_bit"), mapping(f"{APP}/@b", "app_more.b", default_value="x"))
+    bit = imported(
+        mapping(f"{APP}/@a", "app_more.a", "bit", "char_to_bit"), mapping(f"{APP}/@b", "app_more.b", default_value="x")
+    )
     assert rows_of(bit, request("", 'a="N"'))["app_more"] == [{"app_id": 7, "a": False, "b": "x"}]
     assert rows_of(bit, request())["app_more"] == [{"app_id": 7, "a": False, "b": "x"}]
-    sum_ = imported(mapping(f"{APP}/@a", "app_more.a", "int", "calculated_field", expression="b + 1"), mapping(f"{APP}/@c", "app_more.c"))
+    sum_ = imported(
+        mapping(f"{APP}/@a", "app_more.a", "int", "calculated_field", expression="b + 1"),
+        mapping(f"{APP}/@c", "app_more.c"),
+    )
     assert rows_of(sum_, request("", 'b="2"'))["app_more"] == [{"app_id": 7, "a": 3}]
     assert "app_more" not in rows_of(sum_, request())
 
 
 def test_two_mappings_of_one_column() -> None:
     mapper = imported(mapping(f"{APP}/@a", "app_base.c"), mapping(f"{APP}/x/@b", "app_base.c"))
-    found = [rows_of(mapper, request(inner, 'a="first"'))["app_base"][0]["c"] for inner in ('<x b="second"/>', '<x b=" "/>', "")]
+    found = [
+        rows_of(mapper, request(inner, 'a="first"'))["app_base"][0]["c"]
+        for inner in ('<x b="second"/>', '<x b=" "/>', "")
+    ]
     assert found == ["second", "first", "first"]
 
 
@@ -245,12 +263,19 @@ def test_the_other_product_is_rejected() -> None:
     from legacy_contracts import mapped
 
     mapper = imported(source_application_table="application")
-    found = [mapped(mapper, f'<Request ID="7"><CustData>{inner}</CustData></Request>') for inner in ("<other/>", "<application/>", "")]
+    found = [
+        mapped(mapper, f'<Request ID="7"><CustData>{inner}</CustData></Request>')
+        for inner in ("<other/>", "<application/>", "")
+    ]
     assert [type(one).__name__ for one in found] == ["Reject", "MappedRecord", "MappedRecord"]
     assert "wrong product line" in found[0].message
 
 
 def test_what_identity_and_key_are_is_implied() -> None:
-    mapper = imported(mapping("/Root/Request/@ID", "app_more.app_id", "int"), mapping("/Root/@v", "app_more.v"), mapping("/Root/Request/@w", "app_more.w"))
+    mapper = imported(
+        mapping("/Root/Request/@ID", "app_more.app_id", "int"),
+        mapping("/Root/@v", "app_more.v"),
+        mapping("/Root/Request/@w", "app_more.w"),
+    )
     assert rows_of(mapper, '<Request ID="7" w="1"/>')["app_more"] == [{"app_id": 7, "w": "1"}]
     assert KEY["target_column"] == "app_id"

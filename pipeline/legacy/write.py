@@ -68,7 +68,9 @@ def _lines(columns: dict[str, Any]) -> CommentedMap:
     """One line for each; a column of text without more to say is just its path."""
     return _block(
         {
-            name: spec["from"] if set(spec) == {"from", "type"} and spec["type"] == "text" and isinstance(spec["from"], str) else _flow(spec)
+            name: spec["from"]
+            if set(spec) == {"from", "type"} and spec["type"] == "text" and isinstance(spec["from"], str)
+            else _flow(spec)
             for name, spec in columns.items()
         }
     )
