@@ -27,6 +27,8 @@ def block(*records):
     ("arguments", "message"),
     [
         ({"target": "nothing"}, "not a database URL"),
+        ({"target": "sqlite://"}, "would end with its worker"),
+        ({"odbc_insert": "fast"}, "--odbc_insert is 'fast'; the target sqlite:///x.db takes none"),
         ({"run_id": ""}, "run_id is empty"),
         ({"batch_size": 0}, "batch_size is 0; it must be at least 1"),
         ({"on_existing": "overwrite"}, "on_existing is 'overwrite'; it must be one of skip, replace, fail"),

@@ -182,7 +182,7 @@ def test_types_in_json(server):
     [(sql, (parameter,), _)] = [entry for entry in server.log if "dbo.t" in entry[0]]
     declared = ", ".join(f"c{n} {type_} '$[{n + 1}]'" for n, (_, type_, _) in enumerate(ALL_TYPES.values()))
     assert sql.endswith(f"FROM OPENJSON(?) WITH (id integer '$[0]', {declared})")
-    # OPENJSON knows no binary: it comes as hexadecimal digits.
+    # Binary comes as hexadecimal digits.
     assert "c12, CONVERT(varbinary(max), c13, 2) FROM" in sql
     assert json.loads(parameter) == [[
         1, "a 'b' 🐘", "x" * 5000, "x", 255, -(2**63), "100000", 0.1, True, "0001-01-01", "23:59:59.999999",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
 import sys
 
 import pytest
@@ -13,6 +14,15 @@ from transforms.insert import LoadPolicy, Target, TargetError, load_batch, open_
 from transforms.insert.odbc import FAST, ODBC, PLAIN
 
 DATABASES = pytest.mark.parametrize("place", [postgresql_by_odbc, sqlite_by_odbc])
+
+
+def test_drivers_are_imported_when_they_are_used(tmp_path):
+    code = (
+        "import sys; from transforms import prepare_target; from transforms.schema import Schema;"
+        f"prepare_target('sqlite:///{tmp_path}/x.db', Schema('shop', ()));"
+        "print({'pyodbc', 'psycopg'} & set(sys.modules))"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "set()\n"
 
 
 @pytest.mark.parametrize("target", ["odbc:DSN=shop", "mssql+pyodbc://ann@host/shop"])

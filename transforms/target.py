@@ -2,6 +2,7 @@
 
 ==========================  ===============================================================
 ``sqlite:///folder/x.db``   an SQLAlchemy URL; :data:`SCHEMES` lists the databases
+``odbc:DSN=x;UID=y``        a connection string of ODBC
 ``env:NAME``                the environment variable NAME holds one of the others
 ``file:PATH``               the file PATH holds one of the others
 ==========================  ===============================================================

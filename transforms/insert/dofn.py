@@ -63,7 +63,10 @@ class BulkInsertDoFn(beam.DoFn):
             raise ValueError(f"retry_seconds is {retry_seconds}; it must not be negative")
         if not run_id:
             raise ValueError("run_id is empty; the ledger tells runs apart by it")
-        self._masked_target = str(Target.parse(target))
+        parsed = Target.parse(target)
+        if parsed.url is not None:
+            open_database(parsed, odbc_insert)
+        self._masked_target = str(parsed)
         self._target = target
         self._odbc_insert = odbc_insert
         self._schema = schema

@@ -236,7 +236,7 @@ class SQLiteByODBC(SpeaksSQLite, ODBC):
     """SQLite by sqliteodbc."""
 
     insert_ways = (PLAIN,)
-    options = f";FKSupport=Yes;BigInt=Yes;Timeout={1000 * BUSY_SECONDS}"
+    options = f";BigInt=Yes;Timeout={1000 * BUSY_SECONDS}"
     autocommit = True
 
     def open_connection(self) -> pyodbc.Connection:
