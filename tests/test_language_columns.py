@@ -247,6 +247,7 @@ def test_ignore_case_is_said_by_each_column_or_by_defaults() -> None:
 def test_exact_name_comes_before_one_of_another_case() -> None:
     assert one("{from: '@ab', ignore_case: true}", "<r id='1' AB='1' ab='2' Ab='3'/>") == "2"
     assert one("{from: '@aB', ignore_case: true}", "<r id='1' AB='1' ab='2'/>") == "1"
+    assert one("{from: 'a[1]/@ab', ignore_case: true}", "<r id='1'><a AB='1' ab='2'/></r>") == "2"
 
 
 def test_ignore_case_is_about_names_and_not_values() -> None:

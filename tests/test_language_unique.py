@@ -55,11 +55,11 @@ def test_values_are_compared_as_values() -> None:
     tables:
       t:
         rows: a
-        unique: {by: n, prefer: {p: [1.5, 2]}}
+        unique: {by: n, prefer: {p: [1.1, 2]}}
         columns: {n: {from: "@n", type: int}, p: {from: "@p", type: "decimal(5, 2)"}}
     """
-    xml = "<r id='1'><a n='1' p='9'/><a n='01' p='2'/><a n=' 1' p='1.500'/></r>"
-    assert [str(row[-1]) for row in rows(contract, xml)] == ["1.50"]
+    xml = "<r id='1'><a n='1' p='9'/><a n='01' p='2'/><a n=' 1' p='1.100'/></r>"
+    assert [str(row[-1]) for row in rows(contract, xml)] == ["1.10"]
 
 
 def test_defaults_and_computed_values_count() -> None:

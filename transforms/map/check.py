@@ -56,10 +56,7 @@ def check_contract(contract: Contract) -> Iterator[Finding]:
     yield from found
     # Below a table with wrong keys nobody knows which columns an expression may name.
     unsound = {place[1] for place, *_ in found if place[2] in ("key", "parent", "inherit")}
-    sound: dict[str, TableModel] = {}
-    for label in ordered:
-        if label not in unsound and contract.tables[label].parent in (None, *sound):
-            sound[label] = contract.tables[label]
+    sound = {label: contract.tables[label] for label in ordered if label not in unsound}
     checker = _Checker(contract, resolved, schema_of(contract.model_copy(update={"tables": sound})))
     yield from checker.record()
     for label in [*ordered, *(label for label in resolved.tables if label not in ordered)]:
