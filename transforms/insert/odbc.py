@@ -92,7 +92,7 @@ class ODBC(Database):
         except driver_manager.Error as error:
             if error.args[0] not in _NO_DRIVER:
                 raise
-            raise LoadError(f"{self.target}: {self._no_driver()} ({error.args[1]})") from None
+            raise LoadError(f"{self.target}: {self._no_driver()} ({self.target.mask(error.args[1])})") from None
         try:
             self.way = self.choose_way(connection)
         except BaseException:
@@ -129,23 +129,21 @@ class ODBC(Database):
     def insert_rows(self, table: Table, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
         statement = self.prepared("insert", table, columns)
         rows = statement.adapt(rows)
-        if self.way != FAST:
-            self.cursor.setinputsizes(self.plain_sizes([table[name].type for name in columns]))
-            self.cursor.executemany(statement.sql, rows)
-            self.cursor.setinputsizes(None)
-            return
-        sizes = [
-            self.input_size(table[name].type, values)
-            for name, values in zip(columns, zip(*rows, strict=True), strict=True)
-        ]
-        # The driver manager holds so many rows of these sizes at once.
-        step = min(_FAST_ROWS, max(1, _FAST_BYTES // sum(max(size[1], 8) for size in sizes)))
-        self.cursor.fast_executemany = True
-        self.cursor.setinputsizes(sizes)
+        types = [table[name].type for name in columns]
+        step = len(rows)
+        if self.way == FAST:
+            sizes = list(map(self.input_size, types, zip(*rows, strict=True)))
+            # So many rows of these sizes are in memory at once.
+            step = min(_FAST_ROWS, max(1, _FAST_BYTES // sum(max(size, 8) for _, size, _ in sizes)))
+            self.cursor.setinputsizes(sizes)
+        else:
+            self.cursor.setinputsizes(self.plain_sizes(types))
+        self.cursor.fast_executemany = self.way == FAST
         try:
             for start in range(0, len(rows), step):
                 self.cursor.executemany(statement.sql, rows[start : start + step])
         finally:
+            # The sizes would be those of the next statement, too.
             self.cursor.setinputsizes(None)
             self.cursor.fast_executemany = False
 
