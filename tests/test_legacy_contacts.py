@@ -115,8 +115,10 @@ def test_keys_of_contacts() -> None:
 
 
 def test_curr_address_only_is_the_last_of_the_preferred_type_of_the_contact_at_hand() -> None:
-    inner = '<contact_address kind="CURR" city="a"/><contact_address kind="CURR" city="b"/><contact_address kind="PREV" city="c"/>'
-    two = f'<contact con_id="1" role="PR" ssn="1">{inner}</contact><contact con_id="2" role="SEC" ssn="1"><contact_address kind="PREV" city="d"/></contact>'
+    addresses = [("CURR", "a"), ("CURR", "b"), ("PREV", "c")]
+    inner = "".join(f'<contact_address kind="{kind}" city="{city}"/>' for kind, city in addresses)
+    other = '<contact con_id="2" role="SEC" ssn="1"><contact_address kind="PREV" city="d"/></contact>'
+    two = f'<contact con_id="1" role="PR" ssn="1">{inner}</contact>{other}'
     assert {row["con_id"]: row.get("curr_city") for row in base(two)} == {1: "b", 2: None}
 
 
@@ -150,7 +152,8 @@ def test_the_last_valid_contact_counts_even_without_the_attribute() -> None:
     ("addresses", "expected"),
     [
         (
-            '<contact_address kind="PREV" a="1"/><contact_address kind="CURR"/><contact_address kind="CURR" a="2"/><contact_address kind="CURR" a="3"/>',
+            '<contact_address kind="PREV" a="1"/><contact_address kind="CURR"/>'
+            '<contact_address kind="CURR" a="2"/><contact_address kind="CURR" a="3"/>',
             "2",
         ),
         ('<contact_address kind="PREV" a="1"/><contact_address kind="CURR"/>', ABSENT),
@@ -159,12 +162,16 @@ def test_the_last_valid_contact_counts_even_without_the_attribute() -> None:
     ],
 )
 def test_of_the_contacts_addresses_the_first_preferred_one_that_has_it(addresses: str, expected: Any) -> None:
-    inner = f'<contact con_id="1" role="PR"><contact_address kind="CURR" a="0"/></contact><contact con_id="2" role="PR">{addresses}</contact>'
+    earlier = '<contact con_id="1" role="PR"><contact_address kind="CURR" a="0"/></contact>'
+    inner = f'{earlier}<contact con_id="2" role="PR">{addresses}</contact>'
     assert taken("last_valid_pr_contact", ADDRESS, inner) == expected
 
 
 def test_of_the_contacts_other_children_the_last() -> None:
-    inner = '<contact con_id="1" role="SEC"><card a="1"/><card a="2"/></contact><contact con_id="2" role="PR"><card a="3"/></contact>'
+    inner = (
+        '<contact con_id="1" role="SEC"><card a="1"/><card a="2"/></contact>'
+        '<contact con_id="2" role="PR"><card a="3"/></contact>'
+    )
     assert taken("authu_contact", f"{CONTACT}/card", inner) == "2"
     assert taken("last_valid_pr_contact", f"{CONTACT}/card", inner) == "3"
 

@@ -168,9 +168,10 @@ def test_the_command_refuses_what_it_cannot_read(tmp_path: Path, capsys: pytest.
 # Large contracts
 
 CHAINS = [
-    (), ("enum",), ("char_to_bit",), ("boolean_to_bit",), ("numbers_only",), ("extract_numeric",), ("calculated_field",),
-    ("calculated_field", "enum"), ("default_getutcdate_if_null",), ("last_valid_pr_contact",), ("last_valid_sec_contact",),
-    ("authu_contact",), ("extract_date",), ("numbers_only", "enum"), ("last_valid_pr_contact", "enum"),
+    (), ("enum",), ("char_to_bit",), ("boolean_to_bit",), ("numbers_only",), ("extract_numeric",),
+    ("calculated_field",), ("calculated_field", "enum"), ("default_getutcdate_if_null",), ("extract_date",),
+    ("last_valid_pr_contact",), ("last_valid_sec_contact",), ("authu_contact",), ("last_valid_pr_contact", "enum"),
+    ("numbers_only", "enum"),
 ]  # fmt: skip
 TYPES = {
     "char_to_bit": "bit",
@@ -225,7 +226,8 @@ def large(size: int) -> dict[str, Any]:
         )
     return {
         "xml_root_element": "Root", "xml_application_path": APP, "element_filtering": FILTERS, "mappings": mappings,
-        "enum_mappings": {"e": {"x": 1, "y": 2, "": 0}}, "bit_conversions": {"char_to_bit": {"Y": 1, "N": 0}, "boolean_to_bit": {"true": 1}},
+        "enum_mappings": {"e": {"x": 1, "y": 2, "": 0}},
+        "bit_conversions": {"char_to_bit": {"Y": 1, "N": 0}, "boolean_to_bit": {"true": 1}},
     }  # fmt: skip
 
 

@@ -43,7 +43,7 @@ CARD = """
   <product apr="19.9995" term="36 months" card_art="it&amp;apos;s"/>
   <bureau eq="unscorable" idv_result="PASS" ofac=""/>
 </application></CustData></Request>
-"""  # noqa: E501
+"""
 
 
 def test_a_card_application() -> None:
@@ -51,7 +51,8 @@ def test_a_card_application() -> None:
     contacts = sorted(found.pop("app_contact_base"), key=lambda row: row["con_id"])
     assert contacts == [
         {
-            "app_id": 101, "con_id": 1, "contact_type_enum": 1, "first_name": "Maximilian Alexander", "last_name": "", "ssn": "012345678",
+            "app_id": 101, "con_id": 1, "contact_type_enum": 1, "first_name": "Maximilian Alexander", "last_name": "",
+            "ssn": "012345678",
             "birth_date": date(1980, 12, 31), "paperless_flag": True, "home_phone": "5550101234", "city": "Gouda",
         },
         {"app_id": 101, "con_id": 2, "contact_type_enum": 2, "last_name": "Two", "paperless_flag": False},
@@ -63,7 +64,10 @@ def test_a_card_application() -> None:
             "credit_line": Decimal("12500.01"),
         }],
         "app_contact_address": [
-            {**key, "address_type_enum": 2, "street_number": "1", "city": "Leiden", "zip": "07002", "months_at_address": 6},
+            {
+                **key, "address_type_enum": 2, "street_number": "1", "city": "Leiden", "zip": "07002",
+                "months_at_address": 6,
+            },
             {**key, "address_type_enum": 1, "city": "Delft", "months_at_address": 0},
             {**key, "address_type_enum": 1, "city": "Gouda", "months_at_address": -1},
         ],
@@ -71,9 +75,13 @@ def test_a_card_application() -> None:
             {**key, "employment_type_enum": 1, "business_name": "Shop", "monthly_salary": Decimal("5000.00")},
             {**key, "employment_type_enum": 2, "monthly_salary": Decimal("4000.00")},
         ],
-        "app_decision": [{"app_id": 101, "decision_enum": 1, "decided_at": datetime(2024, 3, 2, 10, 0, 31), "auto_flag": True}],
+        "app_decision": [
+            {"app_id": 101, "decision_enum": 1, "decided_at": datetime(2024, 3, 2, 10, 0, 31), "auto_flag": True},
+        ],
         # The primary contact with the last con_id is number 4: it counts, though it is not kept.
-        "app_pricing": [{"app_id": 101, "apr": Decimal("20.000"), "term": 36, "card_art": "it&apos;s", "authorized_name": "TWO B"}],
+        "app_pricing": [
+            {"app_id": 101, "apr": Decimal("20.000"), "term": 36, "card_art": "it&apos;s", "authorized_name": "TWO B"},
+        ],
         "scores": [{"app_id": 101, "score_identifier": "TU", "score": 712}],
         "indicators": [{"app_id": 101, "indicator": "VIP", "value": "1"}],
         "app_history": [
@@ -91,8 +99,10 @@ def test_a_card_application_of_almost_nothing() -> None:
 
 
 LOAN = """
-<Request ID="202"><CustData><loan_application amount="1000" coll1_make="Mazda" coll1_year="MY 2021" coll1_type="auto" coll1_new="Y" coll1_miles="100000"
-    coll2_value="0" coll2_type="BOAT" coll2_new="Y" coll2_miles="5" coll3_value="0.01" coll3_miles="99,999" coll3_type="plane"
+<Request ID="202"><CustData><loan_application amount="1000"
+    coll1_make="Mazda" coll1_year="MY 2021" coll1_type="auto" coll1_new="Y" coll1_miles="100000"
+    coll2_value="0" coll2_type="BOAT" coll2_new="Y" coll2_miles="5"
+    coll3_value="0.01" coll3_miles="99,999" coll3_type="plane"
     gap_company=" " gap_lien="Y" vsc_cost="1,200" ovr_cap="ABCDEFG">
   <contact con_id="9" ac_role_tp_c="COAPP" last_name="Nine" state="NLD"/>
   <decision rate="3.14155"/><decision ovr_notes="why not"/>
@@ -108,15 +118,18 @@ def test_a_loan_application() -> None:
         "app_pricing": [{"app_id": 202, "co_applicant_state": "NL"}],
         "collateral": [
             {
-                "app_id": 202, "sort_order": 1, "make": "Mazda", "year": 2021, "wholesale_value": Decimal("0.00"), "collateral_type_enum": 1,
-                "used_new_flag": True, "mileage_band": "high",
+                "app_id": 202, "sort_order": 1, "make": "Mazda", "year": 2021, "wholesale_value": Decimal("0.00"),
+                "collateral_type_enum": 1, "used_new_flag": True, "mileage_band": "high",
             },
             {
-                "app_id": 202, "sort_order": 3, "wholesale_value": Decimal("0.01"), "collateral_type_enum": 0, "mileage_band": "normal",
+                "app_id": 202, "sort_order": 3, "wholesale_value": Decimal("0.01"), "collateral_type_enum": 0,
+                "mileage_band": "normal",
             },
         ],
         "warranties": [{"app_id": 202, "warranty_type_enum": 2, "cost": Decimal("1200.00"), "lienholder_flag": False}],
-        "policy_exceptions": [{"app_id": 202, "policy_exception_type_enum": 1, "reason_code": "ABCDE", "notes": "why not"}],
+        "policy_exceptions": [
+            {"app_id": 202, "policy_exception_type_enum": 1, "reason_code": "ABCDE", "notes": "why not"},
+        ],
     }  # fmt: skip
 
 

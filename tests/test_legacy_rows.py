@@ -51,7 +51,10 @@ def test_history_makes_a_row_if_it_is_not_blank() -> None:
 
 def test_history_of_a_contact_falls_back_to_earlier_ones() -> None:
     mapper = imported(mapping(f"{CONTACT}/@a", "t.value", "string", "last_valid_pr_contact", "add_history"))
-    inner = '<contact con_id="1" role="PR" a="x"/><contact con_id="2" role="PR" a="y"/><contact con_id="3" role="PR" a=" "/><contact con_id="4" role="SEC" a="z"/>'
+    inner = "".join(
+        f'<contact con_id="{number}" role="{role}" a="{a}"/>'
+        for number, role, a in ((1, "PR", "x"), (2, "PR", "y"), (3, "PR", " "), (4, "SEC", "z"))
+    )
     assert made(mapper, inner) == [{"name": "[a]", "source": "[contact]", "value": "y"}]
 
 
@@ -162,3 +165,16 @@ def test_slots_are_written_by_pattern() -> None:
     )
     assert "make: '@coll{sort_order}_make'" in text
     assert text.count("- {sort_order: ") == 3
+
+
+def test_an_indicator_of_an_expression() -> None:
+    expression = "CASE WHEN a > 5 THEN 'Y' ELSE b END"
+    mapper = imported(mapping(f"{APP}/@a", "t.value", "string", "add_indicator(BIG)", expression=expression))
+    found = [made(mapper, "", attributes) for attributes in ('a="6"', 'a="1" b="yes"', 'a="1"')]
+    assert found == [[{"indicator": "BIG", "value": "1"}], [{"indicator": "BIG", "value": "1"}], []]
+
+
+def test_an_indicator_of_the_primary_contact() -> None:
+    mapper = imported(mapping(f"{CONTACT}/@vip", "t.value", "string", "last_valid_pr_contact", "add_indicator(VIP)"))
+    inner = '<contact con_id="1" role="PR" vip="Y"/><contact con_id="2" role="SEC" vip="N"/>'
+    assert made(mapper, inner) == [{"indicator": "VIP", "value": "1"}]

@@ -210,8 +210,8 @@ def test_a_chain_is_applied_in_order() -> None:
 def test_an_enum_after_an_expression_looks_up_the_raw_attribute_when_that_gives_nothing() -> None:
     def found(attributes: str, data_type: str = "int") -> Any:
         return value(
-            f"{APP}/@a", data_type, "calculated_field", "enum", attributes=attributes, top={"enum_mappings": {"c": {"Web": 1, "": 9}}},
-            expression="CASE WHEN kind = 'x' THEN 5 END",
+            f"{APP}/@a", data_type, "calculated_field", "enum", attributes=attributes,
+            top={"enum_mappings": {"c": {"Web": 1, "": 9}}}, expression="CASE WHEN kind = 'x' THEN 5 END",
         )  # fmt: skip
 
     assert [found('kind="x" a="web"'), found('a="WEB"'), found('a="?"'), found("")] == [5, 1, 9, 9]
@@ -279,3 +279,35 @@ def test_what_identity_and_key_are_is_implied() -> None:
     )
     assert rows_of(mapper, '<Request ID="7" w="1"/>')["app_more"] == [{"app_id": 7, "w": "1"}]
     assert KEY["target_column"] == "app_id"
+
+
+def test_bits_after_an_expression() -> None:
+    def found(attributes: str) -> Any:
+        return value(
+            f"{APP}/@a", "bit", "calculated_field", "char_to_bit", attributes=attributes,
+            expression="CASE WHEN k = 1 THEN a WHEN k = 2 THEN 'Y' END",
+        )  # fmt: skip
+
+    assert [found('k="1" a="true"'), found('k="1" a="N"'), found('k="2"'), found("")] == [True, False, False, ABSENT]
+
+
+def test_results_that_are_no_value_of_the_column_are_told() -> None:
+    expression = "CASE WHEN a = 1 THEN 'one' ELSE '2' END"
+    _, notes = converted(mapping(f"{APP}/@a", "app_base.c", "int", "calculated_field", expression=expression))
+    assert notes.not_taken == [f"mapping 2, {APP}/@a -> app_base.c: the result 'one' is no int"]
+
+
+@pytest.mark.parametrize("name", ["order", "value", "end", "case", "group", "date", "odd name"])
+def test_columns_may_have_names_that_sql_reads_otherwise(name: str) -> None:
+    mapper = imported(
+        mapping(f"{APP}/@a", f"app_more.{name}"),
+        mapping(f"{APP}/@b", "app_more.b", "int", "calculated_field", expression="b + 1"),
+    )
+    assert rows_of(mapper, request("", 'a="1"'))["app_more"] == [{"app_id": 7, name: "1"}]
+
+
+def test_what_stands_beside_the_request_makes_the_record_larger() -> None:
+    mapper = imported(mapping("/Root/Header/@version", "app_base.version"))
+    assert mapper.contract.record.path == "/Root"
+    found = rows_of(mapper, '<Root><Header version="3"/><Request ID="7"/></Root>')
+    assert found["app_base"] == [{"app_id": 7, "version": "3"}]

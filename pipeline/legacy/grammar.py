@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Union
 
 
 @dataclass(frozen=True)
@@ -83,8 +82,8 @@ class Logic:
     terms: tuple[Condition, ...]
 
 
-Value = Union[Text, Number, Null, Field, Arithmetic, Date, DateAdd, Case]
-Condition = Union[Compare, Test, Logic]
+Value = Text | Number | Null | Field | Arithmetic | Date | DateAdd | Case
+Condition = Compare | Test | Logic
 
 OPPOSITE = {"=": "<>", "<>": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.legacy.notes import Notes
 from pipeline.legacy.source import Mapping, Step, Steps
+from pipeline.legacy.sql import column_name
 from pipeline.legacy.types import column_type, widest
 from pipeline.legacy.values import Column, Values
 from transforms.schema import ColumnType
@@ -101,13 +102,14 @@ class RowMaker:
         return _sources(rows, "score IS NOT NULL")
 
     def indicators(self, mappings: list[Mapping], base: Steps) -> dict[str, Any]:
-        slots = [
-            {"indicator": _argument(mapping), "flag": self.values.places.paths(mapping, base)}
-            for mapping in mappings
-        ]  # fmt: skip
+        slots = []
+        for mapping in mappings:
+            flag = self.values.text(mapping, base)
+            if flag is not None:
+                slots.append({"indicator": _argument(mapping), "flag": flag})
         return {
             "slots": slots,
-            "where": "LOWER(TRIM([{flag}])) IN ('y', 'yes', 'true', 't', '1')",
+            "where": "LOWER(TRIM({flag})) IN ('y', 'yes', 'true', 't', '1')",
             "columns": {"indicator": {"value": "{indicator}", "type": "text"}, "value": {"value": "1", "type": "text"}},
         }
 
@@ -207,12 +209,13 @@ def _any_given(rows: list[Row], names: list[str]) -> str:
     """The condition that one of these columns has a value."""
     types = {name: column.type.name for row in rows for name, column in row.columns.items()}
     conditions = []
-    for name in names:
-        if name == "wholesale_value":
+    for column in names:
+        name = column_name(column)
+        if column == "wholesale_value":
             # Zero is what the old documents say of collateral that is not there.
-            conditions.append(f"{name} > 0" if types[name] != "text" else f"TRY_CAST({name} AS decimal(38, 10)) > 0")
+            conditions.append(f"{name} > 0" if types[column] != "text" else f"TRY_CAST({name} AS decimal(38, 10)) > 0")
         else:
-            conditions.append(f"{name} <> ''" if types[name] == "text" else f"{name} IS NOT NULL")
+            conditions.append(f"{name} <> ''" if types[column] == "text" else f"{name} IS NOT NULL")
     return " OR ".join(conditions) or "FALSE"
 
 

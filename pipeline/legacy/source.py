@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from transforms.names import NCNAME
+
 CONTACT_TABLE, ADDRESS_TABLE, EMPLOYMENT_TABLE = "app_contact_base", "app_contact_address", "app_contact_employment"
 BASE_TABLE = "app_base"
 LEDGER_TABLE = "processing_log"
@@ -34,8 +36,11 @@ _ARGUMENT = {"add_score": True, "add_indicator": True, "warranty_field": True, "
 """Whether a mapping type must have an argument; those that may: add_report_lookup and policy_exceptions."""
 
 DATA_TYPES = (
-    "string", "int", "smallint", "tinyint", "bigint", "decimal", "float", "datetime", "smalldatetime", "date", "bit", "boolean",
+    "string", "int", "smallint", "tinyint", "bigint", "decimal", "float", "datetime", "smalldatetime", "date", "bit",
+    "boolean",
 )  # fmt: skip
+
+_NAME = re.compile(rf"{NCNAME}\Z")
 
 Steps = tuple[str, ...]
 """An absolute path as the names of its elements."""
@@ -106,7 +111,7 @@ class Mapping:
 
 @dataclass(frozen=True)
 class Filter:
-    """Which elements of a kind are kept: ``present`` attributes must not be blank, those ``one_of`` have one of the values."""
+    """Which elements of a kind are kept: none of ``present`` is blank, those ``one_of`` have one of the values."""
 
     path: Steps
     present: tuple[str, ...] = ()
@@ -155,12 +160,13 @@ class Legacy:
 
 
 _KEYS = {
-    "xml_root_element", "xml_application_path", "source_table", "source_column", "source_application_table", "target_schema",
-    "table_insertion_order", "element_filtering", "mappings", "relationships", "enum_mappings", "bit_conversions",
+    "xml_root_element", "xml_application_path", "source_table", "source_column", "source_application_table",
+    "target_schema", "table_insertion_order", "element_filtering", "mappings", "relationships", "enum_mappings",
+    "bit_conversions",
 }  # fmt: skip
 _MAPPING_KEYS = {
-    "xml_path", "xml_attribute", "target_table", "target_column", "data_type", "data_length", "nullable", "required", "default_value",
-    "mapping_type", "enum_name", "expression", "exclude_default_when_record_empty", "description",
+    "xml_path", "xml_attribute", "target_table", "target_column", "data_type", "data_length", "nullable", "required",
+    "default_value", "mapping_type", "enum_name", "expression", "exclude_default_when_record_empty", "description",
 }  # fmt: skip
 
 
@@ -239,12 +245,16 @@ def _mapping(number: int, item: Any, application: Steps) -> Mapping:
     if length is not None and not re.fullmatch(r"-?\d+", str(length)):
         raise ValueError(f"the data_length {length!r} is not a whole number")
     path = _steps(item.get("xml_path"))
+    attribute = (_text(item.get("xml_attribute")) or "").lstrip("@")
+    for name in (*path, *([attribute] if attribute else [])):
+        if not _NAME.match(name):
+            raise ValueError(f"{name!r} is no name of an element or attribute")
     if not path and not expression:
         raise ValueError(f"the xml_path {item.get('xml_path')!r} is not an absolute path such as /Root/Request")
     return Mapping(
         number=number,
         path=path or application,
-        attribute=(_text(item.get("xml_attribute")) or "").lstrip("@"),
+        attribute=attribute,
         table=_text(item["target_table"]) or "",
         column=_text(item["target_column"]) or "",
         data_type=data_type,
@@ -319,7 +329,12 @@ def _checked(items: Iterator[Any], problems: list[str]) -> Iterator[Any]:
 
 def _steps(value: Any, absolute: bool = True) -> Steps:
     text = _text(value) or ""
-    return tuple(step for step in text.split("/") if step) if text.startswith("/") or not absolute else ()
+    # A name in a path of ours is that in any namespace.
+    return (
+        tuple(step.rpartition(":")[2] for step in text.split("/") if step)
+        if text.startswith("/") or not absolute
+        else ()
+    )
 
 
 def _text(value: Any) -> str | None:

@@ -3,9 +3,10 @@
 The old program compared texts, and numbers where both sides were numbers; a field that was missing was an
 empty text there, and no value in arithmetic. SQL says that with COALESCE and TRY_CAST:
 
-    rate > 5               COALESCE(TRY_CAST(REPLACE([@rate], ',', '') AS decimal(38, 10)) > 5, COALESCE([@rate], '') > '5')
-    status <> 'A'          COALESCE([@status], '') <> 'A'
-    name IS NOT EMPTY      TRIM([@name]) <> ''
+    status <> 'A'        COALESCE([@status], '') <> 'A'
+    name IS NOT EMPTY    TRIM([@name]) <> ''
+    rate = 5             TRY_CAST(REPLACE([@rate], ',', '') AS decimal(38, 10)) = 5
+    rate > 5             COALESCE(TRY_CAST(...) > 5, COALESCE([@rate], '') > '5')
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from pipeline.legacy.grammar import (
     Value,
 )
 from pipeline.legacy.types import TRUE_WORDS, date_formats, date_of
+from transforms.map.expressions import ExpressionError, compile_expression
 from transforms.schema import ColumnType
 
 PathOf = Callable[[Field], str]
@@ -41,6 +43,15 @@ _NUMERIC = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)\Z")
 def quoted(text: str) -> str:
     """A text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def column_name(name: str) -> str:
+    """A column as an SQL name; in quotes where it would mean something else."""
+    try:
+        compile_expression(f"{name} IS NOT NULL", {name: ColumnType("text")}, paths=False)
+    except ExpressionError:
+        return '"' + name.replace('"', '""') + '"'
+    return name
 
 
 def walk(value: Value | Condition) -> Iterator[Value | Condition]:
@@ -73,7 +84,7 @@ class Writer:
     def column(self, value: Value) -> str:
         """The expression as SQL whose value is of the column's type."""
         sql = self._value(value)
-        if self.type.is_integer and not all(_is_whole(leaf) for leaf in _results(value)):
+        if self.type.is_integer and not all(_is_whole(leaf) for leaf in results(value)):
             # Rounds half up, as the old program did.
             return f"CAST({sql} AS {self.type})"
         return sql
@@ -229,11 +240,11 @@ def _is_whole(value: Value) -> bool:
     return isinstance(value, Null) or (bool(re.fullmatch(r"[+-]?\d+", text)))
 
 
-def _results(value: Value) -> Iterator[Value]:
+def results(value: Value) -> Iterator[Value]:
     """The values that an expression may give."""
     if isinstance(value, Case):
         for _, result in value.branches:
-            yield from _results(result)
-        yield from _results(value.otherwise)
+            yield from results(result)
+        yield from results(value.otherwise)
     else:
         yield value

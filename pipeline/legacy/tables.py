@@ -19,6 +19,7 @@ from pipeline.legacy.source import (
     Mapping,
     Steps,
 )
+from pipeline.legacy.sql import column_name
 from pipeline.legacy.types import DATE_FORMATS, column_type, readings
 from pipeline.legacy.values import Column, Values
 
@@ -192,7 +193,7 @@ class Tables:
         data = {name: column for name, column in columns.items() if column.source != "NULL"}
         if not any(column.is_expression for column in data.values()):
             return {"skip_empty": True}
-        return {"where": " OR ".join(column.has_value.format(name) for name, column in data.items())}
+        return {"where": " OR ".join(column.has_value.format(column_name(name)) for name, column in data.items())}
 
     # Contacts
 
@@ -234,7 +235,7 @@ class Tables:
 
     @staticmethod
     def _carried(name: str, mappings: list[Mapping], rule: Filter) -> list[str]:
-        """The attributes of which an element has one: by their usual names, and those that are mapped to such columns."""
+        """The attributes of which an element has one: by their usual names, and what is mapped to such columns."""
         found = {words[0].lower(): words[0] for words in _CARRIED[name]}
         for mapping in mappings:
             names = [part.lower() for part in (mapping.attribute, mapping.column)]

@@ -14,7 +14,7 @@ DATE_FORMATS = (
     "iso", "%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d", "%m/%d/%Y", "%m/%d/%Y %H:%M:%S",
     "%m/%d/%Y %I:%M:%S %p", "%d/%m/%Y", "%d/%m/%Y %H:%M:%S",
 )  # fmt: skip
-"""In the order of the old program, but that ISO 8601, which agrees with the others where both can read, is the quickest."""
+"""In the order of the old program, but for ISO 8601, which agrees with the others and is the quickest."""
 
 TRUE_WORDS = ("1", "y", "yes", "true", "t")
 FALSE_WORDS = ("0", "n", "no", "false", "f")
@@ -52,8 +52,7 @@ def widest(types: list[ColumnType]) -> ColumnType:
         return ColumnType("text", None if None in lengths else max(length for length in lengths if length))
     ranks = (*INTEGERS, "decimal", "float")
     if all(type_.name in ranks for type_ in types):
-        widest_ = max(types, key=lambda type_: (ranks.index(type_.name), type_.scale or 0))
-        return widest_
+        return max(types, key=lambda type_: (ranks.index(type_.name), type_.scale or 0))
     if all(type_.name in ("date", "datetime") for type_ in types):
         return ColumnType("datetime")
     return ColumnType("text")
@@ -70,7 +69,7 @@ def readings(used: set[str]) -> dict[str, Any]:
         "float": {"format": NUMBER_FORMAT},
         "bool": {
             "clean": ["trim", "lower"],
-            "format": [f"{true}/{false}" for true, false in zip(TRUE_WORDS, FALSE_WORDS)],
+            "format": [f"{true}/{false}" for true, false in zip(TRUE_WORDS, FALSE_WORDS, strict=True)],
         },
         "date": {"clean": [*moment, TIME_OF_DAY]},
         "datetime": {"clean": moment},

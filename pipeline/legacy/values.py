@@ -10,7 +10,7 @@ from pipeline.legacy.grammar import Arithmetic, DateAdd, Field, GrammarError, Lo
 from pipeline.legacy.notes import Notes
 from pipeline.legacy.paths import PathsError, Places
 from pipeline.legacy.source import Legacy, Mapping, Steps
-from pipeline.legacy.sql import Writer, quoted, walk
+from pipeline.legacy.sql import Writer, quoted, results, walk
 from pipeline.legacy.types import DIGITS_OR_NUMBER, column_type, constant, date_formats
 from transforms.schema import ColumnType
 
@@ -99,6 +99,20 @@ class Values:
             )
             return {"on_error": "null" if column.default is None else "default"} if computes else {}
         return {}
+
+    def text(self, mapping: Mapping, base: Steps) -> str | None:
+        """The SQL of a mapping's text, before it is converted; ``None`` where there can be none."""
+        try:
+            if not mapping.expression:
+                return f"[{self.places.paths(mapping, base)}]"
+            self._note_expression(mapping)
+            return self._writer(mapping, base, ColumnType("text")).column(parse(mapping.expression))
+        except (PathsError, GrammarError, ValueError) as error:
+            self.notes.cannot(f"{error}", mapping)
+            return None
+
+    def _writer(self, mapping: Mapping, base: Steps, type_: ColumnType) -> Writer:
+        return Writer(lambda found: self.places.field(mapping, base, found), type_)
 
     def _column(self, mapping: Mapping, base: Steps, type_: ColumnType, path: str) -> Column | None:
         conversions = mapping.conversions
@@ -214,17 +228,22 @@ class Values:
     def _calculated(self, mapping: Mapping, base: Steps, type_: ColumnType, path: str) -> Column:
         tree = parse(mapping.expression or "")
         parts = list(walk(tree))
-        sql = Writer(lambda found: self.places.field(mapping, base, found), type_).column(tree)
-        later = [name for name in mapping.conversions if name not in ("calculated_field", "extract_date")]
-        for kind in later:
+        for leaf in results(tree):
+            if isinstance(leaf, Text) and leaf.value.strip() and constant(type_, leaf.value) is None:
+                self.notes.cannot(f"the result {leaf.value!r} is no {type_}", mapping)
+        sql = self._writer(mapping, base, type_).column(tree)
+        for kind in mapping.conversions:
+            if kind in ("calculated_field", "extract_date"):
+                continue
             if kind == "enum":
                 sql = self._enum_after(mapping, type_, sql, path)
             elif kind in ("char_to_bit", "boolean_to_bit"):
-                text = Writer(lambda found: self.places.field(mapping, base, found), ColumnType("text")).column(tree)
-                words = [word for word, bit in self._bits(kind, mapping)["values"].items() if bit]
-                listed = ", ".join(quoted(word.lower()) for word in words)
+                text = self._writer(mapping, base, ColumnType("text")).column(tree)
+                words = ", ".join(
+                    quoted(word.lower()) for word, bit in self._bits(kind, mapping)["values"].items() if bit
+                )
                 yes, no = ("TRUE", "FALSE") if type_.name == "bool" else ("1", "0")
-                sql = f"CASE WHEN {text} IS NULL THEN NULL WHEN LOWER(TRIM({text})) IN ({listed}) THEN {yes} ELSE {no} END"
+                sql = f"CASE WHEN LOWER(TRIM({text})) IN ({words}) THEN {yes} WHEN {text} IS NOT NULL THEN {no} END"
             elif not (kind in ("numbers_only", "extract_numeric") and type_.name != "text"):
                 self.notes.cannot(f"what an expression gives is not changed by {kind}", mapping)
         if type_.length and any(
