@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
@@ -10,7 +11,12 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
+from pipeline.check import Finding
+
+
+_STYLES = {"error": "red", "warning": "yellow"}
 
 MOST_CONVERSIONS = 10
 """Columns whose failed conversions are shown; the report has them all."""
@@ -36,6 +42,17 @@ class Terminal:
 
     def error(self, message: str) -> None:
         self.console.print(message, style="bold red", markup=False, highlight=False, soft_wrap=True)
+
+    def findings(self, findings: Sequence[Finding]) -> None:
+        self.console.print(_findings_table(findings))
+
+    def checked(self, findings: Sequence[Finding]) -> None:
+        """The answer of ``--check``: it is what was asked for, so it goes to standard output."""
+        console = Console()
+        if findings:
+            console.print(_findings_table(findings))
+        else:
+            console.print("The target takes all that the contract gives.")
 
     def progress(self, total_bytes: int) -> SliceProgress:
         return SliceProgress(self.console, total_bytes)
@@ -68,6 +85,14 @@ class Terminal:
             f"{report['seconds']:.1f} s, {rate:,.0f} records/s, {report['peak_memory_bytes'] / 2**20:,.0f} MB at most; report: {place}",
             highlight=False, markup=False, soft_wrap=True,
         )  # fmt: skip
+
+
+def _findings_table(findings: Sequence[Finding]) -> Table:
+    table = Table("", "table", "column", "finding", "remedy", show_lines=True)
+    for finding in findings:
+        cells = (finding.severity, finding.table, finding.column or "", finding.message, finding.remedy)
+        table.add_row(*map(Text, cells), style=_STYLES.get(finding.severity))
+    return table
 
 
 class SliceProgress:

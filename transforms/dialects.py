@@ -21,6 +21,13 @@ class _Text(sa.types.String):
     render_bind_cast = True
 
 
+class _Boolean(sa.types.Boolean):
+    """A truth value, which psqlODBC gives as ``"0"`` or ``"1"``."""
+
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[Any], bool | None]:
+        return lambda value: None if value is None else value in (True, "1")
+
+
 class _Array(postgresql.ARRAY):
     """An array, which ODBC gives as its text: ``{a,"b c"}``."""
 
@@ -36,7 +43,7 @@ class PostgreSQLByODBC(PyODBCConnector, PGDialect):
 
     default_paramstyle = "qmark"
     supports_statement_cache = True
-    colspecs = PGDialect.colspecs | {sa.types.String: _Text, sa.types.ARRAY: _Array}
+    colspecs = PGDialect.colspecs | {sa.types.String: _Text, sa.types.Boolean: _Boolean, sa.types.ARRAY: _Array}
 
 
 class SQLiteByODBC(PyODBCConnector, SQLiteDialect):

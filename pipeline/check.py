@@ -1,0 +1,283 @@
+"""Before a run: does the target take what the contract gives?
+
+The tables of the target are reflected and compared with those of the contract. A finding is
+
+* an *error* where data would be lost or the load would fail: no run begins;
+* a *warning* where some records may be rejected, or values come back in another form;
+* a *note* where all is well, but worth knowing.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mssql
+
+from pipeline.capacity import ERROR, WARNING, narrower
+from pipeline.inputs import make_input
+from pipeline.options import JobOptions
+from transforms import LoadError, Schema, Target, TargetError, load_contract, schema_of
+from transforms.insert.database import Database, RefusedError, TransientError, open_database, translated
+from transforms.insert.ledger import LEDGER
+from transforms.insert.prepare import CREATE_IF_NEEDED
+from transforms.schema import Column, Table
+
+NOTE = "note"
+SEVERITIES = (ERROR, WARNING, NOTE)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is amiss at a table, or a column of it, and what to do; ``severity`` is one of :data:`SEVERITIES`."""
+
+    severity: str
+    table: str
+    column: str | None
+    message: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class FoundColumn:
+    """A column of the target. ``filled``: the database has a value for it where a row gives none."""
+
+    name: str
+    type: sa.types.TypeEngine[Any]
+    nullable: bool = True
+    filled: bool = False
+    identity: bool = False
+    computed: bool = False
+
+
+@dataclass(frozen=True)
+class FoundKey:
+    """A foreign key of the target: ``columns`` point at the table ``parent``, in ``schema`` or where its own is."""
+
+    columns: tuple[str, ...]
+    parent: str
+    schema: str | None = None
+
+
+@dataclass(frozen=True)
+class FoundTable:
+    """A table of the target."""
+
+    columns: tuple[FoundColumn, ...]
+    primary_key: tuple[str, ...] = ()
+    foreign_keys: tuple[FoundKey, ...] = ()
+
+
+def check_job(flags: JobOptions) -> list[Finding]:
+    """What ``--check`` answers; ``ValueError`` where contract or input are wrong, or the target cannot be asked."""
+    contract = load_contract(flags.contract)
+    if flags.input:
+        make_input(flags, contract)
+    return check_target(flags.target, schema_of(contract), flags.create_disposition)
+
+
+def check_target(target: str, schema: Schema, create_disposition: str = CREATE_IF_NEEDED) -> list[Finding]:
+    """Connect and compare; the worst findings first. Raises :class:`TargetError` where the target cannot be asked."""
+    create_missing = create_disposition == CREATE_IF_NEEDED
+    parsed = Target.parse(target)
+    if _is_new_file(parsed):
+        return compare(schema, {}, "sqlite", create_missing)
+    try:
+        database = open_database(parsed)
+        with translated(database), closing(database):
+            database.connect()
+            try:
+                found = reflect(database, schema)
+            except NotImplementedError as error:
+                return [Finding(WARNING, str(parsed), None, str(error), "compare tables and contract yourself")]
+            return compare(schema, found, database.dialect.name, create_missing)
+    except LoadError as error:
+        raise TargetError(str(error)) from None
+    except (RefusedError, TransientError) as error:
+        raise TargetError(f"{parsed} failed: {error}") from None
+    except sa.exc.DBAPIError as error:
+        raise TargetError(f"{parsed} cannot be reflected: {parsed.mask(str(error.orig))}") from None
+
+
+def reflect(database: Database, schema: Schema) -> dict[str, FoundTable]:
+    """The tables of the schema, and the ledger, that the target has, by label."""
+    inspector = database.inspector()
+    with warnings.catch_warnings():
+        # Of types that SQLAlchemy does not know: they are findings.
+        warnings.simplefilter("ignore", sa.exc.SAWarning)
+        return {
+            table.label: _found(inspector, table.name, database.schema_name(table))
+            for table in (*schema.tables, LEDGER)
+            if database.exists(table)
+        }
+
+
+def compare(
+    schema: Schema, found: Mapping[str, FoundTable], dialect: str = "", create_missing: bool = True
+) -> list[Finding]:
+    """The findings about tables that were found, by label; the worst first, otherwise in the order of the tables.
+
+    ``dialect`` is SQLAlchemy's name of the database; ``create_missing`` says that missing tables will be created.
+    """
+    findings: list[Finding] = []
+    for table in (*schema.tables, LEDGER):
+        there = found.get(table.label)
+        if there is not None:
+            findings += _Comparison(schema, table, there, dialect).findings()
+        elif create_missing:
+            findings.append(
+                Finding(NOTE, _name(table), None, "the target has no table of this name", "none: a run creates it")
+            )
+        else:
+            remedy = "create it, or choose --create_disposition CREATE_IF_NEEDED"
+            findings.append(Finding(ERROR, _name(table), None, "the target has no table of this name", remedy))
+    return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
+
+
+def errors_in(findings: Sequence[Finding]) -> str:
+    """The errors as one text; empty where there are none."""
+    places = ((".".join(filter(None, (one.table, one.column))), one) for one in findings if one.severity == ERROR)
+    return "; ".join(f"{place}: {one.message}" for place, one in places)
+
+
+class _Comparison:
+    """One table of the contract with the one that is there."""
+
+    def __init__(self, schema: Schema, table: Table, there: FoundTable, dialect: str):
+        self.schema = schema
+        self.table = table
+        self.there = there
+        self.dialect = dialect
+        self.names = {column.name: column for column in there.columns}
+        # Only PostgreSQL tells quoted names apart by their case.
+        self.folded = {column.name.lower(): column for column in there.columns}
+
+    def findings(self) -> Iterator[Finding]:
+        for column in self.table.columns:
+            found = self.names.get(column.name) or self.folded.get(column.name.lower())
+            if found is None or (self.dialect == "postgresql" and found.name != column.name):
+                yield self._missing(column, found)
+            else:
+                yield from self._column(column, found)
+        yield from self._unfilled()
+        yield from self._primary_key()
+        yield from self._foreign_keys()
+
+    def _missing(self, column: Column, alike: FoundColumn | None) -> Finding:
+        if alike is None:
+            remedy = f"add it to the table as {column.type}, or take it out of the contract"
+            return self._finding(ERROR, column.name, "the column is missing", remedy)
+        return self._finding(
+            ERROR, column.name, f"the column is called {alike.name!r} there", f"write {alike.name} in the contract"
+        )
+
+    def _column(self, column: Column, found: FoundColumn) -> Iterator[Finding]:
+        if found.computed:
+            remedy = "take it out of the contract"
+            yield self._finding(ERROR, column.name, "the database computes it and takes no value", remedy)
+            return
+        problem = narrower(column.type, found.type, self.dialect)
+        if problem is not None:
+            severity, message = problem
+            remedy = f"make the column hold {column.type}, or give the contract a `type` that the column holds"
+            yield self._finding(severity, column.name, f"{found.type!s} for {column.type}: {message}", remedy)
+        if not found.nullable and column.nullable and not (column.may_be_absent and found.filled):
+            message = "it is NOT NULL, and the contract may have no value: such records will be rejected"
+            remedy = "say `required: true` or give a `default` in the contract"
+            yield self._finding(WARNING, column.name, message, remedy)
+        if self.dialect == "mssql" and found.identity != column.identity:
+            message = "the database numbers it itself" if found.identity else "it is no identity column"
+            remedy = f"{'say' if found.identity else 'drop'} `identity: true` in the contract"
+            yield self._finding(ERROR, column.name, message, remedy)
+
+    def _unfilled(self) -> Iterator[Finding]:
+        wanted = {column.name.lower() for column in self.table.columns}
+        for found in self.there.columns:
+            if found.name.lower() not in wanted and not found.nullable and not found.filled:
+                message = "it is NOT NULL without a default, and the contract does not fill it"
+                remedy = "add it to the contract, or give it a DEFAULT in the database"
+                yield self._finding(ERROR, found.name, message, remedy)
+
+    def _primary_key(self) -> Iterator[Finding]:
+        wanted, there = _folded(self.table.primary_key), _folded(self.there.primary_key)
+        if not there:
+            if wanted:
+                remedy = f"add one of ({', '.join(self.table.primary_key)})"
+                yield self._finding(NOTE, None, "the table has no primary key", remedy)
+            return
+        if (wanted and wanted <= there) or not there <= _folded(self.table.column_names):
+            return
+        key = ", ".join(self.there.primary_key)
+        severity = ERROR if there < wanted else WARNING
+        message = f"its primary key is ({key}), in which rows of the contract may be alike: they would be refused"
+        own = ", ".join(self.table.primary_key) or "no key"
+        yield self._finding(severity, None, message, f"make the key that of the contract ({own}), or say `key` there")
+
+    def _foreign_keys(self) -> Iterator[Finding]:
+        filled = _folded(self.table.column_names)
+        before = self.schema.tables[: self._position()]
+        for key in self.there.foreign_keys:
+            if not _folded(key.columns) & filled:
+                continue
+            columns = ", ".join(key.columns)
+            if _refers(key, self.table) or any(_refers(key, table) for table in before):
+                continue
+            if any(_refers(key, table) for table in self.schema.tables):
+                remedy = f"put the table {key.parent} above this one in the contract"
+                yield self._finding(ERROR, columns, f"it points at {key.parent}, which is loaded later", remedy)
+            else:
+                remedy = f"see that {key.parent} has its rows: a record that points at none is rejected"
+                yield self._finding(WARNING, columns, f"it points at {key.parent}, which is not loaded", remedy)
+        wanted = self.table.foreign_key
+        if wanted and _folded(wanted.columns) not in {_folded(key.columns) for key in self.there.foreign_keys}:
+            columns, parent = ", ".join(wanted.columns), self.schema.by_label[wanted.parent].name
+            yield self._finding(NOTE, columns, f"there is no foreign key to {parent}", f"add one, of ({columns})")
+
+    def _position(self) -> int:
+        return self.schema.tables.index(self.table) if self.table in self.schema.tables else len(self.schema.tables)
+
+    def _finding(self, severity: str, column: str | None, message: str, remedy: str) -> Finding:
+        return Finding(severity, _name(self.table), column, message, remedy)
+
+
+def _found(inspector: sa.Inspector, name: str, schema: str | None) -> FoundTable:
+    key = tuple(inspector.get_pk_constraint(name, schema)["constrained_columns"])
+    columns = []
+    for column in inspector.get_columns(name, schema):
+        computed, identity = "computed" in column, "identity" in column
+        # SQLite numbers the rows of such a key itself; SQL Server fills the column of a row's version.
+        own = key == (column["name"],) and inspector.dialect.name == "sqlite" and isinstance(column["type"], sa.Integer)
+        own = own or isinstance(column["type"], mssql.TIMESTAMP) or column.get("autoincrement") is True
+        filled = computed or identity or own or column["default"] is not None
+        columns.append(FoundColumn(column["name"], column["type"], column["nullable"], filled, identity, computed))
+    keys = [
+        FoundKey(tuple(one["constrained_columns"]), one["referred_table"], one["referred_schema"])
+        for one in inspector.get_foreign_keys(name, schema)
+    ]
+    return FoundTable(tuple(columns), key, tuple(keys))
+
+
+def _is_new_file(target: Target) -> bool:
+    """A SQLite file that would be created by looking into it."""
+    if target.scheme != "sqlite" or target.url is None or not target.url.database:
+        return False
+    path = Path(target.url.database)
+    return path.parent.is_dir() and not path.exists()
+
+
+def _refers(key: FoundKey, table: Table) -> bool:
+    same_schema = None in (key.schema, table.schema) or str(key.schema).lower() == str(table.schema).lower()
+    return key.parent.lower() == table.name.lower() and same_schema
+
+
+def _folded(names: Sequence[str]) -> frozenset[str]:
+    return frozenset(name.lower() for name in names)
+
+
+def _name(table: Table) -> str:
+    return table.name if table.schema is None else f"{table.schema}.{table.name}"
