@@ -60,7 +60,7 @@ def run(build: Build, options: dict[str, Any], workers: int) -> Counter[str]:
         build(pipeline)
         return counters_of(pipeline.run())
     except Exception as error:
-        raise PipelineFailed(_reason(error), traceback.format_exc()) from None
+        raise PipelineFailed(reason(error), traceback.format_exc()) from None
 
 
 _URN = "beamshred:env:forked_process:v1"
@@ -135,8 +135,8 @@ _FOR_PEOPLE = ("LoadError", "TransientError", "TargetError")
 """Our errors that say what is wrong by themselves; others keep the name of their class."""
 
 
-def _reason(error: Exception) -> str:
-    """The error of a stage, which comes from a worker as the text of its traceback."""
+def reason(error: Exception) -> str:
+    """What an error says to people. That of a stage comes from a worker as the text of its traceback."""
     text = re.sub(r" \[while running '.*", "", str(error), flags=re.DOTALL)
     lines = [line for line in text.splitlines() if line and not line.startswith((" ", "\t"))]
     last = lines[-1] if "Traceback" in text and lines else text

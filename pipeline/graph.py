@@ -43,7 +43,7 @@ def load(pipeline: beam.Pipeline, job: Job, read: beam.PTransform, rejects_name:
         BatchResult,
     )
     rejects = (records.rejects, parsed.rejects, mapped.rejects, results.rejects)
-    rejects | "Rejects" >> beam.Flatten() | "WriteRejects" >> WriteRejects(job.rejects_folder, rejects_name, job.input.fetch)
+    rejects | "Rejects" >> beam.Flatten() | "WriteRejects" >> WriteRejects(job.run_dir.rejects, rejects_name, job.input.fetch)
 
 
 def _stage(function: beam.DoFn, gives: type) -> beam.PTransform:

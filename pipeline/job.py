@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline.inputs import Input, make_input
-from pipeline.options import JobOptions, OptionsError, workers
-from transforms import ParseDoFn, reach_of
-from transforms import Contract, Schema, Target, load_contract, schema_of
+from pipeline.options import JobOptions, OptionsError, is_local, workers
+from pipeline.run_folder import RunFolder
+from transforms import Contract, ParseDoFn, Schema, Target, load_contract, reach_of, schema_of
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ class Job:
     target: str
     run_id: str
     started: datetime
-    run_dir: Path
+    run_dir: RunFolder
     workers: int
     shards: int
     batch_size: int
@@ -51,6 +49,8 @@ class Job:
         flags = options.view_as(JobOptions)
         contract = load_contract(flags.contract)
         target = Target.parse(flags.target)
+        if not is_local(options) and not flags.run_dir:
+            raise OptionsError("with another runner, --run_dir must name a folder that all workers can write to")
         now = datetime.now(timezone.utc)
         number = workers(options)
         return cls(
@@ -62,7 +62,7 @@ class Job:
             target=flags.target,
             run_id=f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
             started=now,
-            run_dir=_run_dir(flags.run_dir, f"{now:%Y%m%dT%H%M%SZ}-{contract.contract}"),
+            run_dir=RunFolder.make(flags.run_dir, f"{now:%Y%m%dT%H%M%SZ}-{contract.contract}"),
             workers=number,
             shards=flags.shards or (1 if target.scheme == "sqlite" else number),
             batch_size=flags.batch_size,
@@ -88,10 +88,6 @@ class Job:
         reach = None if self.projection == "off" else reach_of(self.contract)
         return ParseDoFn(self.max_record_bytes, self.max_depth, reach, strict=self.projection == "strict")
 
-    @property
-    def rejects_folder(self) -> str:
-        return str(self.run_dir / "rejects")
-
     def shown_options(self) -> dict[str, Any]:
         """The options for the report: ours, and Beam's where they were given; no secrets."""
         ours = {name: value for name, value in JobOptions([], **self.options).get_all_options().items() if name in _OURS}
@@ -101,26 +97,3 @@ class Job:
 
 
 _OURS = frozenset(JobOptions([]).get_all_options(current_only=True))
-
-
-def _run_dir(given: str | None, name: str) -> Path:
-    """The run's folder, made for its owner alone; what an earlier run left in a folder given again is removed."""
-    folder = Path(given) if given else _unused(Path("runs") / name)
-    try:
-        (folder / "rejects").mkdir(mode=0o700, parents=True, exist_ok=True)
-        for old in (folder / "report.json", *(folder / "rejects").glob("*.jsonl")):
-            old.unlink(missing_ok=True)
-        if not os.access(folder, os.W_OK):
-            raise PermissionError(13, "is not writable")
-    except OSError as error:
-        raise OptionsError(f"--run_dir {str(folder)!r} cannot be used: {error.strerror}") from None
-    return folder
-
-
-def _unused(folder: Path) -> Path:
-    number = 2
-    candidate = folder
-    while candidate.exists():
-        candidate = folder.with_name(f"{folder.name}-{number}")
-        number += 1
-    return candidate

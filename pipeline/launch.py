@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -53,9 +54,8 @@ def run_local(job: Job, report: Report, progress: Callable[[int], None]) -> None
       JobError: a slice failed, or too many records were rejected.
     """
     logger.info("Engine: Beam's FnApiRunner on %d worker process%s.", job.workers, "" if job.workers == 1 else "es")
-    unpacked = job.run_dir / "unpacked"
     path = RecordPath.parse(job.contract.record.path, job.contract.namespaces)
-    slices = job.input.slices(Slicer(path, job.slice_bytes, unpacked, job.limit))
+    slices = job.input.slices(Slicer(path, job.slice_bytes, job.run_dir.unpacked, job.limit))
     try:
         with Interrupts() as interrupts:
             for number, part in enumerate(slices, 1):
@@ -70,8 +70,8 @@ def run_local(job: Job, report: Report, progress: Callable[[int], None]) -> None
         report.state = "interrupted"
     finally:
         slices.close()
-        shutil.rmtree(unpacked, ignore_errors=True)
-        _protect(Path(job.rejects_folder))
+        shutil.rmtree(job.run_dir.unpacked, ignore_errors=True)
+        job.run_dir.protect()
 
 
 def _run_slice(job: Job, part: Slice, number: int) -> Counter[str]:
@@ -108,8 +108,11 @@ def run_remote(job: Job, report: Report) -> None:
     read = job.input.read_all(job.contract, job.max_record_bytes)
     pipeline = beam.Pipeline(options=options)
     graph.load(pipeline, job, read, "rejects")
-    result = pipeline.run()
-    result.wait_until_finish()
+    try:
+        result = pipeline.run()
+        result.wait_until_finish()
+    except Exception as error:
+        raise JobError(engine.reason(error), traceback.format_exc()) from None
     report.add(counters_of(result))
     check_rejects(job, report)
 
@@ -125,18 +128,3 @@ def check_rejects(job: Job, report: Report) -> None:
         allowed = float(job.max_rejects)
     if records["rejected"] > allowed:
         raise JobError(f"{records['rejected']:,} of {records['read']:,} records were rejected, --max_rejects is {job.max_rejects}")
-
-
-def _protect(folder: Path) -> None:
-    """Rejects hold personal data: their files are for the owner alone."""
-    for file in folder.glob("*.jsonl*"):
-        file.chmod(0o600)
-
-
-def _workers_died(error: Exception) -> bool:
-    print("DIED?", type(error), str(error)[-1500:])
-    return False
-
-
-def _reason(error: Exception) -> str:
-    return str(error)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import threading
 import time
@@ -11,12 +10,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import psutil
 from apache_beam.runners.runner import PipelineResult
 
+from pipeline.run_folder import RunFolder
 from transforms import NAMESPACE
 
 RECORDS = ("read", "loaded", "skipped", "replaced", "rejected")
@@ -82,15 +81,9 @@ class Report:
             "versions": versions(),
         }
 
-    def write(self, folder: Path) -> Path:
-        """Write ``report.json``; whoever reads it never sees half of one."""
-        path = folder / "report.json"
-        partial = folder / "report.json.partial"
-        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            json.dump(self.as_dict(), file, indent=2, ensure_ascii=False)
-            file.write("\n")
-        partial.replace(path)
-        return path
+    def write(self, folder: RunFolder) -> str:
+        """Write ``report.json``; give its path."""
+        return folder.write("report.json", json.dumps(self.as_dict(), indent=2, ensure_ascii=False) + "\n")
 
     def _skipped(self) -> dict[str, int]:
         changed, duplicates = self.counters["changed"], self.counters["duplicates"]

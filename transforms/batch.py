@@ -18,6 +18,7 @@ import apache_beam as beam
 import zstandard
 from apache_beam.metrics import Metrics
 from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.timestamp import MIN_TIMESTAMP
 from apache_beam.utils.windowed_value import WindowedValue
 
 from transforms.metrics import NAMESPACE
@@ -116,7 +117,7 @@ class _PackDoFn(beam.DoFn):
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
         for shard in list(self._open):
-            yield WindowedValue((shard, self._close(shard)), GlobalWindow().max_timestamp(), (GlobalWindow(),))
+            yield WindowedValue((shard, self._close(shard)), MIN_TIMESTAMP, (GlobalWindow(),))
 
     def _close(self, shard: str) -> bytes:
         block = encode_block(self._open.pop(shard))
