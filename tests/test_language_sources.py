@@ -166,6 +166,16 @@ def test_slot_values_are_filled_in_once() -> None:
     assert rows(contract, "<r id='1'/>") == [("{b}x",)]
 
 
+def test_slot_without_a_field_leaves_its_path_empty() -> None:
+    contract = """
+    tables:
+      t:
+        slots: [{n: a, year: "@a_year"}, {n: b, year: ""}]
+        columns: {v: "@{n}", y: {from: "{year}", default: none}, z: {from: ["{year}", "@z"]}}
+    """
+    assert rows(contract, "<r id='1' a='1' a_year='2' b='3' z='4'/>") == [("1", "2", "2"), ("3", "none", "4")]
+
+
 def test_slot_values_are_scalars_as_written() -> None:
     contract = """
     tables:
