@@ -24,11 +24,13 @@ def product(name: str) -> Mapper:
 
 
 CARD = """
-<Request ID="101"><CustData><application receive_date="3/1/2024 9:05:07 PM" app_source="phone" app_type="?" CREDIT_LINE="12,500.005"
-    decision="approved" decided_at="2024-03-02 10:00:31" auto="True" tu_score="712" vip="Y" fraud="n" prior_app=" 99 ">
+<Request ID="101"><CustData><application
+    receive_date="3/1/2024 9:05:07 PM" app_source="phone" app_type="?" CREDIT_LINE="12,500.005"
+    decision="approved" decided_at="2024-03-02 10:00:31" auto="True"
+    tu_score="712" vip="Y" fraud="n" prior_app=" 99 ">
   <contact con_id="1" ac_role_tp_c="PR" first_name="Old" mother_maiden="Early"/>
-  <contact con_id="1" ac_role_tp_c="PR" first_name=" Maximilian Alexander X " last_name="" ssn="012-34-5678" birth_date="12/31/1980"
-      paperless="y" home_phone="(555) 010-1234" email="max@example.org" mother_maiden=" ">
+  <contact con_id="1" ac_role_tp_c="PR" first_name=" Maximilian Alexander X " last_name="" ssn="012-34-5678"
+      birth_date="12/31/1980" paperless="y" home_phone="(555) 010-1234" email="max@example.org" mother_maiden=" ">
     <contact_address address_tp_c="PREV" street_no="1" city="Leiden" zip="07002" months="5.5"/>
     <contact_address address_tp_c="CURR" city="Delft"/>
     <contact_address address_tp_c="CURR" months="3"/>
@@ -36,7 +38,9 @@ CARD = """
     <contact_employment employment_tp_c="CURR" b_name="Shop" b_salary="60000" b_salary_basis="YEAR"/>
     <contact_employment employment_tp_c="PREV" b_salary="4,000"/>
   </contact>
-  <contact con_id="2" ac_role_tp_c="AUTHU" last_name="Two"><app_prod_bcard emboss="A"/><app_prod_bcard emboss="TWO B"/></contact>
+  <contact con_id="2" ac_role_tp_c="AUTHU" last_name="Two">
+    <app_prod_bcard emboss="A"/><app_prod_bcard emboss="TWO B"/>
+  </contact>
   <contact con_id="3" ac_role_tp_c="OTHER" last_name="Three"/>
   <contact con_id="4" ac_role_tp_c="PR" first_name=" "/>
   <product apr="9" term="99"/>
