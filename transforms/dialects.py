@@ -1,12 +1,16 @@
 """SQLAlchemy's dialects for databases behind ODBC, where it has none of its own: to reflect tables and to read.
 
-They are URLs without a place, as ``beamshred+sqlite://``: whoever makes an engine gives the connection.
+They are URLs without a place, as ``beamshred+sqlite://``: whoever makes an engine gives the connection. And the
+driver of a SQL Server's URL, where it names none.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+import importlib.util
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -69,3 +73,20 @@ BY_DBMS = {
     "MariaDB": "mysql+pyodbc",
 }
 """The dialect of a database by the name that its ODBC driver gives."""
+
+
+def with_driver(url: sa.URL, installed: Callable[[], Iterable[str]]) -> sa.URL:
+    """The URL of a SQL Server with the best driver there is, where it names none: Microsoft's newest, or FreeTDS.
+
+    ``installed`` gives the names of the drivers; the wheel ``mssql-python`` brings one without a name, as a file.
+    """
+    if {"driver", "dsn", "odbc_connect"} & {name.lower() for name in url.query} or not url.database:
+        return url
+    drivers = list(installed())
+    named = [name for name in drivers if re.fullmatch(r"ODBC Driver \d+ for SQL Server", name)]
+    wheel = importlib.util.find_spec("mssql_python_odbc")
+    folders = [] if wheel is None else wheel.submodule_search_locations or []
+    files = sorted(str(file) for folder in folders for file in Path(folder).glob("libs/linux/*/*/lib/libmsodbcsql-*"))
+    free = [name for name in drivers if "freetds" in name.lower()]
+    best = next(iter([*sorted(named, reverse=True), *files, *free]), "ODBC Driver 18 for SQL Server")
+    return url.update_query_dict({"driver": best})

@@ -33,12 +33,10 @@ then FreeTDS.
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from collections.abc import Sequence
 from decimal import Decimal
 from operator import methodcaller
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -46,6 +44,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mssql
 from sqlalchemy.dialects.mssql.pyodbc import MSDialect_pyodbc
 
+from transforms.dialects import with_driver
 from transforms.insert.database import Adapter, Fault, Statement
 from transforms.insert.ledger import LEDGER
 from transforms.insert.odbc import FAST, ODBC, PLAIN, import_pyodbc, text
@@ -83,9 +82,7 @@ class SQLServer(ODBC):
         url = self.target.url
         if url is None:
             return super().connection_string()
-        if not {"driver", "dsn", "odbc_connect"} & {name.lower() for name in url.query} and url.database:
-            url = url.update_query_dict({"driver": _best_driver()})
-        (string,), _ = self.dialect.create_connect_args(url)
+        (string,), _ = self.dialect.create_connect_args(with_driver(url, import_pyodbc().drivers))
         return string
 
     def choose_way(self, connection: pyodbc.Connection) -> str:
@@ -239,17 +236,6 @@ class SQLServer(ODBC):
 
     def fault(self, state: str, message: str) -> Fault:
         return Fault("transient") if _TRANSIENT.search(message) else super().fault(state, message)
-
-
-def _best_driver() -> str:
-    """The driver of a URL that names none: a name, or the path of the driver's file."""
-    drivers = import_pyodbc().drivers()
-    named = [name for name in drivers if re.fullmatch(r"ODBC Driver \d+ for SQL Server", name)]
-    wheel = importlib.util.find_spec("mssql_python_odbc")
-    folders = [] if wheel is None else wheel.submodule_search_locations or []
-    files = sorted(str(file) for folder in folders for file in Path(folder).glob("libs/linux/*/*/lib/libmsodbcsql-*"))
-    free = [name for name in drivers if "freetds" in name.lower()]
-    return next(iter([*sorted(named, reverse=True), *files, *free]), "ODBC Driver 18 for SQL Server")
 
 
 def _exact(value: Decimal) -> str:

@@ -318,7 +318,10 @@ class _Source:
             return
         ledger = sa.table(skip.ledger, sa.column("contract"), sa.column("record_key"), sa.column("source"))
         [key] = self.keys
-        text = sa.cast(key, sa.Unicode(400))
+        text: sa.ColumnElement[str] = sa.cast(key, sa.Unicode(400))
+        if self.engine.dialect.name == "mssql":
+            # Texts of two collations cannot be compared, and the ledger's keys have this one.
+            text = text.collate("Latin1_General_100_BIN2")
         prefix = self.column.source(("",))
         yield ~sa.exists().where(
             ledger.c.contract == skip.contract,

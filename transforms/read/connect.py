@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from transforms.dialects import BY_DBMS
+from transforms.dialects import BY_DBMS, with_driver
 from transforms.target import Target
 
 
@@ -39,6 +39,10 @@ def engine_of(url: str) -> sa.Engine:
             return _odbc_engine(target.odbc or "")
         if target.scheme == "sqlite":
             return _sqlite_engine(target)
+        if target.scheme == "mssql":
+            import pyodbc
+
+            return sa.create_engine(with_driver(target.url, pyodbc.drivers))
         return sa.create_engine(target.url)
 
 
