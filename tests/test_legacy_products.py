@@ -5,13 +5,16 @@ The expected rows are written by hand from the page on legacy contracts, not tak
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 from legacy_contracts import mapped, rows_of
 
 from pipeline.legacy import convert_legacy, read_legacy
+from transforms import prepare_target
 from transforms.map.compiler import Mapper
 from transforms.map.load import parse_contract
 from transforms.records import Reject
@@ -142,3 +145,12 @@ def test_the_other_products_application_is_rejected() -> None:
         found = mapped(product(one), other)
         assert isinstance(found, Reject)
         assert "wrong product line" in found.message
+
+
+@pytest.mark.parametrize("name", ["cards", "loans"])
+def test_the_tables_of_a_product_can_be_made(name: str, tmp_path: Path) -> None:
+    schema = product(name).schema
+    prepare_target(f"sqlite:///{tmp_path / 'x.db'}", schema, "CREATE_IF_NEEDED")
+    with sqlite3.connect(tmp_path / "x.db") as connection:
+        made = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    assert {table.name for table in schema.tables} <= made

@@ -40,7 +40,8 @@ def _sql_table(table: Table, made: dict[str, sa.Table], metadata: sa.MetaData, d
                 database.column_type(table, column),
                 *([sa.Identity()] if column.identity else []),
                 nullable=column.nullable,
-                autoincrement=column.identity,
+                # Not True: SQLite refuses that in a key of several columns.
+                autoincrement="auto" if column.identity else False,
             )
             for column in table.columns
         ),
