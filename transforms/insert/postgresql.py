@@ -135,12 +135,17 @@ def fault_of_state(state: str) -> Fault:
 def _copied(column: Sequence[Any], adapt: Adapter | None) -> Sequence[str]:
     """A column's values in COPY's text format."""
     if adapt is not None:
-        column = [value if value is None else adapt(value) for value in column]
-    if adapt is None or adapt is _hex:
-        text = "".join(filter(None, column))
-        if any(character in text for character in "\\\t\n\r"):
-            column = [value if value is None else value.translate(_ESCAPES) for value in column]
-    return ["\\N" if value is None else value for value in column] if None in column else column
+        # Nothing that must be escaped comes out of an adapter, but for the backslash before binary's digits.
+        adapt = _escaped_hex if adapt is _hex else adapt
+        return ["\\N" if value is None else adapt(value) for value in column]
+    text = "".join(filter(None, column))
+    if any(character in text for character in "\\\t\n\r"):
+        return ["\\N" if value is None else value.translate(_ESCAPES) for value in column]
+    return ["\\N" if value is None else value for value in column]
+
+
+def _escaped_hex(value: bytes) -> str:
+    return "\\" + _hex(value)
 
 
 def _hex(value: bytes) -> str:
