@@ -40,7 +40,7 @@ def test_examples(path: Path) -> None:
     "contract",
     [
         f"{HEAD}tables: {{t: {{key: v, include: g, unpivot: '@a', unique: {{by: v}}, columns: {{v: '@v'}}}}}}",
-        f"{HEAD}tables: {{t: {{columns: {{v: {{from: [a, b], clean: [trim, {{find: x}}], format: '%d'}}}}}}}}",
+        f"{HEAD}tables: {{t: {{columns: {{v: {{from: [a, b], clean: [trim, {{find: x}}], on_error: null}}}}}}}}",
         f"{HEAD}lookups: {{s: {{A: 1}}, l: {{values: {{A: 1}}, otherwise: 0}}}}\ntables: {{t: {{}}}}",
         "extends: base.yaml\ntables: {t: {columns: {v: {required: true}}}}",
         "extends: base.yaml\nrecord: {path: /other}",

@@ -269,7 +269,7 @@ def test_blank() -> None:
     blanks = "<r id='1' a=' ' b='x'/>"
     assert one("{from: '@a'}", blanks) == " "
     assert one("{from: '@a', blank: keep}", blanks, "defaults: {blank: 'null'}") == " "
-    assert one("{from: '@a', blank: 'null'}", blanks) is None
+    assert one("{from: '@a', blank: 'null'}", blanks) is one("{from: '@a', blank: null}", blanks) is None
     assert one("{from: '@a', blank: 'null', default: d}", blanks) == "d"
     assert one("{from: '@a', blank: 'null', omit: true}", blanks) is ABSENT
     assert one("{from: '@b', clean: {find: x}, blank: 'null'}", blanks) is None

@@ -46,6 +46,7 @@ def resolved(defaults: str, spec: str) -> Any:
         ("{format: '%d/%m/%Y'}", "{from: c, type: bool}", "format", None),
         ("{format: '%d/%m/%Y'}", "{from: c, type: time}", "format", None),
         ("{on_error: 'null'}", "c", "on_error", "null"),
+        ("{on_error: null}", "c", "on_error", "null"),
         ("{on_error: 'null'}", "{from: c, on_error: reject}", "on_error", "reject"),
         ("{on_error: 'null'}", "{expression: '1', type: int}", "on_error", "null"),
         ("{on_error: 'null'}", "$file", "on_error", "reject"),

@@ -92,6 +92,20 @@ class _AsCleaning:
         return {"anyOf": [{"enum": list(CLEANINGS)}, {"type": "object", **replacement}]}
 
 
+class _OrNull:
+    """In the JSON Schema, the word ``null`` may stand without quotes."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        words = handler(schema)
+        return {"enum": [*words["enum"], None]}
+
+
+def _null(value: Any) -> Any:
+    """YAML takes ``null`` for its own; there is nothing else that it could mean here."""
+    return "null" if value is None else value
+
+
 Names = Annotated[list[str], BeforeValidator(_listed), _OrOne()]
 Texts = Annotated[list[str], BeforeValidator(_listed), Field(min_length=1), _OrOne()]
 Cleanings = Annotated[list[Annotated[Any, _AsCleaning()]], _OrOne()]
@@ -110,7 +124,7 @@ class _Reading(_Model):
         + ", ".join(CLEANINGS)
         + ", or {find: regex, replace: text}.",
     )
-    blank: Literal["keep", "null"] = Field(
+    blank: Annotated[Literal["keep", "null"], BeforeValidator(_null), _OrNull()] = Field(
         "keep", description="Whether a text of nothing but blanks is a value of type text, or none."
     )
     format: Texts | None = Field(
@@ -120,7 +134,7 @@ class _Reading(_Model):
     rounding: Rounding | None = Field(
         None, description="How decimals that the type does not hold are rounded; without it they are errors."
     )
-    on_error: OnError = Field(
+    on_error: Annotated[OnError, BeforeValidator(_null), _OrNull()] = Field(
         "reject",
         description="A text that is no value of the type: reject the record, take NULL, take the default, or cut a "
         "text to its length.",
