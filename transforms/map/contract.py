@@ -32,13 +32,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    GetJsonSchemaHandler,
     field_validator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
 from transforms.map.clean import CLEANINGS, make_cleaning
+from transforms.map.shorthands import AsCleaning, OrNull, OrOne, OrText, OrValues, only_without_extends
 from transforms.schema import TYPE_NAMES, ColumnType
 
 SYSTEM_VALUES = {
@@ -69,46 +69,14 @@ def _listed(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
-class _OrOne:
-    """In the JSON Schema, a list of one may be written as that one."""
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        of_list = handler(schema)
-        return {"anyOf": [of_list["items"], of_list]}
-
-
-class _AsCleaning:
-    """In the JSON Schema, what :func:`~transforms.map.clean.make_cleaning` takes."""
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        text = {"type": "string"}
-        replacement = {
-            "properties": {"find": text, "replace": text},
-            "required": ["find"],
-            "additionalProperties": False,
-        }
-        return {"anyOf": [{"enum": list(CLEANINGS)}, {"type": "object", **replacement}]}
-
-
-class _OrNull:
-    """In the JSON Schema, the word ``null`` may stand without quotes."""
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        words = handler(schema)
-        return {"enum": [*words["enum"], None]}
-
-
 def _null(value: Any) -> Any:
     """YAML takes ``null`` for its own; there is nothing else that it could mean here."""
     return "null" if value is None else value
 
 
-Names = Annotated[list[str], BeforeValidator(_listed), _OrOne()]
-Texts = Annotated[list[str], BeforeValidator(_listed), Field(min_length=1), _OrOne()]
-Cleanings = Annotated[list[Annotated[Any, _AsCleaning()]], _OrOne()]
+Names = Annotated[list[str], BeforeValidator(_listed), OrOne()]
+Texts = Annotated[list[str], BeforeValidator(_listed), Field(min_length=1), OrOne()]
+Cleanings = Annotated[list[Annotated[Any, AsCleaning()]], OrOne()]
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 Take = Literal["first", "last", "only", "join", "count", "name", "xml", "json"]
 OnError = Literal["reject", "null", "default", "truncate"]
@@ -124,7 +92,7 @@ class _Reading(_Model):
         + ", ".join(CLEANINGS)
         + ", or {find: regex, replace: text}.",
     )
-    blank: Annotated[Literal["keep", "null"], BeforeValidator(_null), _OrNull()] = Field(
+    blank: Annotated[Literal["keep", "null"], BeforeValidator(_null), OrNull()] = Field(
         "keep", description="Whether a text of nothing but blanks is a value of type text, or none."
     )
     format: Texts | None = Field(
@@ -134,7 +102,7 @@ class _Reading(_Model):
     rounding: Rounding | None = Field(
         None, description="How decimals that the type does not hold are rounded; without it they are errors."
     )
-    on_error: Annotated[OnError, BeforeValidator(_null), _OrNull()] = Field(
+    on_error: Annotated[OnError, BeforeValidator(_null), OrNull()] = Field(
         "reject",
         description="A text that is no value of the type: reject the record, take NULL, take the default, or cut a "
         "text to its length.",
@@ -231,15 +199,7 @@ def _column(value: Any) -> Any:
     return value
 
 
-class _OrText:
-    """In the JSON Schema, a column may be written as a bare text too."""
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"anyOf": [{"type": "string", "description": "A path or a system value."}, handler(schema)]}
-
-
-ColumnSpec = Annotated[ColumnModel, BeforeValidator(_column), _OrText()]
+ColumnSpec = Annotated[ColumnModel, BeforeValidator(_column), OrText()]
 Columns = dict[Name, ColumnSpec]
 
 
@@ -370,29 +330,13 @@ def _lookup(value: Any) -> Any:
     return value
 
 
-class _OrValues:
-    """In the JSON Schema, a lookup may be its values alone."""
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        values = {"type": "object", "additionalProperties": {"type": ["boolean", "number", "string"]}}
-        return {"anyOf": [handler(schema), values]}
-
-
-LookupSpec = Annotated[Lookup, BeforeValidator(_lookup), _OrValues()]
-
-
-def _only_without_extends(schema: dict[str, Any]) -> None:
-    """In the JSON Schema, a contract that extends another may leave out what that one says."""
-    record = {"properties": {"record": {"required": ["path", "key"]}}}
-    schema["if"] = {"not": {"required": ["extends"]}}
-    schema["then"] = {"required": schema.pop("required"), **record}
+LookupSpec = Annotated[Lookup, BeforeValidator(_lookup), OrValues()]
 
 
 class Contract(_Model):
     """A whole contract, validated."""
 
-    model_config = ConfigDict(json_schema_extra=_only_without_extends)
+    model_config = ConfigDict(json_schema_extra=only_without_extends)
 
     contract: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
