@@ -197,3 +197,20 @@ CONDITIONS = st.recursive(
 def test_a_condition_and_its_opposite_never_agree(condition: str) -> None:
     for attributes in ("", 'a="x" b="5"', 'a="5" b=""'):
         assert holds(condition, attributes) is not holds(f"NOT ({condition})", attributes)
+
+
+@pytest.mark.parametrize(
+    ("data_type", "expression"),
+    [
+        ("int", "DATEADD(day, 1, a)"),
+        ("date", "CASE WHEN a = 1 THEN b + 1 END"),
+        ("int", "DATE(a) + 1"),
+        ("int", "CASE WHEN a LIKE b + 1 THEN DATE(a) END"),
+    ],
+)
+def test_an_expression_of_another_type_is_told_and_has_no_value(data_type: str, expression: str) -> None:
+    one = mapping(
+        f"{APP}/@a", "app_base.c", data_type, "calculated_field", expression=expression, default_value="1900-01-01"
+    )
+    _, notes = converted(one, mapping(f"{APP}/@b", "app_base.d"))
+    assert [line.partition(": ")[0] for line in notes.not_taken][-1:] == [f"mapping 2, {APP}/@a -> app_base.c"]

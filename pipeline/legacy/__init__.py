@@ -18,11 +18,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from pipeline.legacy.notes import Notes
 from pipeline.legacy.source import Legacy, LegacyError, read_legacy
 from pipeline.legacy.tables import Tables
 from pipeline.legacy.write import write_yaml
+from transforms.map.document import ContractError, Problem
 from transforms.map.load import parse_contract
 
 __all__ = ["LegacyError", "Notes", "convert_legacy", "is_import", "read_legacy", "run_import"]
@@ -35,9 +37,35 @@ def convert_legacy(legacy: Legacy) -> tuple[str, Notes]:
     notes = Notes()
     for line in legacy.unknown:
         notes.cannot(line)
-    text = write_yaml(Tables(legacy, notes).contract(), legacy)
-    parse_contract(text, f"the import of {legacy.name}")
-    return text, notes
+    contract = Tables(legacy, notes).contract()
+    while True:
+        text = write_yaml(contract, legacy)
+        try:
+            parse_contract(text, f"the import of {legacy.name}")
+        except ContractError as error:
+            if True not in [_left_out(contract, problem, legacy, notes) for problem in error.problems]:
+                raise
+        else:
+            return text, notes
+
+
+def _left_out(contract: dict[str, Any], problem: Problem, legacy: Legacy, notes: Notes) -> bool:
+    """Whether a problem is that of one column, which then has no value: a sum of dates, or a text in a number."""
+    location = list(problem.location)
+    if location[:1] != ["tables"] or "columns" not in location[2:]:
+        return False
+    *above, name = location[: location.index("columns", 2) + 2]
+    columns = contract
+    for step in above:
+        columns = columns[step]
+    if columns[name].get("expression") == "NULL":
+        return False
+    kept = {key: columns[name][key] for key in ("type", "default") if key in columns[name]}
+    columns[name] = {"expression": "NULL", **kept}
+    for mapping in legacy.mappings:
+        if (mapping.table, mapping.column) == (location[1], name):
+            notes.cannot(problem.message, mapping)
+    return True
 
 
 def is_import(argv: Sequence[str]) -> bool:

@@ -77,12 +77,16 @@ class RowMaker:
         for name, found in makers.items():
             base = self._base([*found, *shared])
             source = _MAKERS[name](self, found, base)
+            if not (source.get("slots") or source.get("union")):
+                continue
             own = shared_columns(self.values, self.notes, shared, base)
             source["columns"].update(
                 {column: one.spec() for column, one in own.items() if column not in source["columns"]}
             )
             above = {} if base == self.record else {"rows": self._rows(base)}
             sources.append({**above, **source})
+        if not sources:
+            return None
         return sources[0] if len(sources) == 1 and "union" not in sources[0] else _united(sources)
 
     def _base(self, mappings: list[Mapping]) -> Steps:
@@ -114,7 +118,9 @@ class RowMaker:
         }
 
     def history(self, mappings: list[Mapping], base: Steps) -> dict[str, Any]:
-        names = lambda mapping: {"name": f"[{mapping.attribute}]", "source": f"[{mapping.path[-1]}]"}  # noqa: E731
+        def names(mapping: Mapping) -> dict[str, Any]:
+            return {"name": f"[{mapping.attribute}]", "source": f"[{mapping.path[-1]}]"}
+
         return _sources(self._single("value", mappings, base, names), "value IS NOT NULL")
 
     def report_lookups(self, mappings: list[Mapping], base: Steps) -> dict[str, Any]:
@@ -125,7 +131,7 @@ class RowMaker:
 
         source = _sources(self._single("value", mappings, base, names), "value IS NOT NULL")
         for one in (source, *source.get("union", ())):
-            if "source_report_key" in one["columns"] and not all(_argument(mapping) for mapping in mappings):
+            if "source_report_key" in one.get("columns", ()) and not all(_argument(mapping) for mapping in mappings):
                 one["columns"]["source_report_key"] = {
                     "expression": "NULLIF('{source_report_key}', '')",
                     "type": "text",
@@ -144,7 +150,7 @@ class RowMaker:
                 row,
                 columns={
                     **row.columns,
-                    **{name: _or_zero(row.columns.get(name, replace(bit, source=""))) for name, bit in bits.items()},
+                    **{name: _or_zero(row.columns.get(name, _nowhere(bit))) for name, bit in bits.items()},
                 },
             )
             for row in rows
@@ -198,6 +204,11 @@ def _names(rows: list[Row]) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row.columns))
 
 
+def _nowhere(column: Column) -> Column:
+    """The same column of a row that has nothing for it."""
+    return replace(column, source="NULL" if column.is_expression else "")
+
+
 def _or_zero(column: Column) -> Column:
     if column.default is not None:
         return column
@@ -221,6 +232,8 @@ def _any_given(rows: list[Row], names: list[str]) -> str:
 
 def _sources(rows: list[Row], where: str) -> dict[str, Any]:
     """Rows as the slots of one source; as a union where their columns are not alike."""
+    if not rows:
+        return {}
     names = _names(rows)
     if any(not _alike([row.columns.get(name) for row in rows]) for name in names):
         return _united([_slots([row], where, list(row.columns)) for row in rows])

@@ -171,7 +171,9 @@ class Writer:
             return f"DATEADD({value.unit}, {number}, {self._date(value.date)})"
         if isinstance(value, Case):
             return Writer(self.path_of, ColumnType("datetime")).column(value)
-        return "NULL"
+        if isinstance(value, Null):
+            return "NULL"
+        raise ValueError("a sum is no date; DATEADD adds to one")
 
     def condition(self, condition: Condition) -> str:
         """A condition that is true where the old program's was, and otherwise false or NULL."""
