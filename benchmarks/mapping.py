@@ -54,7 +54,9 @@ def main() -> None:
                 way(record, tree)
             figures[name].append((time.process_time() - began) / len(records) * 1e3)
     size = median(len(record.payload) for record in records)
-    print(f"{len(records)} documents, median {size / 1e3:,.0f} kB\n\n| | ms per record | of lxml alone |\n|---|---|---|")
+    print(
+        f"{len(records)} documents, median {size / 1e3:,.0f} kB\n\n| | ms per record | of lxml alone |\n|---|---|---|"
+    )
     for name, values in figures.items():
         ratio = median(value / alone for value, alone in zip(values, figures["lxml parse alone"], strict=True))
         print(f"| {name} | {median(values):.2f} | {ratio:.2f} |")

@@ -23,7 +23,17 @@ from typing import Any
 
 import psutil
 
-from transforms import RecordPath, Split, Target, expand, load_contract, plan_splits, prepare_target, read_split, schema_of
+from transforms import (
+    RecordPath,
+    Split,
+    Target,
+    expand,
+    load_contract,
+    plan_splits,
+    prepare_target,
+    read_split,
+    schema_of,
+)
 from transforms.insert import LoadPolicy, load_batch, open_database
 from transforms.map.compiler import Mapper
 from transforms.parse.parser import RecordParser
@@ -107,7 +117,9 @@ def main() -> None:
             job = whole(arguments.file, arguments.contract, Path(folder, "job.db"), arguments.workers, more)
         # In a process of its own: its processor time is counted from nought.
         command = [sys.executable, "-m", "benchmarks.whole_job", arguments.file, "--contract", arguments.contract]
-        loop = subprocess.run([*command, "--workers", str(arguments.workers), "--only", "bare"], check=True, capture_output=True)
+        loop = subprocess.run(
+            [*command, "--workers", str(arguments.workers), "--only", "bare"], check=True, capture_output=True
+        )
         pairs.append((job, json.loads(loop.stdout)))
     print("| | records/s | CPU per record (µs) | wall (s) | peak memory (MB) |\n|---|---|---|---|---|")
     for name, figures in (("job", [job for job, _ in pairs]), ("bare pool", [loop for _, loop in pairs])):

@@ -77,7 +77,9 @@ class ForkedEnvironment(Environment):
         return _URN, b""
 
     @staticmethod
-    def from_runner_api_parameter(payload: bytes, capabilities: Any, artifacts: Any, hints: Any, context: Any) -> ForkedEnvironment:
+    def from_runner_api_parameter(
+        payload: bytes, capabilities: Any, artifacts: Any, hints: Any, context: Any
+    ) -> ForkedEnvironment:
         return ForkedEnvironment()
 
     @classmethod

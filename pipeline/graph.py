@@ -1,7 +1,7 @@
 """The five stages, wired together.
 
-    ReadXML -> ParseDoFn -> MapDoFn -> GroupIntoBatches -> BulkInsertDoFn
-        \\________\\___________\\______________________________\\___ rejects -> WriteRejects
+ReadXML -> ParseDoFn -> MapDoFn -> GroupIntoBatches -> BulkInsertDoFn
+    \\________\\___________\\______________________________\\___ rejects -> WriteRejects
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from transforms import (
     GroupIntoBatches,
     MapDoFn,
     MappedRecord,
-    ParseDoFn,
     ParsedRecord,
     Reject,
     WriteRejects,
@@ -43,7 +42,11 @@ def load(pipeline: beam.Pipeline, job: Job, read: beam.PTransform, rejects_name:
         BatchResult,
     )
     rejects = (records.rejects, parsed.rejects, mapped.rejects, results.rejects)
-    rejects | "Rejects" >> beam.Flatten() | "WriteRejects" >> WriteRejects(job.run_dir.rejects, rejects_name, job.input.fetch)
+    (
+        rejects
+        | "Rejects" >> beam.Flatten()
+        | "WriteRejects" >> WriteRejects(job.run_dir.rejects, rejects_name, job.input.fetch)
+    )
 
 
 def _stage(function: beam.DoFn, gives: type) -> beam.PTransform:

@@ -90,10 +90,15 @@ class Job:
 
     def shown_options(self) -> dict[str, Any]:
         """The options for the report: ours, and Beam's where they were given; no secrets."""
-        ours = {name: value for name, value in JobOptions([], **self.options).get_all_options().items() if name in _OURS}
+        ours = {
+            name: value for name, value in JobOptions([], **self.options).get_all_options().items() if name in _OURS
+        }
         shown = {**self.options, **ours, "direct_num_workers": self.workers, "target": str(Target.parse(self.target))}
         shown["input"] = [self.input.mask(given) for given in shown["input"]]
-        return {name: value if isinstance(value, (int, float, bool, list, type(None))) else str(value) for name, value in sorted(shown.items())}
+        return {
+            name: value if isinstance(value, (int, float, bool, list, type(None))) else str(value)
+            for name, value in sorted(shown.items())
+        }
 
 
 _OURS = frozenset(JobOptions([]).get_all_options(current_only=True))

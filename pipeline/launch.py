@@ -83,10 +83,12 @@ def _run_slice(job: Job, part: Slice, number: int) -> Counter[str]:
             raise JobError(error.message, error.details) from None
         except processes.ProcessDied as error:
             if attempt == MOST_ATTEMPTS:
-                message = f"a worker process died {attempt} times ({error}); it may need more memory: try a smaller --slice_bytes"
-                raise JobError(message) from None
+                remedy = "it may need more memory: try a smaller --slice_bytes"
+                raise JobError(f"a worker process died {attempt} times ({error}); {remedy}") from None
             attempt += 1
-            logger.warning("A worker process died (%s); the slice is run again, attempt %d of %d.", error, attempt, MOST_ATTEMPTS)
+            logger.warning(
+                "A worker process died (%s); the slice is run again, attempt %d of %d.", error, attempt, MOST_ATTEMPTS
+            )
 
 
 def _load_slice(job: Job, splits: tuple[Part, ...], number: int) -> Counter[str]:
@@ -127,4 +129,6 @@ def check_rejects(job: Job, report: Report) -> None:
     else:
         allowed = float(job.max_rejects)
     if records["rejected"] > allowed:
-        raise JobError(f"{records['rejected']:,} of {records['read']:,} records were rejected, --max_rejects is {job.max_rejects}")
+        raise JobError(
+            f"{records['rejected']:,} of {records['read']:,} records were rejected, --max_rejects is {job.max_rejects}"
+        )

@@ -57,106 +57,144 @@ class JobOptions(PipelineOptions):
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
         job = parser.add_argument_group("beamshred")
         job.add_argument(
-            "--input", action="append", metavar="PATH|URL",
+            "--input",
+            action="append",
+            metavar="PATH|URL",
             help="An XML file, a folder (its XML files, recursively) or a glob, plain or .gz, .bz2, .xz, "
             ".zst; may be repeated. Or a database, in any form of --target, whose --input_table holds"
             " the documents.",
         )
         job.add_argument("--input_table", metavar="NAME", help="The table of the documents, as dbo.app_xml.")
         job.add_argument(
-            "--input_key", metavar="NAME[,NAME]",
+            "--input_key",
+            metavar="NAME[,NAME]",
             help="The columns of --input_table that tell its rows apart; an index should begin with them.",
         )
         job.add_argument(
-            "--input_column", metavar="NAME",
+            "--input_column",
+            metavar="NAME",
             help="The column of the documents: text, xml, or bytes, which may be compressed by gzip.",
         )
         job.add_argument(
-            "--input_where", metavar="SQL",
+            "--input_where",
+            metavar="SQL",
             help="Which rows are read, as a condition in the database's SQL.",
         )
         job.add_argument(
-            "--key_range", metavar="FIRST:LAST",
+            "--key_range",
+            metavar="FIRST:LAST",
             help="Which keys are read, both ends included; either may be left out. Of several key columns "
             "it is the first.",
         )
         job.add_argument(
-            "--skip_loaded", action="store_true",
+            "--skip_loaded",
+            action="store_true",
             help="Let the database leave out rows that are in the ledger, where --input and --target are "
             "one database and the key of a row is that of its record.",
         )
         job.add_argument(
-            "--contract", metavar="FILE",
+            "--contract",
+            metavar="FILE",
             help="The YAML or JSON file that says how records become rows.",
         )
         job.add_argument(
-            "--target", metavar="URL",
+            "--target",
+            metavar="URL",
             help="The database: sqlite:///file.db or another SQLAlchemy URL; env:NAME or file:PATH hold "
             "one, so that no password shows.",
         )
         job.add_argument(
-            "--run_dir", metavar="FOLDER",
+            "--run_dir",
+            metavar="FOLDER",
             help="Where report.json and rejects/ go; default runs/<UTC time>-<contract>/.",
         )
         job.add_argument(
-            "--batch_size", type=_positive, default=DEFAULT_BATCH_SIZE, metavar="N",
+            "--batch_size",
+            type=_positive,
+            default=DEFAULT_BATCH_SIZE,
+            metavar="N",
             help="Records that one transaction loads, at the most (default %(default)s).",
         )
         job.add_argument(
-            "--batch_bytes", type=_size, default=DEFAULT_BATCH_BYTES, metavar="SIZE",
+            "--batch_bytes",
+            type=_size,
+            default=DEFAULT_BATCH_BYTES,
+            metavar="SIZE",
             help="Bytes of rows that one transaction loads, about (default 16M).",
         )
         job.add_argument(
-            "--shards", type=_positive, metavar="N",
+            "--shards",
+            type=_positive,
+            metavar="N",
             help="Batches that load at the same time; default: the number of workers, 1 for SQLite, which "
             "has one writer.",
         )
         job.add_argument(
-            "--on_existing", choices=["skip", "replace", "fail"], default="skip",
+            "--on_existing",
+            choices=["skip", "replace", "fail"],
+            default="skip",
             help="What to do with a record that is loaded already and has changed (default %(default)s; it"
             " is reported).",
         )
         job.add_argument(
-            "--odbc_insert", choices=["json", "fast", "plain"],
+            "--odbc_insert",
+            choices=["json", "fast", "plain"],
             help="How rows go through ODBC: json (SQL Server: one parameter for a table's rows), fast "
             "(arrays of parameters) or plain (row by row); default: the best for the driver and the "
             "server.",
         )
         job.add_argument(
-            "--create_disposition", choices=["CREATE_IF_NEEDED", "CREATE_NEVER"], default="CREATE_IF_NEEDED",
+            "--create_disposition",
+            choices=["CREATE_IF_NEEDED", "CREATE_NEVER"],
+            default="CREATE_IF_NEEDED",
             help="Whether missing tables are created (default %(default)s).",
         )
         job.add_argument(
-            "--check", action="store_true",
-            help="Only compare the target with the contract, and say what is amiss; exit code 2 if data "
-            "would be lost.",
+            "--check",
+            action="store_true",
+            help="Only compare the target with the contract, and say what is amiss; exit code 2 if data would be lost.",
         )
         job.add_argument(
-            "--max_record_bytes", type=_size, default=DEFAULT_MAX_RECORD_BYTES, metavar="SIZE",
+            "--max_record_bytes",
+            type=_size,
+            default=DEFAULT_MAX_RECORD_BYTES,
+            metavar="SIZE",
             help="The longest record that is read (default 64M).",
         )
         job.add_argument(
-            "--max_depth", type=_depth, default=DEFAULT_MAX_DEPTH, metavar="N",
+            "--max_depth",
+            type=_depth,
+            default=DEFAULT_MAX_DEPTH,
+            metavar="N",
             help="How deep the elements of a record may nest (default %(default)s).",
         )
         job.add_argument(
-            "--projection", choices=["on", "off", "strict"], default="on",
+            "--projection",
+            choices=["on", "off", "strict"],
+            default="on",
             help="Leave out of parsing what the contract cannot reach (on), and look whether it is well-"
             "formed all the same (strict), or parse everything (off); default %(default)s.",
         )
         job.add_argument(
-            "--max_rejects", type=_limit_of_rejects, metavar="N|P%%",
-            help="Stop as failed when more records are rejected than this number, or than this share of "
-            "those read.",
+            "--max_rejects",
+            type=_limit_of_rejects,
+            metavar="N|P%%",
+            help="Stop as failed when more records are rejected than this number, or than this share of those read.",
         )
         job.add_argument("--limit", type=_positive, metavar="N", help="Stop after this many records.")
         job.add_argument(
-            "--slice_bytes", type=_size, default=DEFAULT_SLICE_BYTES, metavar="SIZE",
+            "--slice_bytes",
+            type=_size,
+            default=DEFAULT_SLICE_BYTES,
+            metavar="SIZE",
             help="Input that a local run loads and commits before it goes on (default 64M): memory grows "
             "with it, and so does speed.",
         )
         job.add_argument(
-            "--log_level", type=str.upper, choices=["DEBUG", "INFO", "WARNING", "ERROR"], default="INFO",
+            "--log_level",
+            type=str.upper,
+            choices=["DEBUG", "INFO", "WARNING", "ERROR"],
+            default="INFO",
             help="What is logged (default %(default)s).",
         )
 
@@ -175,16 +213,23 @@ def parse_options(argv: Sequence[str]) -> PipelineOptions:
         known = [option for action in parser._actions for option in action.option_strings]
         flag = next((word for word in unknown if word.startswith("--")), unknown[0]).split("=")[0]
         suggestion = did_you_mean(flag, known)
-        raise OptionsError(f"unknown flag or argument {flag!r}" + (f"; {suggestion}" if suggestion else "; --help lists all"))
+        raise OptionsError(
+            f"unknown flag or argument {flag!r}" + (f"; {suggestion}" if suggestion else "; --help lists all")
+        )
     options = PipelineOptions(list(argv))
     job = options.view_as(JobOptions)
     needed = ("contract", "target") if job.check else ("input", "contract", "target")
     missing = [f"--{name}" for name in needed if not getattr(job, name)]
     if missing:
-        raise OptionsError(f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; --help lists all flags")
+        raise OptionsError(
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; --help lists all flags"
+        )
     direct = options.view_as(DirectOptions)
     if direct.direct_running_mode == "multi_threading":
-        raise OptionsError("--direct_running_mode multi_threading loses data at volume in Beam; use --direct_num_workers, which starts processes")
+        raise OptionsError(
+            "--direct_running_mode multi_threading loses data at volume in Beam; "
+            "use --direct_num_workers, which starts processes"
+        )
     if direct.direct_num_workers < 0:
         raise OptionsError(f"--direct_num_workers is 0 (one for each core) or more, not {direct.direct_num_workers}")
     return options
@@ -197,7 +242,10 @@ def workers(options: PipelineOptions) -> int:
 
 
 def is_local(options: PipelineOptions) -> bool:
-    return (options.view_as(StandardOptions).runner or "DirectRunner").rpartition(".")[2] in ("DirectRunner", "FnApiRunner")
+    return (options.view_as(StandardOptions).runner or "DirectRunner").rpartition(".")[2] in (
+        "DirectRunner",
+        "FnApiRunner",
+    )
 
 
 def print_help() -> None:
@@ -205,19 +253,27 @@ def print_help() -> None:
     parser = argparse.ArgumentParser(
         prog="run_pipeline.py",
         description="Loads XML documents into the tables of a database, as a contract says.",
-        epilog="Exit codes: 0 all loaded or skipped; 1 failed; 2 wrong flags, contract or target; 3 done, with rejects. "
+        epilog="Exit codes: 0 all loaded or skipped; 1 failed; 2 wrong flags, contract or target; "
+        "3 done, with rejects. "
         "Beam's own flags (--runner, --temp_location, --flink_master, ...) pass through to it.",
     )
     JobOptions._add_argparse_args(parser)
     tools = parser.add_argument_group("instead of a run")
-    tools.add_argument("--import_contract", metavar="FILE", help="Print the contract that a legacy mapping contract (JSON) becomes; what changed is said on stderr.")
+    tools.add_argument(
+        "--import_contract",
+        metavar="FILE",
+        help="Print the contract that a legacy mapping contract (JSON) becomes; what changed is said on stderr.",
+    )
     beam_flags = parser.add_argument_group("Beam")
     beam_flags.add_argument(
-        "--runner", metavar="NAME",
+        "--runner",
+        metavar="NAME",
         help="Beam's runner: DirectRunner (default), FlinkRunner, SparkRunner, DataflowRunner ...",
     )
     beam_flags.add_argument(
-        "--direct_num_workers", "--workers", metavar="N",
+        "--direct_num_workers",
+        "--workers",
+        metavar="N",
         help="Worker processes of a local run; default: one for each core.",
     )
     parser.print_help()

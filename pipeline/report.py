@@ -87,10 +87,16 @@ class Report:
 
     def _skipped(self) -> dict[str, int]:
         changed, duplicates = self.counters["changed"], self.counters["duplicates"]
-        return {"unchanged": self.counters["skipped"] - changed - duplicates, "changed": changed, "duplicates": duplicates}
+        return {
+            "unchanged": self.counters["skipped"] - changed - duplicates,
+            "changed": changed,
+            "duplicates": duplicates,
+        }
 
     def _group(self, prefix: str) -> dict[str, int]:
-        return {name[len(prefix) :]: number for name, number in sorted(self.counters.items()) if name.startswith(prefix)}
+        return {
+            name[len(prefix) :]: number for name, number in sorted(self.counters.items()) if name.startswith(prefix)
+        }
 
     def _conversions(self) -> dict[str, dict[str, int]]:
         columns: dict[str, dict[str, int]] = {}

@@ -15,7 +15,6 @@ from rich.text import Text
 
 from pipeline.check import Finding
 
-
 _STYLES = {"error": "red", "warning": "yellow"}
 
 MOST_CONVERSIONS = 10
@@ -59,7 +58,6 @@ class Terminal:
 
     def summary(self, report: dict[str, Any], place: str) -> None:
         records = report["records"]
-        rate = report["records_per_second"]
         self.console.print(f"{report['contract']['name']}: {report['state']}", style="bold", highlight=False)
         table = Table()
         table.add_column("records")
@@ -81,18 +79,11 @@ class Terminal:
         for column, rules in failed[:MOST_CONVERSIONS]:
             found = ", ".join(f"{number:,} {rule}" for rule, number in rules.items())
             self.console.print(f"no value of {column}: {found}", highlight=False, markup=False)
-        self.console.print(
-            f"{report['seconds']:.1f} s, {rate:,.0f} records/s, {report['peak_memory_bytes'] / 2**20:,.0f} MB at most; report: {place}",
-            highlight=False, markup=False, soft_wrap=True,
-        )  # fmt: skip
-
-
-def _findings_table(findings: Sequence[Finding]) -> Table:
-    table = Table("", "table", "column", "finding", "remedy", show_lines=True)
-    for finding in findings:
-        cells = (finding.severity, finding.table, finding.column or "", finding.message, finding.remedy)
-        table.add_row(*map(Text, cells), style=_STYLES.get(finding.severity))
-    return table
+        memory = report["peak_memory_bytes"] / 2**20
+        rate = (
+            f"{report['seconds']:.1f} s, {report['records_per_second'] or 0:,.0f} records/s, {memory:,.0f} MB at most"
+        )
+        self.console.print(f"{rate}; report: {place}", highlight=False, markup=False, soft_wrap=True)
 
 
 class SliceProgress:
@@ -109,7 +100,9 @@ class SliceProgress:
         self._bar.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._bar.stop()
 
     def __call__(self, input_bytes: int) -> None:

@@ -157,7 +157,9 @@ def test_limit_counts_records_over_files_of_all_kinds(folder: Folder, limit: int
         (["--create_disposition", "CREATE_NEVER"], "has no table"),
     ],
 )
-def test_wrong_flag_is_explained(folder: Folder, capfd: pytest.CaptureFixture[str], arguments: list[str], words: str) -> None:
+def test_wrong_flag_is_explained(
+    folder: Folder, capfd: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
     folder.write("a.xml", orders([order(1)]))
     assert folder.run(*arguments) == 2
     errors = " ".join(capfd.readouterr().err.split())
@@ -165,9 +167,14 @@ def test_wrong_flag_is_explained(folder: Folder, capfd: pytest.CaptureFixture[st
     assert "Traceback" not in errors
 
 
-def test_every_mistake_of_a_contract_is_reported_with_its_line(folder: Folder, capfd: pytest.CaptureFixture[str]) -> None:
+def test_every_mistake_of_a_contract_is_reported_with_its_line(
+    folder: Folder, capfd: pytest.CaptureFixture[str]
+) -> None:
     folder.contract.write_text(
-        folder.contract.read_text().replace("text(5)", "txt").replace("name: name", "name: {frm: name}").replace("rows:", "row:")
+        folder.contract.read_text()
+        .replace("text(5)", "txt")
+        .replace("name: name", "name: {frm: name}")
+        .replace("rows:", "row:")
     )
     folder.write("a.xml", orders([order(1)]))
     assert folder.run() == 2

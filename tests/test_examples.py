@@ -28,9 +28,15 @@ def test_all_bank_statements_load_and_amounts_are_exact(tmp_path: Path) -> None:
     for file in (EXAMPLES / "bank_statements").glob("*.xml"):
         for amount in etree.parse(file).iterfind(".//{*}Ntry/{*}Amt"):
             expected[file.name, Decimal(amount.text), amount.get("Ccy")] += 1
-    found = Counter((file, Decimal(amount), currency) for file, amount, currency in database.execute("SELECT file, amount, currency FROM entry"))
+    found = Counter(
+        (file, Decimal(amount), currency)
+        for file, amount, currency in database.execute("SELECT file, amount, currency FROM entry")
+    )
     assert found == expected
-    counts = {table: database.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("message", "statement", "balance", "entry", "entry_transaction", "party")}
+    counts = {
+        table: database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+        for table in ("message", "statement", "balance", "entry", "entry_transaction", "party")
+    }
     assert counts == {"message": 21, "statement": 22, "balance": 36, "entry": 21, "entry_transaction": 25, "party": 48}
     [(amount,)] = database.execute("SELECT amount FROM entry WHERE file = 'camt053.v2.five.decimals.xml' LIMIT 1")
     assert isinstance(amount, str)
@@ -39,7 +45,9 @@ def test_all_bank_statements_load_and_amounts_are_exact(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("workers", "slice_bytes"), [("1", "64M"), ("2", "64M"), ("2", "100k")])
 def test_software_list_has_the_rows_that_iterparse_counts(tmp_path: Path, workers: str, slice_bytes: str) -> None:
-    database = load("software_lists", "a2600.xml", tmp_path / "s.db", "--workers", workers, "--slice_bytes", slice_bytes)
+    database = load(
+        "software_lists", "a2600.xml", tmp_path / "s.db", "--workers", workers, "--slice_bytes", slice_bytes
+    )
     expected = Counter(
         element.tag for _, element in etree.iterparse(EXAMPLES / "software_lists" / "a2600.xml", remove_comments=True)
     )

@@ -109,7 +109,15 @@ class Reject:
     payload: bytes | None = None
 
     @classmethod
-    def of(cls, record: XmlRecord | MappedRecord, stage: str, rule: str, message: str, path: str | None = None, key: str | None = None) -> Reject:
+    def of(
+        cls,
+        record: XmlRecord | MappedRecord,
+        stage: str,
+        rule: str,
+        message: str,
+        path: str | None = None,
+        key: str | None = None,
+    ) -> Reject:
         """A reject of this record, with its place, and its payload if it is at hand."""
         return cls(
             stage, rule, message, record.source, record.ordinal, record.start, record.end, path,

@@ -42,7 +42,19 @@ INTEGER_RANGES = {
     "int": (-(2**31), 2**31 - 1),
     "bigint": (-(2**63), 2**63 - 1),
 }
-TYPE_NAMES = ("text", *INTEGER_RANGES, "decimal", "float", "bool", "date", "time", "datetime", "datetimetz", "json", "binary")
+TYPE_NAMES = (
+    "text",
+    *INTEGER_RANGES,
+    "decimal",
+    "float",
+    "bool",
+    "date",
+    "time",
+    "datetime",
+    "datetimetz",
+    "json",
+    "binary",
+)
 MAX_DECIMAL_PRECISION = 38
 """The most digits that SQL Server's decimal holds; PostgreSQL holds more, nobody needs them."""
 
@@ -63,14 +75,18 @@ class ColumnType:
         """Read ``text(35)``, ``decimal(18, 5)``, ``bigint``; raise ``ValueError`` that says what is wrong."""
         match = _TYPE.match(text)
         if match is None or match[1] not in TYPE_NAMES:
-            raise ValueError(f"{text!r} is not a type; the types are {', '.join(TYPE_NAMES)}, as in text(35) or decimal(18, 5)")
+            raise ValueError(
+                f"{text!r} is not a type; the types are {', '.join(TYPE_NAMES)}, as in text(35) or decimal(18, 5)"
+            )
         name = match[1]
         first, second = (int(number) if number else None for number in match.group(2, 3))
         if name == "decimal":
             if first is None:
                 raise ValueError("decimal needs its number of digits, and of decimals if it has any: decimal(18, 2)")
             if not 1 <= first <= MAX_DECIMAL_PRECISION or not 0 <= (second or 0) <= first:
-                raise ValueError(f"{text!r}: decimal has 1 to {MAX_DECIMAL_PRECISION} digits, and no more decimals than digits")
+                raise ValueError(
+                    f"{text!r}: decimal has 1 to {MAX_DECIMAL_PRECISION} digits, and no more decimals than digits"
+                )
             return cls(name, precision=first, scale=second or 0)
         if second is not None or (first is not None and name not in ("text", "binary")):
             raise ValueError(f"{text!r}: {name} takes no {'second number' if name in ('text', 'binary') else 'length'}")

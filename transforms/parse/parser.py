@@ -45,7 +45,13 @@ class RecordParser:
         self.strict = strict
         self._projection = None if reach is None or reach.whole else Projection(reach)
         self._trial = Trial()
-        safe = {"resolve_entities": "internal", "no_network": True, "load_dtd": False, "remove_comments": True, "remove_pis": True}
+        safe = {
+            "resolve_entities": "internal",
+            "no_network": True,
+            "load_dtd": False,
+            "remove_comments": True,
+            "remove_pis": True,
+        }
         # `huge_tree` lifts libxml2's limits on depth and text length, which we set ourselves, and that on the
         # expansion of entities, which we do not: a document that may declare entities never gets it.
         self._huge = etree.XMLParser(huge_tree=True, **safe)  # type: ignore[arg-type]
@@ -55,7 +61,9 @@ class RecordParser:
     def parse(self, record: XmlRecord) -> ParsedRecord | Reject:
         """The record's element below its ancestors, or the reject that says what is wrong with it."""
         if len(record.payload) > self.max_record_bytes:
-            message = f"the record has {len(record.payload):,} bytes, --max_record_bytes allows {self.max_record_bytes:,}"
+            message = (
+                f"the record has {len(record.payload):,} bytes, --max_record_bytes allows {self.max_record_bytes:,}"
+            )
             return Reject.of(record, "parse", "max_record_bytes", message)
         # A prolog may declare entities, which may hold elements, or another encoding.
         if self._projection is None or record.context.prolog or len(record.payload) < projection.MIN_BYTES:
@@ -90,7 +98,9 @@ class RecordParser:
             return Reject.of(record, "parse", "not_well_formed", str(error))
         # libxml2 has kept its own limit already, and the question costs a tenth of parsing.
         if (huge or self.max_depth < DEFAULT_MAX_DEPTH) and self._too_deep(root):
-            return Reject.of(record, "parse", "max_depth", f"elements nest deeper than --max_depth {self.max_depth} allows")
+            return Reject.of(
+                record, "parse", "max_depth", f"elements nest deeper than --max_depth {self.max_depth} allows"
+            )
         for _ in range(context.depth):
             if not len(root):
                 return Reject.of(record, "parse", "not_well_formed", "there is no element in the record")
