@@ -55,7 +55,7 @@ def _left_out(contract: dict[str, Any], problem: Problem, legacy: Legacy, notes:
     if location[:1] != ["tables"] or "columns" not in location[2:]:
         return False
     *above, name = location[: location.index("columns", 2) + 2]
-    columns = contract
+    columns: Any = contract
     for step in above:
         columns = columns[step]
     if columns[name].get("expression") == "NULL":

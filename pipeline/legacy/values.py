@@ -84,7 +84,7 @@ class Values:
                 and not mapping.maker
             )
             if mapping.conversions[-1] == "enum" or (first and default is None):
-                column = replace(column, default=default if otherwise is None else otherwise)
+                column = replace(column, default=default if otherwise is None else constant(type_, otherwise))
         column = column if column.default is not None else replace(column, default=default)
         return replace(column, options={**column.options, **self._on_error(column)})
 
@@ -127,7 +127,7 @@ class Values:
             if type_.name == "text":
                 options["blank"] = "null"
         elif "extract_date" in conversions and type_.name != "date":
-            options["clean"] = {"find": r"[T ]+\d\d?:.*"}
+            options["clean"] = {"find": r"[T ]+\d\d?:.*", "replace": ""}
         if tables:
             name = self._lookup(mapping, tables, type_)
             if name is None:
