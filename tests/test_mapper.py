@@ -273,6 +273,7 @@ def test_on_error() -> None:
     assert refusal("{from: a, type: int, required: true, on_error: 'null'}", "<a>x</a>") == "type"
     assert refusal("{from: a, take: only}", "<a/><a/>") == "several"
     assert column("{from: a, type: int, on_error: 'null'}", "<a>x</a>") is None
+    assert column("{from: a, type: int, on_error: 'null', default: 7}", "<a>x</a>") == 7
     assert column("{from: a, type: int, on_error: default, default: -1}", "<a>x</a>") == -1
     assert column("{from: a, type: text(3), on_error: truncate}", "<a>abcd</a>") == "abc"
     assert refusal("{from: a, take: only, type: text(3), on_error: truncate}", "<a/><a/>") == "several"

@@ -77,10 +77,8 @@ def make_column(
             return missing()
         if column.on_error == "truncate" and rule == "length":
             instead_of_it = text[: type_.length]
-        elif column.on_error == "default":
+        elif column.on_error == "default" or (column.on_error == "null" and not required):
             instead_of_it = instead
-        elif column.on_error == "null" and not required:
-            instead_of_it = ABSENT if column.omit and not late_default else None
         else:
             raise ColumnError(path, rule, message)
         failures[path, rule] += 1

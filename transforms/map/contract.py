@@ -104,8 +104,8 @@ class _Reading(_Model):
     )
     on_error: Annotated[OnError, BeforeValidator(_null), OrNull()] = Field(
         "reject",
-        description="A text that is no value of the type: reject the record, take NULL, take the default, or cut a "
-        "text to its length.",
+        description="A text that is no value of the type: reject the record, take it for none (the default, or NULL), "
+        "take the default, or cut a text to its length.",
     )
     ignore_case: bool = Field(
         False, description="Whether the names in paths match whatever their case; an exact match comes first."
