@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pipeline.check import NOTE, check_job, check_target, errors_in
 from pipeline.job import Job
 from pipeline.launch import JobError, run_local, run_remote
 from pipeline.legacy import is_import, run_import
@@ -26,8 +27,19 @@ def main(argv: Sequence[str]) -> int:
     terminal = Terminal("INFO")
     try:
         options = parse_options(argv)
-        terminal = Terminal(options.view_as(JobOptions).log_level)
+        flags = options.view_as(JobOptions)
+        terminal = Terminal(flags.log_level)
+        if flags.check:
+            findings = check_job(flags)
+            terminal.checked(findings)
+            return WRONG if errors_in(findings) else LOADED
         job = Job.of(options)
+        findings = check_target(job.target, job.schema, job.create_disposition)
+        if problems := [finding for finding in findings if finding.severity != NOTE]:
+            terminal.findings(problems)
+        if errors := errors_in(findings):
+            terminal.error(f"The target does not take what the contract gives, and nothing was written: {errors}")
+            return WRONG
         prepare_target(job.target, job.schema, job.create_disposition, job.odbc_insert)
         input_bytes = job.input.size()
     except ValueError as error:
@@ -50,7 +62,7 @@ def main(argv: Sequence[str]) -> int:
             report.state, report.error = "failed", str(error)
             _keep_details(job, getattr(error, "details", None))
     place = report.write(job.run_dir)
-    terminal.summary(report.as_dict(), str(place))
+    terminal.summary(report.as_dict(), place)
     if report.error:
         terminal.error(report.error)
     if report.state != "done":
@@ -63,4 +75,4 @@ def main(argv: Sequence[str]) -> int:
 def _keep_details(job: Job, details: str | None) -> None:
     """A traceback is for whoever mends the program: it goes into the run's folder, not onto the screen."""
     if details:
-        (job.run_dir / "error.txt").write_text(job.input.mask(Target.parse(job.target).mask(details)), encoding="utf-8")
+        job.run_dir.write("error.txt", job.input.mask(Target.parse(job.target).mask(details)))

@@ -86,6 +86,14 @@ class Terminal:
         self.console.print(f"{rate}; report: {place}", highlight=False, markup=False, soft_wrap=True)
 
 
+def _findings_table(findings: Sequence[Finding]) -> Table:
+    table = Table("", "table", "column", "finding", "remedy", show_lines=True)
+    for finding in findings:
+        cells = (finding.severity, finding.table, finding.column or "", finding.message, finding.remedy)
+        table.add_row(*map(Text, cells), style=_STYLES.get(finding.severity))
+    return table
+
+
 class SliceProgress:
     """A bar of input bytes; nothing where nobody watches."""
 
