@@ -46,7 +46,8 @@ def load(file: Path, workers: int, slice_bytes: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         command = [
             sys.executable, "run_pipeline.py", "--input", str(file), "--contract", str(CONTRACT),
-            "--workers", str(workers), "--target", f"sqlite:///{folder}/out.db", "--run_dir", f"{folder}/run", "--slice_bytes", slice_bytes,
+            "--workers", str(workers), "--slice_bytes", slice_bytes,
+            "--target", f"sqlite:///{folder}/out.db", "--run_dir", f"{folder}/run",
         ]  # fmt: skip
         subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
         return json.loads(Path(folder, "run", "report.json").read_text())

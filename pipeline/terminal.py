@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from pipeline.check import Finding
@@ -87,7 +87,8 @@ class Terminal:
 
 
 def _findings_table(findings: Sequence[Finding]) -> Table:
-    table = Table("", "table", "column", "finding", "remedy", show_lines=True)
+    columns = (Column(name, overflow="fold") for name in ("", "table", "column", "finding", "remedy"))
+    table = Table(*columns, show_lines=True)
     for finding in findings:
         cells = (finding.severity, finding.table, finding.column or "", finding.message, finding.remedy)
         table.add_row(*map(Text, cells), style=_STYLES.get(finding.severity))

@@ -79,8 +79,8 @@ def test_column_and_files_give_the_same_rows(folder: Folder) -> None:
         for number, document in documents.items()
     ]
     fill(folder.path / "source.db", stored)
-    assert load(folder, "--slice_bytes", "3k", workers=2) == 0
-    assert folder.report["slices"] > 2
+    assert load(folder, "--slice_bytes", "8k", workers=2) == 0
+    assert folder.report["slices"] > 1
     assert folder.report["records"]["loaded"] == 60
     assert tables(folder) == from_files
 
@@ -115,7 +115,7 @@ def test_many_records_in_a_row_keep_to_the_limit(folder: Folder) -> None:
     folder.contract.write_text(CONTRACT)
     documents = [(at, f"<orders>{order(10 * at)}{order(10 * at + 1)}</orders>") for at in range(5)]
     fill(folder.path / "source.db", documents)
-    assert load(folder, "--limit", "5") == 0
+    assert load(folder, "--limit", "5", "--slice_bytes", "1") == 0
     assert folder.rows("SELECT id FROM orders") == [(0,), (1,), (10,), (11,), (20,)]
 
 
@@ -167,7 +167,7 @@ def test_postgresql_from_the_environment(folder: Folder, monkeypatch: pytest.Mon
         rows = [{"id": f"k{at}", "xml": gzip.compress(order(at).encode())} for at in range(30)]
         connection.execute(sa.text("INSERT INTO app_xml VALUES (:id, :xml)"), rows)
     monkeypatch.setitem(os.environ, "SOURCE_URL", url.render_as_string(hide_password=False))
-    arguments = column_arguments(folder, "--slice_bytes", "2k", "--workers", "2")
+    arguments = column_arguments(folder, "--slice_bytes", "20k", "--workers", "1")
     arguments[1] = "env:SOURCE_URL"
     assert subprocess.run([sys.executable, str(ROOT / "run_pipeline.py"), *arguments]).returncode == 0
     assert folder.rows("SELECT count(*), count(DISTINCT id) FROM orders") == [(30, 30)]
