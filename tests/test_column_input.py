@@ -55,8 +55,10 @@ def column_arguments(folder: Folder, *more: str, source: str = "source.db", targ
 
 
 def load(folder: Folder, *more: str, workers: int = 1, **databases: str) -> int:
-    command = [sys.executable, str(ROOT / "run_pipeline.py"), "--workers", str(workers)]
-    return subprocess.run([*command, *column_arguments(folder, *more, **databases)]).returncode
+    arguments = column_arguments(folder, *more, "--workers", str(workers), **databases)
+    if workers == 1:
+        return main(arguments)
+    return subprocess.run([sys.executable, str(ROOT / "run_pipeline.py"), *arguments]).returncode
 
 
 def tables(folder: Folder) -> list[Any]:
@@ -169,5 +171,5 @@ def test_postgresql_from_the_environment(folder: Folder, monkeypatch: pytest.Mon
     monkeypatch.setitem(os.environ, "SOURCE_URL", url.render_as_string(hide_password=False))
     arguments = column_arguments(folder, "--slice_bytes", "20k", "--workers", "1")
     arguments[1] = "env:SOURCE_URL"
-    assert subprocess.run([sys.executable, str(ROOT / "run_pipeline.py"), *arguments]).returncode == 0
+    assert main(arguments) == 0
     assert folder.rows("SELECT count(*), count(DISTINCT id) FROM orders") == [(30, 30)]
