@@ -39,11 +39,7 @@ def written(path: Path, document: bytes) -> SourceFile:
 
 
 def read_all(file: SourceFile, split_bytes: int, **options: int) -> list[XmlRecord | Reject]:
-    return [
-        item
-        for split in plan_splits(file, PATH, split_bytes)
-        for item in read_split(split, PATH, **options)
-    ]
+    return [item for split in plan_splits(file, PATH, split_bytes) for item in read_split(split, PATH, **options)]
 
 
 def test_any_split_size_gives_the_same_records(file: SourceFile) -> None:
