@@ -133,7 +133,7 @@ def _local_server(*arguments: Any, **options: Any) -> grpc.Server:
 
 
 _FAILURE = re.compile(r"^(?:[\w.]+\.)?(\w+): (.+)$", re.DOTALL)
-_FOR_PEOPLE = ("LoadError", "TransientError", "TargetError")
+_FOR_PEOPLE = ("InputError", "LoadError", "TransientError", "TargetError")
 """Our errors that say what is wrong by themselves; others keep the name of their class."""
 
 
@@ -143,6 +143,7 @@ def reason(error: Exception) -> str:
     lines = [line for line in text.splitlines() if line and not line.startswith((" ", "\t"))]
     last = lines[-1] if "Traceback" in text and lines else text
     match = _FAILURE.match(last)
-    if match and match[1] in _FOR_PEOPLE:
-        return match[2]
-    return last if match else f"{type(error).__name__}: {last}"
+    name, message = match.groups() if match else (type(error).__name__, last)
+    if name in _FOR_PEOPLE:
+        return message
+    return last if match else f"{name}: {message}"

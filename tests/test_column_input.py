@@ -113,6 +113,15 @@ def test_every_row_is_loaded_or_a_reject_that_names_it(folder: Folder) -> None:
     }
 
 
+def test_two_rows_with_one_key_stop_the_run(folder: Folder, errors: list[str]) -> None:
+    fill(folder.path / "source.db", [(1, order(1)), (2, order(2))])
+    with closing(sqlite3.connect(folder.path / "source.db")) as connection, connection:
+        connection.execute("ALTER TABLE app_xml ADD COLUMN batch DEFAULT 7")
+    assert load(folder, "--input_key", "batch") == 1
+    assert errors[0].startswith("several rows have the key app_xml?batch=7: give --input_key")
+    assert folder.rows("SELECT count(*) FROM orders") == [(0,)]
+
+
 def test_many_records_in_a_row_keep_to_the_limit(folder: Folder) -> None:
     folder.contract.write_text(CONTRACT)
     documents = [(at, f"<orders>{order(10 * at)}{order(10 * at + 1)}</orders>") for at in range(5)]
