@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from servers import need_odbc, new_schema, postgresql_by_odbc
 from sqlalchemy.dialects import mssql
 
+from transforms.dialects import with_driver
 from transforms.names import RecordPath
 from transforms.read import InputError, Loaded, XmlColumn, check_column, fetch_document, plan_ranges, read_range
 from transforms.read.columns import _compared
@@ -23,6 +24,7 @@ from transforms.read.connect import engine_of
 from transforms.records import Reject, XmlRecord
 
 PATH = RecordPath.parse("/*")
+MICROSOFT = ["ODBC Driver 17 for SQL Server", "ODBC Driver 18 for SQL Server"]
 
 
 def sqlite(folder: Path) -> tuple[sa.URL, str]:
@@ -163,6 +165,18 @@ def test_no_connection_shows_no_password() -> None:
     with pytest.raises(InputError, match="cannot be read") as caught:
         check_column(XmlColumn("postgresql+psycopg://me:geheim@127.0.0.1:1/x", "t", ("id",), "xml"))
     assert "geheim" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "installed", "driver"),
+    [
+        ("mssql+pyodbc://h/db", ["FreeTDS", *MICROSOFT], MICROSOFT[1]),
+        ("mssql+pyodbc://h/db?driver=FreeTDS", MICROSOFT, "FreeTDS"),
+        ("mssql+pyodbc://dsn", MICROSOFT, None),
+    ],
+)
+def test_sql_server_gets_the_best_driver(url: str, installed: list[str], driver: str | None) -> None:
+    assert with_driver(sa.make_url(url), lambda: installed).query.get("driver") == driver
 
 
 def test_sql_server_seeks_in_its_index() -> None:
