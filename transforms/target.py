@@ -35,7 +35,7 @@ SCHEMES = {
     "sqlite": Scheme("sqlite:///folder/name.db", "transforms.insert.sqlite:SQLite"),
     "postgresql": Scheme("postgresql://user@host/database", "transforms.insert.postgresql:PostgreSQL"),
     "mssql": Scheme("mssql+pyodbc://user@host/database", "transforms.insert.mssql:SQLServer"),
-    "odbc": Scheme("odbc:DSN=name;UID=user", "transforms.insert.odbc:open_source"),
+    "odbc": Scheme("odbc:DSN=name;UID=user", "transforms.insert.odbc_source:open_source"),
 }
 """The databases that can be a target, by the backend of their URL; ``odbc`` is that of ``odbc:<connection string>``."""
 

@@ -18,20 +18,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from contextlib import closing
-from decimal import Decimal
-from operator import methodcaller
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.engine.default import DefaultDialect
 
 from transforms.dialects import BY_DBMS
-from transforms.insert.database import Adapter, Database, Fault, LoadError, translated
-from transforms.insert.postgresql import SpeaksPostgreSQL, fault_of_state
-from transforms.insert.sqlite import BUSY_SECONDS, PRAGMAS, SpeaksSQLite
+from transforms.insert.database import Adapter, Database, Fault, LoadError
 from transforms.records import Row
 from transforms.schema import ColumnType, Table
 from transforms.target import Target
@@ -210,66 +204,6 @@ class ODBC(Database):
         return Fault("transient" if state.startswith(_TRANSIENT) else "fatal")
 
 
-class PostgreSQLByODBC(SpeaksPostgreSQL, ODBC):
-    """PostgreSQL by psqlODBC."""
-
-    # An error is the end of our transaction: without a savepoint for each statement rows go in half the time.
-    options = ";Protocol=7.4-1"
-
-    def make_dialect(self) -> sa.Dialect:
-        return PGDialect(paramstyle="qmark")
-
-    def exists(self, table: Table) -> bool:
-        self.cursor.execute("SELECT to_regclass(?)::text", (self.table_name(table),))
-        return self.cursor.fetchone()[0] is not None
-
-    def adapter(self, column_type: ColumnType) -> Adapter | None:
-        return _AS_TEXT.get(column_type.name)
-
-    def fault(self, state: str, message: str) -> Fault:
-        return fault_of_state(state)
-
-
-class SQLiteByODBC(SpeaksSQLite, ODBC):
-    """SQLite by sqliteodbc."""
-
-    insert_ways = (PLAIN,)
-    options = f";BigInt=Yes;Timeout={1000 * BUSY_SECONDS}"
-    autocommit = True
-
-    def open_connection(self) -> pyodbc.Connection:
-        connection = super().open_connection()
-        for pragma in PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}")
-        return connection
-
-    def commit(self) -> None:
-        self.cursor.execute("COMMIT")
-
-    def rollback(self) -> None:
-        self.cursor.execute("ROLLBACK")
-
-    def adapter(self, column_type: ColumnType) -> Adapter | None:
-        return text if column_type.name in ("text", "json") else super().adapter(column_type)
-
-    def fault(self, state: str, message: str) -> Fault:
-        if "constraint failed" in message:
-            return super().fault("23000", message)
-        return Fault("transient" if "locked" in message else "fatal")
-
-
-def open_source(target: Target, odbc_insert: str | None = None) -> ODBC:
-    """The database behind a connection string; connects to ask what it is, and raises as :func:`translated` does."""
-    from transforms.insert.mssql import SQLServer  # which is built on this module
-
-    kinds = {"PostgreSQL": PostgreSQLByODBC, "SQLite": SQLiteByODBC, "Microsoft SQL Server": SQLServer}
-    unknown = ODBC(target)
-    with translated(unknown), closing(unknown):
-        unknown.connect()
-        name = unknown.connection.getinfo(import_pyodbc().SQL_DBMS_NAME)
-    return kinds.get(name, ODBC)(target, odbc_insert)
-
-
 def import_pyodbc() -> ModuleType:
     """pyodbc; raises :class:`LoadError` where it cannot be imported."""
     try:
@@ -295,10 +229,6 @@ def text(value: str) -> str:
     return value
 
 
-def _plain(value: Decimal) -> str:
-    return f"{value:f}"
-
-
 _SQL_TYPES: dict[str, sa.types.TypeEngine[Any]] = {
     "tinyint": sa.SMALLINT(),
     "smallint": sa.SMALLINT(),
@@ -312,9 +242,4 @@ _SQL_TYPES: dict[str, sa.types.TypeEngine[Any]] = {
     "datetimetz": sa.TIMESTAMP(timezone=True),
     "json": sa.TEXT(),
     "binary": sa.BLOB(),
-}
-_AS_TEXT: dict[str, Adapter] = {
-    **dict.fromkeys(("text", "json"), text),
-    **dict.fromkeys(("date", "time", "datetime", "datetimetz"), methodcaller("isoformat")),
-    "decimal": _plain,
 }
