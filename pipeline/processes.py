@@ -42,7 +42,9 @@ class ProcessDied(Exception):
 def start(function: Callable[..., None], *arguments: Any, daemon: bool = False) -> BaseProcess:
     """Start ``function`` in a process that ends with this one, and that the terminal's signals do not reach."""
     _start_forkserver()
-    process = FORKSERVER.Process(target=_shielded, args=(os.getpid(), function, arguments), daemon=daemon)
+    process = FORKSERVER.Process(
+        target=_shielded, args=(os.getpid(), dict(os.environ), function, arguments), daemon=daemon
+    )
     process.start()
     return process
 
@@ -59,10 +61,13 @@ def _start_forkserver() -> None:
         signal.signal(signal.SIGTERM, before)
 
 
-def _shielded(parent: int, function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+def _shielded(
+    parent: int, environment: dict[str, str], function: Callable[..., None], arguments: tuple[Any, ...]
+) -> None:
     # Ctrl-C reaches all processes of a terminal; what becomes of it the command alone decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.environ.update(environment)  # the server's is that of its first use
     threading.Thread(target=_end_with, args=(parent,), name="end-with-parent", daemon=True).start()
     threading.excepthook = _note
     # What was imported stays: the collector need not look at it, nor touch pages that are shared.
