@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -33,6 +34,7 @@ WORKER_DIED = 75
 """The exit code of a process whose worker died: EX_TEMPFAIL of sysexits.h."""
 
 _WATCH_SECONDS = 0.5
+_ROOT = str(Path(__file__).resolve().parent.parent)
 
 
 class ProcessDied(Exception):
@@ -50,15 +52,21 @@ def start(function: Callable[..., None], *arguments: Any, daemon: bool = False) 
 
 
 def _start_forkserver() -> None:
-    """Start the server, if it does not run, so that SIGTERM does not reach it; SIGINT it ignores by itself."""
+    """Start the server, if it does not run: deaf to SIGTERM, as it is to SIGINT by itself, and able to import us."""
     if threading.current_thread() is not threading.main_thread():
         return
-    # What is ignored here stays so in a process that is started.
-    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # What is ignored here stays so in a process that is started; and its path is not ours before Python 3.13.
+    handler = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    path = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [_ROOT, path]))
     try:
         forkserver.ensure_running()
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, handler)
+        if path is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = path
 
 
 def _shielded(

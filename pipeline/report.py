@@ -132,7 +132,7 @@ class Usage:
     tells (the proportional set size of Linux). ``cpu_seconds`` misses what a process did after its last sample.
     """
 
-    INTERVAL_SECONDS = 0.25
+    INTERVAL_SECONDS = 1.0
 
     def __init__(self) -> None:
         self.peak_bytes = 0
@@ -154,16 +154,21 @@ class Usage:
 
     def _watch(self) -> None:
         me = psutil.Process()
-        while not self._stop.wait(self.INTERVAL_SECONDS):
-            total = 0
-            for process in [me, *me.children(recursive=True)]:
-                try:
-                    times = process.cpu_times()
-                    self._cpu[process.pid] = times.user + times.system
-                    total += _memory(process)
-                except psutil.Error:
-                    continue
-            self.peak_bytes = max(self.peak_bytes, total)
+        while True:
+            self._sample([me, *me.children(recursive=True)])
+            if self._stop.wait(self.INTERVAL_SECONDS):
+                return
+
+    def _sample(self, processes: list[psutil.Process]) -> None:
+        total = 0
+        for process in processes:
+            try:
+                times = process.cpu_times()
+                self._cpu[process.pid] = times.user + times.system
+                total += _memory(process)
+            except psutil.Error:
+                continue
+        self.peak_bytes = max(self.peak_bytes, total)
 
 
 def _memory(process: psutil.Process) -> int:
