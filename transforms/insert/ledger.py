@@ -76,7 +76,8 @@ class Tally:
             return
         self.records[status] += 1
         for label, rows in record.rows.items():
-            self.rows[label] += len(rows)
+            if rows:
+                self.rows[label] += len(rows)
 
     def take_back(self, held: Held) -> None:
         """Undo what :meth:`add` counted for a record that was displaced."""
