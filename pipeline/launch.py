@@ -108,9 +108,9 @@ def run_remote(job: Job, report: Report) -> None:
     setup = options.view_as(SetupOptions)
     setup.setup_file = setup.setup_file or str(Path(__file__).resolve().parent.parent / "setup.py")
     read = job.input.read_all(job.contract, job.max_record_bytes)
-    pipeline = beam.Pipeline(options=options)
-    graph.load(pipeline, job, read, "rejects")
     try:
+        pipeline = beam.Pipeline(options=options)
+        graph.load(pipeline, job, read, "rejects")
         result = pipeline.run()
         result.wait_until_finish()
     except Exception as error:

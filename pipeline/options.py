@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+from apache_beam.runners import create_runner
 
 from transforms.batch import DEFAULT_BATCH_BYTES, DEFAULT_BATCH_SIZE
 from transforms.map.document import did_you_mean
@@ -224,6 +225,8 @@ def parse_options(argv: Sequence[str]) -> PipelineOptions:
         raise OptionsError(
             f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; --help lists all flags"
         )
+    if not is_local(options):
+        _check_runner(options.view_as(StandardOptions).runner)
     direct = options.view_as(DirectOptions)
     if direct.direct_running_mode == "multi_threading":
         raise OptionsError(
@@ -233,6 +236,13 @@ def parse_options(argv: Sequence[str]) -> PipelineOptions:
     if direct.direct_num_workers < 0:
         raise OptionsError(f"--direct_num_workers is 0 (one for each core) or more, not {direct.direct_num_workers}")
     return options
+
+
+def _check_runner(name: str) -> None:
+    try:
+        create_runner(name)
+    except (ValueError, ImportError, AttributeError) as error:
+        raise OptionsError(f"--runner {name} cannot be used: {error}") from None
 
 
 def workers(options: PipelineOptions) -> int:

@@ -153,6 +153,7 @@ def test_limit_counts_records_over_files_of_all_kinds(folder: Folder, limit: int
         (["--target", "env:NO_SUCH_VARIABLE"], "NO_SUCH_VARIABLE"),
         (["--direct_running_mode", "multi_threading"], "loses data"),
         (["--contract", "/no/such/contract.yaml"], "cannot be read"),
+        (["--runner", "NoSuchRunner"], "--runner NoSuchRunner cannot be used"),
         (["--input", "/no/such/*.xml"], "matches no file"),
         (["--create_disposition", "CREATE_NEVER"], "has no table"),
     ],
