@@ -55,7 +55,7 @@ def _start_forkserver() -> None:
     """Start the server, if it does not run: deaf to SIGTERM, as it is to SIGINT by itself, and able to import us."""
     if threading.current_thread() is not threading.main_thread():
         return
-    # What is ignored here stays so in a process that is started; and its path is not ours before Python 3.13.
+    # What is ignored here stays so in a process that is started; and the server does not take over our path.
     handler = signal.signal(signal.SIGTERM, signal.SIG_IGN)
     path = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [_ROOT, path]))
