@@ -12,7 +12,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from pipeline.inputs import Input, make_input
 from pipeline.options import JobOptions, OptionsError, is_local, workers
 from pipeline.run_folder import RunFolder
-from transforms import Contract, ParseDoFn, Schema, Target, load_contract, reach_of, schema_of
+from transforms import Contract, ParseDoFn, Schema, Target, load_contract, reach_of, schema_of, writers
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,11 @@ class Job:
         """Resolve the flags; raise ``ValueError`` (with all that is wrong) for a bad contract, input or target."""
         flags = options.view_as(JobOptions)
         contract = load_contract(flags.contract)
-        target = Target.parse(flags.target)
+        number = workers(options)
+        shards = writers(flags.target, number)  # before anything is made: it also finds a target that is none
         if not is_local(options) and not flags.run_dir:
             raise OptionsError("with another runner, --run_dir must name a folder that all workers can write to")
         now = datetime.now(timezone.utc)
-        number = workers(options)
         return cls(
             options=options.get_all_options(drop_default=True),
             contract=contract,
@@ -64,7 +64,7 @@ class Job:
             started=now,
             run_dir=RunFolder.make(flags.run_dir, f"{now:%Y%m%dT%H%M%SZ}-{contract.contract}"),
             workers=number,
-            shards=flags.shards or (1 if target.scheme == "sqlite" else number),
+            shards=flags.shards or shards,
             batch_size=flags.batch_size,
             batch_bytes=flags.batch_bytes,
             max_record_bytes=flags.max_record_bytes,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from transforms.insert import Target
+from transforms.insert import Target, TargetError, writers
 
 PASSWORD = "p@ss;w/rd"
 
@@ -86,3 +87,13 @@ def test_password_is_masked(target, shown):
 
 def test_mask_without_a_password_changes_nothing():
     assert Target.parse("sqlite:///x.db").mask("no such table: x") == "no such table: x"
+
+
+@pytest.mark.parametrize(("scheme", "expected"), [("sqlite:///{}", 1), ("postgresql://u@127.0.0.1:1/x", 3)])
+def test_writers_are_no_more_than_the_database_takes(tmp_path: Path, scheme: str, expected: int) -> None:
+    assert writers(scheme.format(tmp_path / "x.db"), 3) == expected
+
+
+def test_writers_of_a_source_that_cannot_be_reached() -> None:
+    with pytest.raises(TargetError):
+        writers("odbc:DRIVER=NoSuchDriver;PWD=s3cret", 3)

@@ -11,6 +11,7 @@ from transforms.insert import LoadError as LoadError
 from transforms.insert import Target as Target
 from transforms.insert import TargetError as TargetError
 from transforms.insert import prepare_target as prepare_target
+from transforms.insert import writers as writers
 from transforms.map import MapDoFn as MapDoFn
 from transforms.map.contract import Contract as Contract
 from transforms.map.document import ContractError as ContractError

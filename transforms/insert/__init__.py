@@ -14,7 +14,7 @@ database must be able to do; the other modules are one for each database.
 from transforms.insert.database import LoadError, open_database
 from transforms.insert.dofn import BulkInsertDoFn
 from transforms.insert.load import LoadPolicy, load_batch
-from transforms.insert.prepare import TargetError, prepare_target
+from transforms.insert.prepare import TargetError, prepare_target, writers
 from transforms.target import Target
 
 __all__ = [
@@ -26,4 +26,5 @@ __all__ = [
     "load_batch",
     "open_database",
     "prepare_target",
+    "writers",
 ]

@@ -51,6 +51,15 @@ def prepare_target(
         )
 
 
+def writers(target: str, workers: int) -> int:
+    """How many of ``workers`` may usefully write to the target at once; raises :class:`TargetError` as above."""
+    try:
+        most = open_database(Target.parse(target)).max_writers
+    except (LoadError, RefusedError, TransientError) as error:
+        raise TargetError(str(error)) from None
+    return workers if most is None else min(workers, most)
+
+
 def _check_names(database: Database, schema: Schema) -> None:
     labels = defaultdict(list)
     for table in schema.tables:
