@@ -3,7 +3,16 @@
 
 import sys
 
-from pipeline.command import main
+
+def run() -> int:
+    try:
+        # Imported here: that takes a second, in which Ctrl-C must not show a traceback.
+        from pipeline.command import main
+
+        return main(sys.argv[1:])
+    except KeyboardInterrupt:
+        return 130
+
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run())

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline.check import NOTE, check_job, check_target, errors_in
 from pipeline.job import Job
 from pipeline.launch import JobError, run_local, run_remote
 from pipeline.legacy import is_import, run_import
-from pipeline.options import JobOptions, is_local, parse_options, print_help
+from pipeline.options import JobOptions, OptionsError, is_local, parse_options, print_help
+from pipeline.processes import warm_up
 from pipeline.report import Report
+from pipeline.signals import Interrupts
 from pipeline.terminal import Terminal
 from transforms import InputError, Target, prepare_target
 
@@ -25,33 +30,57 @@ def main(argv: Sequence[str]) -> int:
     if is_import(argv):
         return run_import(argv)
     terminal = Terminal("INFO")
-    try:
-        options = parse_options(argv)
-        flags = options.view_as(JobOptions)
-        terminal = Terminal(flags.log_level)
-        if flags.check:
-            findings = check_job(flags)
-            terminal.checked(findings)
-            return WRONG if errors_in(findings) else LOADED
-        job = Job.of(options)
-        findings = check_target(job.target, job.schema, job.create_disposition)
-        if problems := [finding for finding in findings if finding.severity != NOTE]:
-            terminal.findings(problems)
-        if errors := errors_in(findings):
-            terminal.error(f"The target does not take what the contract gives, and nothing was written: {errors}")
+    with Interrupts() as interrupts:
+        try:
+            options = parse_options(argv)
+            flags = options.view_as(JobOptions)
+            terminal = Terminal(flags.log_level)
+            if flags.check:
+                return _check(flags, terminal)
+            if is_local(options):
+                warm_up()
+            job = _prepared(options, terminal)
+        except (ValueError, OSError) as error:
+            terminal.error(str(error))
             return WRONG
-        prepare_target(job.target, job.schema, job.create_disposition, job.odbc_insert)
-        input_bytes = job.input.size()
-    except ValueError as error:
-        terminal.error(str(error))
-        return WRONG
+        except KeyboardInterrupt:
+            terminal.error("Stopped before anything was loaded.")
+            return FAILED
+        try:
+            with job.run_dir.owned():
+                return _run(job, is_local(options), terminal, interrupts)
+        except OptionsError as error:
+            terminal.error(str(error))
+            return WRONG
+
+
+def _check(flags: JobOptions, terminal: Terminal) -> int:
+    findings = check_job(flags)
+    terminal.checked(findings)
+    return WRONG if errors_in(findings) else LOADED
+
+
+def _prepared(options: PipelineOptions, terminal: Terminal) -> Job:
+    """The job, with a target that is ready for it; ``ValueError`` where something is wrong, and no run folder then."""
+    job = Job.of(options)
+    findings = check_target(job.target, job.schema, job.create_disposition)
+    if problems := [finding for finding in findings if finding.severity != NOTE]:
+        terminal.findings(problems)
+    if errors := errors_in(findings):
+        raise ValueError(f"The target does not take what the contract gives, and nothing was written: {errors}")
+    job.run_dir.create()
+    prepare_target(job.target, job.schema, job.create_disposition, job.odbc_insert)
+    return job
+
+
+def _run(job: Job, here: bool, terminal: Terminal, interrupts: Interrupts) -> int:
     contract = {"name": job.contract.contract, "file": job.contract_file, "fingerprint": job.contract.fingerprint()}
     report = Report(job.run_id, contract, job.contract.tables, job.shown_options())
     with report.usage:
         try:
-            if is_local(options):
-                with terminal.progress(input_bytes) as progress:
-                    run_local(job, report, progress)
+            if here:
+                with terminal.progress(job.input.size()) as progress:
+                    run_local(job, report, progress, interrupts)
             else:
                 run_remote(job, report)
             if report.state == "running":
@@ -61,13 +90,18 @@ def main(argv: Sequence[str]) -> int:
         except (JobError, InputError, OSError) as error:
             report.state, report.error = "failed", str(error)
             _keep_details(job, getattr(error, "details", None))
-    place = report.write(job.run_dir)
+        except KeyboardInterrupt:
+            report.state = "interrupted"
+    try:
+        place = report.write(job.run_dir)
+    except OSError as error:
+        place = f"not written, {error}"
+        report.state, report.error = "failed", report.error or f"the report cannot be written: {error}"
     terminal.summary(report.as_dict(), place)
     if report.error:
         terminal.error(report.error)
     if report.state != "done":
         terminal.error("What was committed stays; the same command goes on from there.")
-    if report.state != "done":
         return FAILED
     return WITH_REJECTS if report.records["rejected"] else LOADED
 
@@ -75,4 +109,5 @@ def main(argv: Sequence[str]) -> int:
 def _keep_details(job: Job, details: str | None) -> None:
     """A traceback is for whoever mends the program: it goes into the run's folder, not onto the screen."""
     if details:
-        job.run_dir.write("error.txt", job.input.mask(Target.parse(job.target).mask(details)))
+        with suppress(OSError):  # the disk may be full
+            job.run_dir.write("error.txt", job.input.mask(Target.parse(job.target).mask(details)))

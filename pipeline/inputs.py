@@ -44,6 +44,10 @@ class FileInput:
     def slices(self, slicer: Slicer) -> Generator[Slice, None, None]:
         return slicer.slices(self.files)
 
+    def for_worker(self) -> FileInput:
+        """What a worker needs of it: the parts of a slice come by themselves, the list may be long."""
+        return FileInput(())
+
     def read_parts(self, contract: Contract, max_record_bytes: int) -> ReadSplits:
         """The transform that reads the parts of a slice."""
         return ReadSplits(contract.record.path, contract.namespaces, max_record_bytes)
@@ -73,6 +77,9 @@ class ColumnInput:
 
     def slices(self, slicer: Slicer) -> Generator[Slice, None, None]:
         return slicer.of_column(self.column)
+
+    def for_worker(self) -> ColumnInput:
+        return self
 
     def read_parts(self, contract: Contract, max_record_bytes: int) -> ReadRanges:
         return ReadRanges(self.column, contract.record.path, contract.namespaces, max_record_bytes)

@@ -62,7 +62,7 @@ class Job:
             target=flags.target,
             run_id=f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
             started=now,
-            run_dir=RunFolder.make(flags.run_dir, f"{now:%Y%m%dT%H%M%SZ}-{contract.contract}"),
+            run_dir=RunFolder.named(flags.run_dir, f"{now:%Y%m%dT%H%M%SZ}-{contract.contract}"),
             workers=number,
             shards=flags.shards or shards,
             batch_size=flags.batch_size,

@@ -1,30 +1,30 @@
-"""Running a job: here, slice by slice on worker processes, or elsewhere in one submission."""
+"""Running a job: here, slice by slice in worker processes, or elsewhere in one submission."""
 
 from __future__ import annotations
 
 import logging
-import shutil
+import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions
 from apache_beam.pvalue import PBegin
 
-from pipeline import engine, graph, processes
+from pipeline import engine, graph
 from pipeline.job import Job
+from pipeline.processes import Died, Failure, Outcome, Pool
 from pipeline.report import Report, counters_of
 from pipeline.signals import Interrupts
-from pipeline.slices import Part, Slice, Slicer
+from pipeline.slices import Part, Slice, Slicer, SliceSizes
 from pipeline.terminal import set_up_logging
 from transforms import ReadResult, RecordPath
 
 logger = logging.getLogger(__name__)
-
-MOST_ATTEMPTS = 3
-"""Times that a slice is run when its workers die. A rerun is exact: the ledger knows what was committed."""
 
 
 class JobError(Exception):
@@ -44,58 +44,82 @@ class ReadSlice(beam.PTransform):
         self.read = read
 
     def expand(self, pbegin: PBegin) -> ReadResult:
-        return pbegin | beam.Create(self.splits) | "Spread" >> beam.Reshuffle() | "Read" >> self.read
+        return pbegin | beam.Create(self.splits, reshuffle=False) | "Read" >> self.read
 
 
-def run_local(job: Job, report: Report, progress: Callable[[int], None]) -> None:
-    """Run a job on this machine, slice by slice; the report is written after each.
+def run_local(job: Job, report: Report, progress: Callable[[int], None], interrupts: Interrupts) -> None:
+    """Run a job on this machine, as many slices at once as there are workers; the report is written after each.
 
     Raises:
-      JobError: a slice failed, or too many records were rejected.
+      JobError: a slice failed, or too many records were rejected. Slices under way are finished first.
     """
-    logger.info("Engine: Beam's FnApiRunner on %d worker process%s.", job.workers, "" if job.workers == 1 else "es")
     path = RecordPath.parse(job.contract.record.path, job.contract.namespaces)
-    slices = job.input.slices(Slicer(path, job.slice_bytes, job.run_dir.unpacked, job.limit))
+    slicer = Slicer(path, SliceSizes(job.slice_bytes, job.workers, job.input.size()), job.run_dir.unpacked, job.limit)
+    slices = job.input.slices(slicer)
+    load = partial(_load_slice, replace(job, input=job.input.for_worker(), shards=1))
+    pool = Pool(load, job.workers, before_retry=lambda part: job.run_dir.remove_rejects(part.name))
+    interrupts.call(pool.stop)
+    logger.info("Engine: Beam's FnApiRunner, one in each of %d worker processes.", job.workers)
+    error: JobError | None = None
+    outcomes = pool.run(slices)
     try:
-        with Interrupts() as interrupts:
-            for number, part in enumerate(slices, 1):
-                if interrupts.requested:
-                    report.state = "interrupted"
-                    break
-                report.add(_run_slice(job, part, number))
-                report.write(job.run_dir)
-                progress(part.input_bytes)
+        for part, outcome in outcomes:
+            slicer.release(part)
+            try:
+                report.add(_loaded(part, outcome, slicer, report))
                 check_rejects(job, report)
+            except JobError as failed:
+                error = error or failed
+                pool.stop()
+            report.write(job.run_dir)
+            progress(part.input_bytes)
+        if interrupts.requested:
+            report.state = "interrupted"
     except KeyboardInterrupt:
         report.state = "interrupted"
     finally:
+        outcomes.close()
         slices.close()
-        shutil.rmtree(job.run_dir.unpacked, ignore_errors=True)
+        slicer.close()
         job.run_dir.protect()
+    if error is not None:
+        raise error
 
 
-def _run_slice(job: Job, part: Slice, number: int) -> Counter[str]:
-    attempt = 1
-    while True:
-        try:
-            return processes.call(_load_slice, job, part.splits, number)
-        except engine.PipelineFailed as error:
-            raise JobError(error.message, error.details) from None
-        except processes.ProcessDied as error:
-            if attempt == MOST_ATTEMPTS:
-                remedy = "it may need more memory: try a smaller --slice_bytes"
-                raise JobError(f"a worker process died {attempt} times ({error}); {remedy}") from None
-            attempt += 1
-            logger.warning(
-                "A worker process died (%s); the slice is run again, attempt %d of %d.", error, attempt, MOST_ATTEMPTS
-            )
+@dataclass(frozen=True)
+class _Loaded:
+    """What a process says of its slice: what it counted, how long it took, and why it failed, if it did."""
+
+    counters: Counter[str]
+    seconds: float
+    error: str | None = None
+    details: str | None = None
 
 
-def _load_slice(job: Job, splits: tuple[Part, ...], number: int) -> Counter[str]:
+def _loaded(part: Slice, outcome: Outcome, slicer: Slicer, report: Report) -> Counter[str]:
+    """The counters of a slice; raise :class:`JobError` if it failed, and count what it had committed."""
+    if isinstance(outcome, Failure):
+        raise JobError(f"a bug, please report it: {outcome.message}", outcome.details)
+    if isinstance(outcome, Died):
+        raise JobError(outcome.message)
+    loaded: _Loaded = outcome.value
+    if loaded.error is not None:
+        report.add(loaded.counters, complete=False)
+        raise JobError(loaded.error, loaded.details)
+    slicer.sizes.measured(part.weight, loaded.seconds)
+    return loaded.counters
+
+
+def _load_slice(job: Job, part: Slice) -> _Loaded:
     """Run in a process of its own."""
     set_up_logging(job.log_level)
-    read = ReadSlice(splits, job.input.read_parts(job.contract, job.max_record_bytes))
-    return engine.run(lambda pipeline: graph.load(pipeline, job, read, f"slice-{number:06d}"), job.options, job.workers)
+    started = time.monotonic()
+    read = ReadSlice(part.splits, job.input.read_parts(job.contract, job.max_record_bytes))
+    try:
+        counters = engine.run(lambda pipeline: graph.load(pipeline, job, read, part.name), job.options)
+    except engine.PipelineFailed as error:
+        return _Loaded(error.counters, time.monotonic() - started, error.message, error.details)
+    return _Loaded(counters, time.monotonic() - started)
 
 
 def run_remote(job: Job, report: Report) -> None:

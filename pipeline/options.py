@@ -233,6 +233,10 @@ def parse_options(argv: Sequence[str]) -> PipelineOptions:
             "--direct_running_mode multi_threading loses data at volume in Beam; "
             "use --direct_num_workers, which starts processes"
         )
+    if direct.direct_running_mode == "in_memory" and direct.direct_num_workers > 1:
+        raise OptionsError(
+            "--direct_running_mode in_memory is one process; leave it out, or set --direct_num_workers to 1"
+        )
     if direct.direct_num_workers < 0:
         raise OptionsError(f"--direct_num_workers is 0 (one for each core) or more, not {direct.direct_num_workers}")
     return options
@@ -247,6 +251,8 @@ def _check_runner(name: str) -> None:
 
 def workers(options: PipelineOptions) -> int:
     """The number of local worker processes; without the flag, one for each core that this process may use."""
+    if options.view_as(DirectOptions).direct_running_mode == "in_memory":
+        return 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return options.view_as(DirectOptions).direct_num_workers or cores
 
@@ -298,8 +304,10 @@ def _canonical(argv: Sequence[str]) -> list[str]:
             flag = "--" + flag[2:].replace("-", "_")
             word = _ALIASES.get(flag, flag) + equals + value
         words.append(word)
-    if not any(word.split("=")[0] == "--direct_num_workers" for word in words):
-        words += ["--direct_num_workers", "0"]
+    # Beam's own defaults are one worker, in this process.
+    for flag, default in (("--direct_num_workers", "0"), ("--direct_running_mode", "multi_processing")):
+        if not any(word.split("=")[0] == flag for word in words):
+            words += [flag, default]
     return words
 
 

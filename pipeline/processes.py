@@ -1,10 +1,16 @@
-"""Processes of a local run: forked off a server that has imported everything, and ended with their parents.
+"""Tasks in processes: each in one of its own, as many at once as there are workers.
 
-    command ── forkserver ── slice (Beam's engine) ── asks for ── worker, worker, ...
+    command ── fork server (has imported Beam) ──> task, task, ...
+       ^                                              │
+       └────────── one pipe for each task ────────────┘
 
-A process that is started anew imports Beam for more than a second; a forked one starts in milliseconds.
-Each slice has a process of its own: its memory is given back, and it can be ended as a whole whatever
-state Beam is in. (A worker that is killed makes Beam's engine wait for ever, or fail, as it happens.)
+A process that is started anew imports Beam for more than a second; a forked one starts in milliseconds. A task that
+has ended gives all its memory back, and one that must end can be killed whatever state Beam is in. No process starts
+another one, and none opens a port.
+
+What became of a task is decided by its pipe alone: an answer, or the end of the pipe, which is the end of the process.
+(The exit code comes by way of the fork server, is lost with it, and can be read only once: two threads that join one
+process take a success for exit code 255.)
 """
 
 from __future__ import annotations
@@ -14,151 +20,257 @@ import logging
 import multiprocessing
 import multiprocessing.forkserver as forkserver
 import os
+import pickle
 import signal
 import threading
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-import psutil
-
-logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 FORKSERVER = multiprocessing.get_context("forkserver")
 FORKSERVER.set_forkserver_preload(["pipeline.engine"])
 
-WORKER_DIED = 75
-"""The exit code of a process whose worker died: EX_TEMPFAIL of sysexits.h."""
+PAUSES = (1.0, 5.0)
+"""Seconds before the second and the third attempt of a task whose process died."""
 
-_WATCH_SECONDS = 0.5
+_JOIN_SECONDS = 5.0
 _ROOT = str(Path(__file__).resolve().parent.parent)
 
 
-class ProcessDied(Exception):
-    """A process ended before its work did: killed, or out of memory."""
+@dataclass(frozen=True)
+class Answer:
+    """What a task's function returned."""
+
+    value: Any
 
 
-def start(function: Callable[..., None], *arguments: Any, daemon: bool = False) -> BaseProcess:
-    """Start ``function`` in a process that ends with this one, and that the terminal's signals do not reach."""
-    _start_forkserver()
-    process = FORKSERVER.Process(
-        target=_shielded, args=(os.getpid(), dict(os.environ), function, arguments), daemon=daemon
-    )
-    process.start()
-    return process
+@dataclass(frozen=True)
+class Failure:
+    """The function raised: ``message`` is the error's, ``details`` its traceback. No exception crosses the pipe:
+    not every one can be pickled."""
+
+    message: str
+    details: str
 
 
-def _start_forkserver() -> None:
-    """Start the server, if it does not run: deaf to SIGTERM, as it is to SIGINT by itself, and able to import us."""
+@dataclass(frozen=True)
+class Died:
+    """The process ended before the function did, at every attempt; ``message`` says how."""
+
+    message: str
+
+
+Outcome = Answer | Failure | Died
+
+
+class Pool(Generic[T]):
+    """Calls ``function(task)`` for each task, in a process of its own, ``workers`` at once.
+
+    A task whose process dies is tried again after each of ``pauses`` (seconds); ``before_retry`` is called with it
+    first. Tasks are taken from their iterator while others run, one ahead. Only for the main thread.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[T], Any],
+        workers: int,
+        pauses: Sequence[float] = PAUSES,
+        before_retry: Callable[[T], None] = lambda task: None,
+    ):
+        self._function = function
+        self._workers = workers
+        self._pauses = pauses
+        self._before_retry = before_retry
+        self._running: dict[Connection, _Attempt[T]] = {}
+        self._again: list[_Attempt[T]] = []
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Begin no more tasks; those that run come to their end."""
+        self._stopped = True
+
+    def run(self, tasks: Iterator[T]) -> Generator[tuple[T, Outcome], None, None]:
+        """The tasks with what became of them, as they end. Closing the generator kills those that run."""
+        ahead: list[T] = []
+        exhausted = False
+        try:
+            while True:
+                while not self._stopped and len(self._running) < self._workers:
+                    if attempt := self._due():
+                        self._start(attempt)
+                        continue
+                    if not ahead and not exhausted:
+                        ahead = _next(tasks)
+                        exhausted = not ahead
+                        continue  # planning takes time: the flag may have been set
+                    if not ahead:
+                        break
+                    self._start(_Attempt(ahead.pop(), 1))
+                if not self._running and (self._stopped or not self._again):
+                    return
+                if not self._stopped and not ahead and not exhausted:
+                    ahead = _next(tasks)
+                    exhausted = not ahead
+                yield from self._ended()
+        finally:
+            for attempt in self._running.values():
+                attempt.kill()
+            self._running.clear()
+
+    def _due(self) -> _Attempt[T] | None:
+        now = time.monotonic()
+        for attempt in self._again:
+            if attempt.due <= now:
+                self._again.remove(attempt)
+                return attempt
+        return None
+
+    def _start(self, attempt: _Attempt[T]) -> None:
+        oom_kills = _oom_kills()
+        receiver, sender = FORKSERVER.Pipe(duplex=False)
+        try:
+            attempt.process = _start(sender, self._function, attempt.task)
+        except (EOFError, OSError) as error:
+            receiver.close()
+            self._died(attempt, f"no process could be started: {error or type(error).__name__}")
+            return
+        finally:
+            sender.close()
+        attempt.oom_kills = oom_kills
+        self._running[receiver] = attempt
+
+    def _ended(self) -> Iterator[tuple[T, Outcome]]:
+        due = min((attempt.due for attempt in self._again), default=None)
+        free = len(self._running) < self._workers
+        timeout = None if due is None or not free else max(0.0, due - time.monotonic())
+        if not self._running:
+            time.sleep(timeout or 0)
+            return
+        for receiver in wait(list(self._running), timeout):
+            assert isinstance(receiver, Connection)
+            attempt = self._running.pop(receiver)
+            try:
+                outcome: Outcome = receiver.recv()
+            except (EOFError, OSError, pickle.UnpicklingError):
+                if last := self._died(attempt, attempt.how_it_ended()):
+                    yield attempt.task, last
+            else:
+                yield attempt.task, outcome
+            finally:
+                receiver.close()
+                attempt.kill()
+
+    def _died(self, attempt: _Attempt[T], how: str) -> Died | None:
+        logger = logging.getLogger(__name__)
+        if attempt.number > len(self._pauses):
+            return Died(f"{how}, at attempt {attempt.number} of {attempt.number}")
+        pause = self._pauses[attempt.number - 1]
+        logger.warning(
+            "%s. Its input is loaded again in %g s, attempt %d of %d; what it committed stays.",
+            how[:1].upper() + how[1:], pause, attempt.number + 1, len(self._pauses) + 1,
+        )  # fmt: skip
+        self._before_retry(attempt.task)
+        self._again.append(_Attempt(attempt.task, attempt.number + 1, due=time.monotonic() + pause))
+        return None
+
+
+class _Attempt(Generic[T]):
+    def __init__(self, task: T, number: int, due: float = 0.0):
+        self.task = task
+        self.number = number
+        self.due = due
+        self.process: BaseProcess | None = None
+        self.oom_kills: int | None = None
+
+    def kill(self) -> None:
+        """End the process, if it still runs; its database connection rolls back."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.join(_JOIN_SECONDS)
+
+    def how_it_ended(self) -> str:
+        """In words for people."""
+        assert self.process is not None
+        self.process.join(_JOIN_SECONDS)
+        code, name = self.process.exitcode, f"the worker process {self.process.pid}"
+        if code is not None and code < 0:
+            how = f"{name} was killed by {signal.Signals(-code).name}"
+        else:
+            # 255 is also what is told when the fork server, which knows the code, has gone.
+            how = f"{name} ended" + ("" if code in (None, 255) else f" with exit code {code}")
+        kills = _oom_kills()
+        if kills is not None and self.oom_kills is not None and kills > self.oom_kills:
+            how += " (the kernel has ended a process of this machine that was out of memory: try fewer --workers)"
+        return how
+
+
+def _next(tasks: Iterator[T]) -> list[T]:
+    return [task for task in [next(tasks, None)] if task is not None]
+
+
+def _oom_kills() -> int | None:
+    """How many processes the kernel has killed for want of memory since it started; ``None``: it does not tell."""
+    try:
+        with open("/proc/vmstat", encoding="ascii") as lines:
+            return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)
+    except OSError:
+        return None
+
+
+def warm_up() -> None:
+    """Start the fork server, so that it imports what tasks need while the command plans."""
+    # What is ignored here stays so in a process that is started; and the server does not take over our path.
     if threading.current_thread() is not threading.main_thread():
         return
-    # What is ignored here stays so in a process that is started; and the server does not take over our path.
     handler = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    hangup = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     path = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [_ROOT, path]))
     try:
         forkserver.ensure_running()
     finally:
         signal.signal(signal.SIGTERM, handler)
+        signal.signal(signal.SIGHUP, hangup)
         if path is None:
             del os.environ["PYTHONPATH"]
         else:
             os.environ["PYTHONPATH"] = path
 
 
-def _shielded(
-    parent: int, environment: dict[str, str], function: Callable[..., None], arguments: tuple[Any, ...]
-) -> None:
+def _start(sender: Connection, function: Callable[[Any], Any], task: Any) -> BaseProcess:
+    warm_up()
+    process = FORKSERVER.Process(target=_answer, args=(dict(os.environ), sender, function, task))
+    process.start()
+    return process
+
+
+def _answer(environment: dict[str, str], sender: Connection, function: Callable[[Any], Any], task: Any) -> None:
     # Ctrl-C reaches all processes of a terminal; what becomes of it the command alone decides.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    os.environ.update(environment)  # the server's is that of its first use
-    threading.Thread(target=_end_with, args=(parent,), name="end-with-parent", daemon=True).start()
-    threading.excepthook = _note
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    os.environ.update(environment)  # the server's is that of its start
+    threading.Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
     # What was imported stays: the collector need not look at it, nor touch pages that are shared.
     gc.freeze()
     try:
-        function(*arguments)
-    except BaseException:
-        # A worker fails so when what it works for has been ended.
-        logger.debug("%s failed", function.__name__, exc_info=True)
-        os._exit(1)
-
-
-def _note(failure: threading.ExceptHookArgs) -> None:
-    """Beam's threads fail when a process that they talk to has been ended; what matters comes by other ways."""
-    logger.debug("%s failed", failure.thread, exc_info=failure.exc_value)
-
-
-def _end_with(parent: int) -> None:
-    server = os.getppid()
-    while os.getppid() == server and psutil.pid_exists(parent):
-        time.sleep(_WATCH_SECONDS)
-    os._exit(1)
-
-
-def watch_workers(workers: list[BaseProcess]) -> None:
-    """End this process, with :data:`WORKER_DIED`, as soon as one of its workers ends otherwise than in peace."""
-
-    def watch() -> None:
-        running = list(workers)
-        while running:
-            for sentinel in wait([worker.sentinel for worker in running]):
-                [ended] = [worker for worker in running if worker.sentinel == sentinel]
-                running.remove(ended)
-                ended.join()
-                if ended.exitcode:
-                    for worker in workers:
-                        worker.kill()
-                    os._exit(WORKER_DIED)
-
-    threading.Thread(target=watch, name="watch-workers", daemon=True).start()
-
-
-def call(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call ``function`` in a process of its own; give its result, or raise its exception.
-
-    Raises:
-      ProcessDied: the process, or a worker of its, ended before the call did.
-    """
-    receiver, sender = FORKSERVER.Pipe(duplex=False)
-    try:
-        process = start(_answer, sender, function, arguments)
-    except (EOFError, OSError) as error:
-        raise ProcessDied(f"it could not be started: {error}") from None
-    finally:
-        sender.close()
-    try:
-        result, failure = receiver.recv()
-    except EOFError:
-        process.join()
-        raise ProcessDied(f"exit code {process.exitcode}") from None
-    finally:
-        end(process)
-        receiver.close()
-    if failure is not None:
-        raise failure
-    return result
-
-
-def _answer(sender: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-    result, failure = None, None
-    try:
-        result = function(*arguments)
-    except Exception as error:
-        failure = error
-    sender.send((result, failure))
+        outcome: Outcome = Answer(function(task))
+    except BaseException as error:
+        outcome = Failure(str(error) or type(error).__name__, traceback.format_exc())
+    sender.send(outcome)
     sender.close()
-    # Beam's threads and servers need no farewell; what had to be committed is.
-    for process in multiprocessing.active_children():
-        process.kill()
+    # Threads of Beam may still run; what had to be committed is.
     os._exit(0)
 
 
-def end(process: BaseProcess) -> None:
-    """Kill a process, if it still runs; its workers follow within a moment, and databases roll back."""
-    process.kill()
-    process.join()
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()  # by a pipe that only the command holds: no polling, and no other process with its number
+    os._exit(1)

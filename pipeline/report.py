@@ -41,10 +41,10 @@ class Report:
         self._started = datetime.now(timezone.utc)
         self._clock = time.monotonic()
 
-    def add(self, counters: Mapping[str, int]) -> None:
-        """Add the counters of one pipeline that ran to its end."""
+    def add(self, counters: Mapping[str, int], complete: bool = True) -> None:
+        """Add the counters of one pipeline; if it did not run to its end, of what it came to."""
         self.counters.update(counters)
-        self.slices += 1
+        self.slices += complete
 
     @property
     def records(self) -> dict[str, int]:

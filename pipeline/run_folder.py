@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from apache_beam.io.filesystems import FileSystems
 
 from pipeline.options import OptionsError
+
+RUNS = "runs"
+"""The folder of the folders of runs, where none is given."""
 
 
 @dataclass(frozen=True)
@@ -18,24 +25,43 @@ class RunFolder:
     path: str
 
     @classmethod
-    def make(cls, given: str | None, name: str) -> RunFolder:
-        """The folder ``given``, without what an earlier run left there, or a new one below ``runs/``.
+    def named(cls, given: str | None, name: str) -> RunFolder:
+        """The folder ``given``, or a new one below ``runs/``; nothing is made yet."""
+        return cls(given or _unused(os.path.join(RUNS, name)))
 
-        Raises :class:`OptionsError` where it cannot be made or written to.
-        """
-        folder = cls(given or _unused(os.path.join("runs", name)))
-        if not folder.is_local:
-            return folder
-        local = Path(folder.path)
+    def create(self) -> None:
+        """Make the folder, without what an earlier run left there; raise :class:`OptionsError` where that fails."""
+        if not self.is_local:
+            return
+        local = Path(self.path)
         try:
             (local / "rejects").mkdir(mode=0o700, parents=True, exist_ok=True)
-            for old in (local / "report.json", local / "error.txt", *(local / "rejects").glob("*.jsonl")):
+            for old in (local / "report.json", local / "error.txt", *(local / "rejects").glob("*.jsonl*")):
                 old.unlink(missing_ok=True)
             if not os.access(local, os.W_OK):
                 raise PermissionError(13, "it is not writable")
         except OSError as error:
-            raise OptionsError(f"--run_dir {folder.path!r} cannot be used: {error.strerror}") from None
-        return folder
+            raise OptionsError(f"--run_dir {self.path!r} cannot be used: {error.strerror}") from None
+
+    @contextmanager
+    def owned(self) -> Iterator[None]:
+        """While entered, this process alone uses the folder; unpacked files of runs that were killed are removed.
+
+        Raises :class:`OptionsError` where another run uses it.
+        """
+        if not self.is_local:
+            yield
+            return
+        local = Path(self.path)
+        with _locked(local) as is_ours:
+            if not is_ours:
+                raise OptionsError(f"--run_dir {self.path!r} is in use by another run; choose another folder")
+            for folder in (local, *(local.parent.iterdir() if local.parent == Path(RUNS) else ())):
+                _clear(folder, self.unpacked)
+            try:
+                yield
+            finally:
+                shutil.rmtree(self.unpacked, ignore_errors=True)
 
     @property
     def is_local(self) -> bool:
@@ -64,6 +90,11 @@ class RunFolder:
         os.replace(partial, path)
         return path
 
+    def remove_rejects(self, name: str) -> None:
+        """Remove the rejects of a slice that is loaded again."""
+        for file in Path(self.rejects).glob(f"{name}-*.jsonl*"):
+            file.unlink(missing_ok=True)
+
     def protect(self) -> None:
         """Let only the owner read the rejects that workers have written."""
         for file in Path(self.rejects).glob("*.jsonl*"):
@@ -75,3 +106,31 @@ def _unused(folder: str) -> str:
     while os.path.exists(candidate):
         number, candidate = number + 1, f"{folder}-{number}"
     return candidate
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[bool]:
+    """Hold the lock of a folder, if it is free. The system gives it back when the process ends, however it does."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_ours = True
+        except OSError as error:
+            # Some network filesystems have no locks; the folder is used without one there.
+            is_ours = not isinstance(error, BlockingIOError)
+        yield is_ours
+    finally:
+        os.close(descriptor)
+
+
+def _clear(folder: Path, ours: Path) -> None:
+    unpacked = folder / ours.name
+    if not unpacked.is_dir() or not (folder / "rejects").is_dir():
+        return
+    if unpacked == ours:
+        shutil.rmtree(unpacked, ignore_errors=True)
+        return
+    with _locked(folder) as is_free:
+        if is_free:
+            shutil.rmtree(unpacked, ignore_errors=True)

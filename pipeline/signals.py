@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first finishes the slice under way, the second ends at once.
+"""Ctrl-C, SIGTERM and SIGHUP: the first finishes what is under way, the second ends at once, more change nothing.
 
 Either way nothing is half-done: a batch is one transaction, and a rerun goes on from the ledger.
 """
@@ -8,31 +8,53 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType
 
 logger = logging.getLogger(__name__)
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 class Interrupts:
-    """While entered, ``requested`` says whether the user asked to stop; asked again, KeyboardInterrupt is raised."""
+    """While entered, the command decides what a signal does.
+
+    Before :meth:`call` has been given a function, the first signal raises KeyboardInterrupt. After it, the first
+    calls that function, and the second raises KeyboardInterrupt. Nothing is raised after the first time, so that
+    the report can be written.
+    """
 
     def __init__(self) -> None:
         self.requested = False
+        self._stop: Callable[[], None] | None = None
+        self._raised = False
         self._before: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> Interrupts:
         # Only a main thread may set handlers; elsewhere (a notebook's thread) the caller's stay.
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._handle)
+            for number in _SIGNALS:
+                before = signal.signal(number, self._handle)
+                self._before[number] = before
+                if number == signal.SIGHUP and before == signal.SIG_IGN:
+                    signal.signal(number, signal.SIG_IGN)  # nohup asked for that
         return self
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
+            # After a signal the command is about to end; one more must not kill it at its last step.
+            signal.signal(number, signal.SIG_IGN if self.requested else handler)  # type: ignore[arg-type]
+
+    def call(self, stop: Callable[[], None]) -> None:
+        """Let the first signal call ``stop``, which ends the work in good order."""
+        self._stop = stop
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
+        if self._raised:
+            return
+        if self.requested or self._stop is None:
+            self.requested = self._raised = True
             raise KeyboardInterrupt
         self.requested = True
-        logger.warning("Stopping after the slice under way is committed; once more to stop at once.")
+        self._stop()
+        logger.warning("Stopping after the slices under way are committed; once more to stop at once.")

@@ -1,7 +1,8 @@
-"""Slices: the bounded parts of the input that a local run loads and commits one after another."""
+"""Slices: the bounded parts of the input, of which a local run loads as many at once as it has workers."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -24,43 +25,91 @@ from transforms import (
 Part = Split | KeyRange
 """What one reader reads at once: bytes of a file, or rows of a table."""
 
+FIRST_SLICE_BYTES = 4 << 20
+SLICE_SECONDS = 10.0
+
 _COMPRESSION = 10
 """How many bytes of XML a byte of a compressed file is taken for, until it is unpacked."""
 
 
 @dataclass(frozen=True)
 class Slice:
-    """What one pipeline loads. ``input_bytes`` are those of the files as they lie there."""
+    """What one pipeline loads, the ``number``-th (from 1).
 
+    ``input_bytes`` are those of the files as they are stored, ``weight`` about those of the XML; ``unpacked`` is the
+    temporary file that its parts are read from, if it is one.
+    """
+
+    number: int
     splits: tuple[Part, ...]
     input_bytes: int
+    weight: int
+    unpacked: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the slice's files in the run's folder."""
+        return f"slice-{self.number:06d}"
+
+
+class SliceSizes:
+    """How large the next slice is, in bytes of XML.
+
+    The first slices are small, so that all workers start at once. Then a slice is to take about
+    :data:`SLICE_SECONDS` by what was measured, as each costs about half a second before its first record; and those at
+    the end are small again, so that the workers finish together.
+
+    Args:
+      most: bytes of the largest slice: memory grows with it.
+      workers: how many slices are loaded at once.
+      input_bytes: all of the input.
+    """
+
+    def __init__(self, most: int, workers: int, input_bytes: int):
+        self.most = most
+        self.workers = workers
+        self.left = input_bytes
+        self._size = min(most, FIRST_SLICE_BYTES)
+
+    def next(self) -> int:
+        """The size of the slice that is planned next."""
+        last = max(self.left // (2 * self.workers), FIRST_SLICE_BYTES)
+        return min(self._size, last, self.most)
+
+    def measured(self, weight: int, seconds: float) -> None:
+        """A slice of this weight took so long."""
+        fits = int(weight * SLICE_SECONDS / max(seconds, 0.01))
+        # Not more than doubled: a slice may have been an easy one.
+        self._size = max(min(fits, 2 * self._size, self.most), min(FIRST_SLICE_BYTES, self.most))
 
 
 class Slicer:
     """Cuts the input into slices, in source order, while they are asked for.
 
-    A big compressed file is unpacked into ``folder`` before its first slice and removed after its last: no
-    reader could begin in the middle of it.
+    A big compressed file is unpacked into ``folder`` before its first slice, and removed when the last of them has
+    been given back by :meth:`release`: no reader could begin in the middle of it.
 
     Args:
       path: of the records.
-      slice_bytes: XML of one slice, about.
+      sizes: how large the slices are.
       folder: for unpacked files.
       limit: records to read in all.
     """
 
-    def __init__(self, path: RecordPath, slice_bytes: int, folder: Path, limit: int | None = None):
+    def __init__(self, path: RecordPath, sizes: SliceSizes, folder: Path, limit: int | None = None):
         self.path = path
-        self.slice_bytes = slice_bytes
-        self.split_bytes = min(SPLIT_BYTES, slice_bytes)
+        self.sizes = sizes
+        self.split_bytes = min(SPLIT_BYTES, sizes.most)
         self.folder = folder
         self.left = limit
+        self._number = 0
         self._splits: list[Part] = []
         self._weight = 0
         self._input_bytes = 0
+        self._in_use: Counter[str] = Counter()
 
     def slices(self, files: Iterable[SourceFile]) -> Generator[Slice, None, None]:
-        """The slices; each is to be loaded before the next is asked for."""
+        """The slices; each is to be given to :meth:`release` when it was loaded."""
         for file in files:
             if self.left == 0:
                 break
@@ -68,13 +117,36 @@ class Slicer:
                 yield from self._of_file(file, file.size)
                 continue
             plain = unpack(file, str(self.folder))
+            unpacked = plain.path if plain is not file else None
+            yield from self._close()
+            self._use(unpacked)
             try:
-                yield from self._of_file(plain, file.size)
-                yield from self._close()
+                yield from self._of_file(plain, file.size, unpacked)
+                yield from self._close(unpacked)
             finally:
-                if plain is not file:
-                    Path(plain.path).unlink(missing_ok=True)
+                self._give_back(unpacked)
         yield from self._close()
+
+    def release(self, part: Slice) -> None:
+        """The slice needs its files no more."""
+        self._give_back(part.unpacked)
+
+    def close(self) -> None:
+        """Remove what is left of unpacked files."""
+        for path in list(self._in_use):
+            Path(path).unlink(missing_ok=True)
+
+    def _use(self, unpacked: str | None) -> None:
+        if unpacked is not None:
+            self._in_use[unpacked] += 1
+
+    def _give_back(self, unpacked: str | None) -> None:
+        if unpacked is None:
+            return
+        self._in_use[unpacked] -= 1
+        if not self._in_use[unpacked]:
+            del self._in_use[unpacked]
+            Path(unpacked).unlink(missing_ok=True)
 
     def of_column(self, column: XmlColumn) -> Generator[Slice, None, None]:
         """The slices of a column of a table."""
@@ -88,26 +160,34 @@ class Slicer:
                 break
         yield from self._close()
 
-    def _of_file(self, file: SourceFile, stored_bytes: int) -> Generator[Slice, None, None]:
+    def _of_file(
+        self, file: SourceFile, stored_bytes: int, unpacked: str | None = None
+    ) -> Generator[Slice, None, None]:
         for split in plan_splits(file, self.path, self.split_bytes):
             if self.left is not None:
                 split = self._limited(split, self.left)
             weight = split.input_bytes * (_COMPRESSION if file.compressed else 1)
-            yield from self._add(split, weight, split.input_bytes * stored_bytes // max(file.size, 1))
+            yield from self._add(split, weight, split.input_bytes * stored_bytes // max(file.size, 1), unpacked)
             if self.left == 0:
                 return
 
-    def _add(self, part: Part, weight: int, input_bytes: int) -> Generator[Slice, None, None]:
+    def _add(
+        self, part: Part, weight: int, input_bytes: int, unpacked: str | None = None
+    ) -> Generator[Slice, None, None]:
         self._splits.append(part)
         self._weight += weight
         self._input_bytes += input_bytes
-        if self._weight >= self.slice_bytes:
-            yield from self._close()
+        if self._weight >= self.sizes.next():
+            yield from self._close(unpacked)
 
-    def _close(self) -> Generator[Slice, None, None]:
+    def _close(self, unpacked: str | None = None) -> Generator[Slice, None, None]:
         if self._splits:
-            yield Slice(tuple(self._splits), self._input_bytes)
-        self._splits, self._weight, self._input_bytes = [], 0, 0
+            self._number += 1
+            made = Slice(self._number, tuple(self._splits), self._input_bytes, self._weight, unpacked)
+            self._use(unpacked)
+            self.sizes.left -= self._input_bytes
+            self._splits, self._weight, self._input_bytes = [], 0, 0
+            yield made
 
     def _limited(self, split: Split, left: int) -> Split:
         """The split with no more than ``left`` records; those of a file that was not indexed are counted here."""

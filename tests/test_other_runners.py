@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
 
-from pipeline import engine
 from tests.jobs import Folder, order, orders
 
 PORTABLE = ("--runner", "PortableRunner", "--job_endpoint", "embed", "--environment_type", "LOOPBACK")
@@ -16,7 +16,15 @@ PORTABLE = ("--runner", "PortableRunner", "--job_endpoint", "embed", "--environm
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
     # Beam's servers would listen on all interfaces.
-    monkeypatch.setattr(grpc, "server", engine._local_server)
+    server = grpc.server
+
+    def local_server(*arguments: Any, **options: Any) -> grpc.Server:
+        made = server(*arguments, **options)
+        listen = made.add_insecure_port
+        made.add_insecure_port = lambda address: listen(address.replace("[::]", "127.0.0.1"))
+        return made
+
+    monkeypatch.setattr(grpc, "server", local_server)
     return Folder(tmp_path)
 
 

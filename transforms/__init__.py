@@ -20,6 +20,7 @@ from transforms.map.load import parse_contract as parse_contract
 from transforms.map.reach import reach_of as reach_of
 from transforms.map.tables import schema_of as schema_of
 from transforms.metrics import NAMESPACE as NAMESPACE
+from transforms.metrics import counted as counted
 from transforms.names import RecordPath as RecordPath
 from transforms.parse import ParseDoFn as ParseDoFn
 from transforms.read import SPLIT_BYTES as SPLIT_BYTES

@@ -7,6 +7,7 @@ Counters: ``read``, ``loaded``, ``skipped``, ``replaced``, ``changed``, ``duplic
 
 from __future__ import annotations
 
+from collections import Counter as Tally
 from functools import cache
 
 from apache_beam.metrics import Metrics
@@ -16,9 +17,13 @@ from transforms.records import Reject
 
 NAMESPACE = "beamshred"
 
+counted: Tally[str] = Tally()
+"""All that was counted in this process. A pipeline that fails gives no metrics: this says how far it came."""
+
 
 def count(name: str, by: int = 1) -> None:
     """Add to a counter."""
+    counted[name] += by
     _counter(name).inc(by)
 
 

@@ -39,6 +39,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from transforms.insert.database import Adapter, Database, Fault, LoadError
+from transforms.insert.turn import Turn
 from transforms.schema import ColumnType, Table
 from transforms.target import Target
 
@@ -111,6 +112,37 @@ class SQLite(SpeaksSQLite):
         if target.url is None or target.url.database in (None, "", ":memory:"):
             raise ValueError("a SQLite target is a file, sqlite:///name.db: one in memory would end with its worker")
         self._url = target.url
+        self._turn: Turn | None = None
+
+    def connect(self) -> None:
+        super().connect()
+        if self._turn is None:
+            self._turn = Turn(str(self._url.database))
+
+    def begin(self) -> None:
+        if self._turn is not None:
+            self._turn.take()
+        super().begin()  # if it fails, the caller rolls back
+
+    def commit(self) -> None:
+        super().commit()
+        self._give_back()
+
+    def rollback(self) -> None:
+        try:
+            super().rollback()
+        finally:
+            self._give_back()
+
+    def close(self) -> None:
+        super().close()
+        if self._turn is not None:
+            self._turn.close()
+            self._turn = None
+
+    def _give_back(self) -> None:
+        if self._turn is not None:
+            self._turn.give_back()
 
     def open_connection(self) -> sqlite3.Connection:
         arguments, options = self.dialect.create_connect_args(self._url)

@@ -1,0 +1,136 @@
+"""Tasks in processes: what becomes of them when they answer, fail, or die."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from multiprocessing import forkserver
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pipeline.processes import Answer, Died, Failure, Outcome, Pool
+
+
+def double(number: int) -> int:
+    return 2 * number
+
+
+def die(task: tuple[str, int]) -> str:
+    """Kill this process at the first ``task[1]`` calls, of which a file keeps count."""
+    file, times = Path(task[0]), task[1]
+    calls = len(file.read_text()) if file.exists() else 0
+    file.write_text("x" * (calls + 1))
+    if calls < times:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "done"
+
+
+class Unpicklable(Exception):
+    def __init__(self, first: str, second: str):
+        super().__init__(first)
+
+
+def fail(message: str) -> None:
+    raise Unpicklable(message, "second")
+
+
+def leave(code: int) -> None:
+    os._exit(code)
+
+
+def sleep(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
+def outcomes(pool: Pool, tasks: list) -> dict[object, Outcome]:
+    return dict(pool.run(iter(tasks)))
+
+
+def test_each_task_is_answered_once() -> None:
+    assert outcomes(Pool(double, 3), list(range(20))) == {number: Answer(2 * number) for number in range(20)}
+
+
+def test_many_short_tasks_have_no_phantom_death(caplog: pytest.LogCaptureFixture) -> None:
+    assert len(outcomes(Pool(double, 4), list(range(150)))) == 150
+    assert "again" not in caplog.text
+
+
+def test_error_that_cannot_be_pickled_is_told() -> None:
+    [outcome] = outcomes(Pool(fail, 1), ["broken"]).values()
+    assert isinstance(outcome, Failure)
+    assert outcome.message == "broken"
+    assert "Unpicklable" in outcome.details
+
+
+def test_killed_process_costs_its_task_one_more_attempt_after_a_pause(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    retried: list[object] = []
+    tasks = [(str(tmp_path / name), times) for name, times in (("a", 0), ("b", 1), ("c", 0))]
+    began = time.monotonic()
+    result = outcomes(Pool(die, 2, pauses=(0.3,), before_retry=retried.append), tasks)
+    assert result == {task: Answer("done") for task in tasks}
+    assert retried == [tasks[1]]
+    assert time.monotonic() - began >= 0.3
+    assert "was killed by SIGKILL" in caplog.text
+
+
+def test_task_whose_process_always_dies_is_given_up_and_the_others_go_on(tmp_path: Path) -> None:
+    tasks = [(str(tmp_path / "bad"), 99), (str(tmp_path / "good"), 0)]
+    result = outcomes(Pool(die, 1, pauses=(0.01, 0.01)), tasks)
+    assert result[tasks[1]] == Answer("done")
+    died = result[tasks[0]]
+    assert isinstance(died, Died)
+    assert "killed by SIGKILL, at attempt 3 of 3" in died.message
+
+
+def test_exit_code_is_told() -> None:
+    [outcome] = outcomes(Pool(leave, 1, pauses=()), [7]).values()
+    assert isinstance(outcome, Died)
+    assert "ended with exit code 7" in outcome.message
+
+
+def test_killed_fork_server_is_started_again_and_no_task_is_lost() -> None:
+    results = []
+    for task, outcome in Pool(sleep, 2, pauses=(0.2, 0.2)).run(iter([0.01, 1.0, 0.02, 0.03])):
+        results.append((task, outcome))
+        if task == 0.01:
+            server = forkserver._forkserver._forkserver_pid
+            psutil.Process(server).kill()
+    assert sorted(results, key=str) == [(task, Answer(task)) for task in (0.01, 0.02, 0.03, 1.0)]
+
+
+def test_stop_begins_no_more_tasks_and_finishes_those_that_run() -> None:
+    pool = Pool(sleep, 2)
+    seen = []
+    for task, _ in pool.run(iter([0.5, 0.1, 0.2, 0.3])):
+        seen.append(task)
+        pool.stop()
+    assert sorted(seen) == [0.1, 0.5]
+
+
+def test_closing_kills_what_runs() -> None:
+    run = Pool(sleep, 2).run(iter([0.01, 60.0]))
+    next(run)
+    before = time.monotonic()
+    run.close()
+    assert time.monotonic() - before < 10
+
+
+def test_tasks_are_planned_one_ahead() -> None:
+    taken: list[int] = []
+
+    def tasks() -> Iterator[int]:
+        for number in range(10):
+            taken.append(number)
+            yield number
+
+    run = Pool(double, 2).run(tasks())
+    next(run)
+    assert len(taken) <= 4
+    run.close()
