@@ -173,8 +173,8 @@ class JobOptions(PipelineOptions):
             "--projection",
             choices=["on", "off", "strict"],
             default="on",
-            help="Leave out of parsing what the contract cannot reach (on), and look whether it is well-"
-            "formed all the same (strict), or parse everything (off); default %(default)s.",
+            help="on: of a record of more than 24 KiB, what the contract cannot reach is not parsed, and damage there "
+            "is not seen; strict: it is looked for there, too; off: all is parsed. Default %(default)s.",
         )
         job.add_argument(
             "--max_rejects",

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from transforms.names import NameTest
-from transforms.parse import projection
 from transforms.parse.projection import Projection
 from transforms.reach import Reach
 
@@ -250,18 +249,3 @@ def test_damaged_documents_never_raise_nor_lose_what_parses(document, below, dat
     except etree.XMLSyntaxError:
         return
     assert canonical(pruned(etree.fromstring(left, _PARSER), below)) == canonical(pruned(tree, below))
-
-
-# When it pays
-
-
-@pytest.mark.parametrize(("seconds_cut", "pays"), [(0.5, True), (2.0, False)])
-def test_trial_takes_the_faster_way_and_tries_again(seconds_cut, pays):
-    trial = projection.Trial()
-    cuts = []
-    for _ in range(2 * projection.PERIOD):
-        cuts.append(trial.cuts())
-        trial.took(100_000, seconds_cut if cuts[-1] else 1.0)
-    tried, whole = projection.TRIED, projection.TRIED_WHOLE
-    period = [False] * whole + [True] * (tried - whole) + [pays] * (projection.PERIOD - tried)
-    assert cuts == period * 2

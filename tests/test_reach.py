@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.documents import documents
-from transforms import MappedRecord, Reject, XmlRecord, load_contract, parse_contract, reach_of
+from transforms import Context, MappedRecord, Reject, XmlRecord, load_contract, parse_contract, reach_of
 from transforms.map.compiler import Mapper
 from transforms.parse import projection
 from transforms.parse.parser import RecordParser
@@ -25,7 +25,6 @@ tables:
 @pytest.fixture(autouse=True)
 def _project_short_records_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(projection, "MIN_BYTES", 0)
-    monkeypatch.setattr(projection, "TRIED_WHOLE", 0)
 
 
 def rows(contract, document: bytes, **options):
@@ -96,6 +95,48 @@ def test_damage_in_what_is_cut_is_found_when_strict() -> None:
         assert refused.payload == BROKEN
 
 
+NOT_WELL_FORMED_BY_NAMESPACE = [
+    "<p:a/>",
+    "<a p:x='1'/>",
+    "<a xmlns:p='u' xmlns:q='u' p:x='1' q:x='2'/>",
+    "<a xmlns:p='u'><p:b:c/></a>",
+    "<a xmlns:p='u' p:b:c='1'/>",
+    "<:a/>",
+    "<a xmlns:p=''/>",
+    "<a xmlns:xmlns='u'/>",
+    "<?a:b c?>",
+]
+
+
+@pytest.mark.parametrize("damage", NOT_WELL_FORMED_BY_NAMESPACE)
+def test_wrong_use_of_namespaces_in_what_is_cut_is_found_when_strict(damage: str) -> None:
+    contract = parse_contract(CONTRACT + "  t: {columns: {v: a/b}}")
+    document = f"<app id='1'><skip>{damage}</skip><a><b>t</b></a></app>".encode()
+    parser = RecordParser(reach=reach_of(contract), strict=True)
+    refused = parser.parse(XmlRecord("s", 0, 0, len(document), document))
+    assert isinstance(refused, Reject)
+    assert refused.rule == "not_well_formed"
+
+
+def test_prefix_declared_above_the_record_is_right_when_strict() -> None:
+    contract = parse_contract(CONTRACT + "  t: {columns: {v: a/b}}")
+    document = b"<app id='1'><p:skip/><a><b>t</b></a></app>"
+    context = Context(b"", b"<r xmlns:p='u'>", b"</r>", 1)
+    parsed = RecordParser(reach=reach_of(contract), strict=True).parse(
+        XmlRecord("s", 0, 0, len(document), document, context)
+    )
+    assert not isinstance(parsed, Reject)
+
+
+def test_whether_a_record_is_cut_does_not_depend_on_those_before_it() -> None:
+    contract = parse_contract(CONTRACT + "  t: {columns: {v: a/b}}")
+    filler = b"<skip>" + b"<x>text</x>" * 4000 + b"</skip>"
+    whole = BROKEN.replace(b"<skip>", filler + b"<skip>")
+    parser = RecordParser(reach=reach_of(contract))
+    verdicts = {type(parser.parse(XmlRecord("s", n, 0, len(whole), whole))) for n in range(50)}
+    assert len(verdicts) == 1
+
+
 def test_short_record_is_parsed_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(projection, "MIN_BYTES", len(BROKEN) + 1)
     contract = parse_contract(CONTRACT + "  t: {columns: {v: a/b}}")
@@ -111,8 +152,6 @@ def test_damage_in_what_is_kept_is_told_of_the_whole() -> None:
 
 
 def test_record_below_a_prolog_is_not_cut() -> None:
-    from transforms import Context
-
     contract = parse_contract(CONTRACT + "  t: {columns: {v: a/b}}")
     payload = b"<app id='1'><skip/>&e;</app>"
     context = Context(b"<!DOCTYPE r [<!ENTITY e '<a><b>t</b></a>'>]>", b"<r>", b"</r>", 1)

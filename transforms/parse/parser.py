@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from xml.parsers import expat
 
 from lxml import etree
 
 from transforms.parse import projection
-from transforms.parse.projection import Projection, Trial
+from transforms.parse.projection import Projection
 from transforms.reach import Reach
 from transforms.records import ParsedRecord, Reject, XmlRecord
 
@@ -44,7 +43,6 @@ class RecordParser:
         self.max_depth = max_depth
         self.strict = strict
         self._projection = None if reach is None or reach.whole else Projection(reach)
-        self._trial = Trial()
         safe = {
             "resolve_entities": "internal",
             "no_network": True,
@@ -68,10 +66,7 @@ class RecordParser:
         # A prolog may declare entities, which may hold elements, or another encoding.
         if self._projection is None or record.context.prolog or len(record.payload) < projection.MIN_BYTES:
             return self._parse(record, record)
-        began = time.thread_time()
-        parsed = self._parse_cut(record, self._projection) if self._trial.cuts() else self._parse(record, record)
-        self._trial.took(len(record.payload), time.thread_time() - began)
-        return parsed
+        return self._parse_cut(record, self._projection)
 
     def _parse_cut(self, record: XmlRecord, projection: Projection) -> ParsedRecord | Reject:
         cut = projection.cut(record.payload)
@@ -109,9 +104,9 @@ class RecordParser:
 
 
 def _is_well_formed(document: bytes) -> bool:
-    """Whether expat, which builds nothing and is several times as fast, finds nothing wrong."""
+    """Whether expat, which builds nothing and is twice as fast, finds nothing wrong, in the use of namespaces too."""
     try:
-        expat.ParserCreate().Parse(document, True)
+        expat.ParserCreate(namespace_separator="}").Parse(document, True)
     except expat.ExpatError:
         return False
     return True

@@ -34,7 +34,7 @@ from transforms.names import NameTest
 from transforms.parse.tags import Flags, Places, Tags, find_tags
 from transforms.reach import Reach
 
-__all__ = ["MIN_BYTES", "Projection", "Reach", "Trial"]
+__all__ = ["MIN_BYTES", "Projection", "Reach"]
 
 _WHITESPACE = b" \t\r\n"
 _SLASH, _COLON = b"/:"
@@ -44,9 +44,8 @@ _NAME = re.compile(rb"[^ \t\r\n/>]*")
 _PROLOG = re.compile(rb"(?:\xef\xbb\xbf)?(<\?xml\s[^>]*\?>)?(?:\s+|<\?.*?\?>|<!--.*?-->)*", re.DOTALL)
 _OTHER_ENCODING = re.compile(rb"""\sencoding\s*=\s*["'](?!(?:utf-8|us-ascii)["'])""", re.IGNORECASE)
 MIN_BYTES = 24 << 10
-"""The smallest record that is looked at: below, what is saved is less than what looking costs."""
-TRIED_WHOLE, TRIED, PERIOD = 4, 12, 2000
-"""See :class:`Trial`."""
+"""The smallest record that is cut: below, what is saved is less than what looking costs. Whether a record is cut, and
+so whether damage out of reach is noticed, follows from its bytes and the contract alone, never from a clock."""
 
 # Of four bytes, the first 0, 1, .. 4.
 _FIRST_BYTES = np.array([(1 << 8 * length) - 1 for length in range(5)], np.uint32)
@@ -214,35 +213,3 @@ def _same_names(record: bytes, tags: Tags, opening: Places, closing: Places) -> 
         if name is None or name[0] != record[end_start[at] + 2 : end[at]].rstrip(_WHITESPACE):
             return False
     return True
-
-
-class Trial:
-    """Whether to cut, tried out on the records themselves: which way is faster depends on them and on the machine.
-
-    Of every :data:`PERIOD` records the first few are parsed whole, the next few cut, and the others the way that
-    took less time by the byte. The rows are the same either way.
-    """
-
-    def __init__(self) -> None:
-        self._number = 0
-        self._bytes = [0, 0]
-        self._seconds = [0.0, 0.0]
-        self._pays = True
-
-    def cuts(self) -> bool:
-        """Whether the next record is to be cut."""
-        if self._number < TRIED_WHOLE:
-            return False
-        return self._number < TRIED or self._pays
-
-    def took(self, size: int, seconds: float) -> None:
-        """Note that a record of ``size`` bytes was read in this time, in the way of the last answer."""
-        if self._number < TRIED:
-            way = self._number >= TRIED_WHOLE
-            self._bytes[way] += size
-            self._seconds[way] += seconds
-        self._number += 1
-        if self._number == TRIED:
-            self._pays = self._seconds[True] * self._bytes[False] < self._seconds[False] * self._bytes[True]
-        elif self._number == PERIOD:
-            self._number, self._bytes, self._seconds = 0, [0, 0], [0.0, 0.0]

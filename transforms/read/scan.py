@@ -44,16 +44,20 @@ from transforms.records import NO_CONTEXT, Context
 CHUNK_BYTES = 256 << 10
 
 _MAX_REFERENCE_BYTES = 1024
+_LONGEST_TAG = 9_000_000
+"""Bytes of a tag above the records, which libxml2 must take: its own limit is 10,000,000 for each attribute."""
 _MAX_KNOWN = 1000
 _LONGEST_OPENER = len(b"<![CDATA[")
 _WHITESPACE = b" \t\r\n"
 
 # Text may stand before the tag, so that one match goes from record to record.
-_START_TAG = re.compile(rb"""[^<&]*(<([^\s<>/!?&"'=]+)([^<>"']*(?:"[^"<]*"[^<>"']*|'[^'<]*'[^<>"']*)*)>)""")
+# The names of tags and attributes have a fixed beginning and end: else a long run that is none would be tried from each
+# of its bytes to each of its bytes.
+_START_TAG = re.compile(rb"""[^<&]*(<([^\s<>/!?&"'=]+)(?=[\s/>])([^<>"']*(?:"[^"<]*"[^<>"']*|'[^'<]*'[^<>"']*)*)>)""")
 _END_TAG = re.compile(rb"</([^\s<>]+)\s*>")
 _MARKUP = re.compile(rb"[^<&]*(&|<(?:/|!--|\?|!\[CDATA\[|!DOCTYPE)?)")
 _REFERENCE = re.compile(rb"&[^\s<>&;]+;")
-_ATTRIBUTE = re.compile(rb"""[^\s=]+\s*=\s*(?:"[^"]*"|'[^']*')""")
+_ATTRIBUTE = re.compile(rb"""(?<=\s)[^\s="']+\s*=\s*(?:"[^"]*"|'[^']*')""")
 # Each alternative begins differently, so that a match is the only way to read it. Group 1: the internal subset.
 _DOCTYPE = re.compile(
     rb"""<!DOCTYPE\s(?:[^\[>"']|"[^"]*"|'[^']*')*"""
@@ -216,6 +220,10 @@ class _Scanner(Window):
 
     def _enter(self, name: bytes, tag: bytes) -> None:
         above = self._open[-1].context
+        if len(tag) > _LONGEST_TAG:
+            raise BrokenInput(
+                "max_text", f"a tag above the records has {len(tag):,} bytes; up to {_LONGEST_TAG:,} are read"
+            )
         context = Context(above.prolog, above.open_tags + tag, b"</" + name + b">" + above.close_tags, above.depth + 1)
         self._open.append(_Open(name, context, {}))
 

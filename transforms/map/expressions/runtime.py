@@ -122,16 +122,27 @@ def replace(text: str, old: str, new: str) -> str:
 @lru_cache(maxsize=1024)
 def like_pattern(pattern: str, escape: str | None, ignore_case: bool) -> Callable[[str], Any]:
     """The test of a LIKE pattern: ``%`` is any text, ``_`` any one character."""
-    pieces, characters = [], iter(pattern)
+    parts, characters = [""], iter(pattern)
     for character in characters:
         if character == escape:
             character = next(characters, "")
             if not character:
                 raise ValueError(f"the pattern {pattern!r} ends in its escape character")
-            pieces.append(re.escape(character))
+            parts[-1] += re.escape(character)
+        elif character == "%":
+            parts.append("")
         else:
-            pieces.append({"%": ".*", "_": "."}.get(character) or re.escape(character))
-    return re.compile("".join(pieces), re.DOTALL | (re.IGNORECASE if ignore_case else 0)).fullmatch
+            parts[-1] += "." if character == "_" else re.escape(character)
+    first, *others = parts
+    found = first
+    # The first place that a part has after the one before is as good as any later one. A group in a lookahead is tried
+    # once only; a plain ".*" would be tried again for each place of each part before it.
+    for number, part in enumerate(others[:-1]):
+        if part:
+            found += f"(?=(?P<part{number}>.*?{part}))(?P=part{number})"
+    if others:
+        found += f".*{others[-1]}"
+    return re.compile(found, re.DOTALL | (re.IGNORECASE if ignore_case else 0)).fullmatch
 
 
 def like(text: str, pattern: str, escape: str | None = None) -> bool:
