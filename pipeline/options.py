@@ -46,7 +46,7 @@ def _depth(text: str) -> int:
 
 
 def _limit_of_rejects(text: str) -> str:
-    if not re.fullmatch(r"\d+|\d+(\.\d+)?%", text):
+    if not re.fullmatch(r"\d+|\d+(\.\d+)?%", text) or (text.endswith("%") and float(text[:-1]) > 100):
         raise argparse.ArgumentTypeError(f"{text!r} is neither a number of records nor a percentage such as 0.5%")
     return text
 
@@ -225,7 +225,11 @@ def parse_options(argv: Sequence[str]) -> PipelineOptions:
         raise OptionsError(
             f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; --help lists all flags"
         )
+    if any(not given.strip() for given in job.input or ()):
+        raise OptionsError("--input is empty; name a file, a folder or a glob: . is the current folder")
     if not is_local(options):
+        if job.limit is not None:
+            raise OptionsError("--limit works on the DirectRunner only; leave it out, or give a part of the input")
         _check_runner(options.view_as(StandardOptions).runner)
     direct = options.view_as(DirectOptions)
     if direct.direct_running_mode == "multi_threading":

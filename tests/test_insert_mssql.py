@@ -300,7 +300,10 @@ def test_keys_of_several_columns_and_numbers(server):
         (error("23000", 515, "Cannot insert the value NULL into column 'a'"), "not_null"),
         (error("23000", 547, "The INSERT statement conflicted with the FOREIGN KEY constraint"), "foreign_key"),
         (error("23000", 547, "The INSERT statement conflicted with the CHECK constraint"), "check"),
-        (error("22001", 2628, "String or binary data would be truncated"), "database"),
+        (error("42000", 2628, "String or binary data would be truncated. Truncated value: 'a (1205) b'"), "database"),
+        (error("42000", 8114, "Error converting data type nvarchar to int"), "database"),
+        (error("42000", 50000, "a trigger says no"), "database"),
+        (error("HY019", 0, "Arithmetic overflow"), "database"),
         (error("22003", 8115, "Arithmetic overflow error"), "database"),
     ],
 )
@@ -311,13 +314,29 @@ def test_refused_row(server, raised, rule):
 
 
 @pytest.mark.parametrize(
-    ("state", "number"), [("40001", 1205), ("42000", 1222), ("42000", 3960), ("08S01", 10054), ("HYT00", 0)]
+    ("state", "number"),
+    [
+        ("40001", 1205),
+        ("42000", 1222),
+        ("42000", 3960),
+        ("42000", 41302),
+        ("42000", 10928),
+        ("42000", 701),
+        ("08S01", 10054),
+        ("HYT00", 0),
+    ],
 )
 def test_deadlocks_and_lost_connections_are_tried_again(server, state, number):
     server.errors["INSERT INTO orders"] = [error(state, number)]
     result, _ = load(SCHEMA, order("A", 0))
     assert result.loaded == 1
     assert server.statements("ROLLBACK|COMMIT") == ["ROLLBACK", "COMMIT"]
+
+
+def test_identity_insert_that_is_off_is_no_fault_of_the_record(server):
+    server.errors["INSERT INTO orders"] = [error("23000", 544, "Cannot insert explicit value for identity column")]
+    with pytest.raises(LoadError, match="identity column"):
+        load(SCHEMA, order("A", 0))
 
 
 def test_error_of_the_statement_ends_the_load(server):

@@ -97,3 +97,26 @@ def test_writers_are_no_more_than_the_database_takes(tmp_path: Path, scheme: str
 def test_writers_of_a_source_that_cannot_be_reached() -> None:
     with pytest.raises(TargetError):
         writers("odbc:DRIVER=NoSuchDriver;PWD=s3cret", 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("postgresql://u:s3cr@t@host/db", "write %40"),
+        ("mssql+pyodbc://u:s3c@r/t@host/db", "write %40"),
+        ("sqlite:///dir?x/t.db", "has a \\?"),
+        ("mssql+pymssql://u@host/db", "driver 'pymssql' is not supported"),
+        ("postgresql+asyncpg://u@host/db", "driver 'asyncpg' is not supported"),
+    ],
+)
+def test_url_that_would_be_read_otherwise_than_meant_is_refused(text, words):
+    with pytest.raises(ValueError, match=words) as raised:
+        Target.parse(text)
+    assert not any(part in str(raised.value) for part in ("s3c", "r/t", "t@"))
+
+
+@pytest.mark.parametrize("name", ["PWD", "Password", "AccessKey", "Passphrase", "PRIVATE_KEY_PASSPHRASE", "SecretKey"])
+def test_secrets_of_odbc_drivers_are_masked(name):
+    target = Target.parse(f"odbc:DSN=x;{name}=s3cret;UID=ann")
+    assert "s3cret" not in str(target)
+    assert target.mask("it is s3cret") == "it is ***"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -94,7 +95,8 @@ class Reject:
     """A record that could not be loaded, or a damaged piece of a source, with the reason.
 
     ``rule`` is a short fixed word, counted in the report; ``path`` says where in the contract or the
-    record; ``message`` is for people. ``payload`` is ``None`` where it must be read again from the source.
+    record; ``message`` is for people. ``payload`` is ``None`` where it must be read again from the source;
+    ``details`` is the traceback of a bug of ours.
     """
 
     stage: str
@@ -107,6 +109,7 @@ class Reject:
     path: str | None = None
     key: str | None = None
     payload: bytes | None = None
+    details: str | None = None
 
     @classmethod
     def of(
@@ -124,6 +127,13 @@ class Reject:
             key if key is not None else getattr(record, "key", None),
             getattr(record, "payload", None),
         )  # fmt: skip
+
+    @classmethod
+    def of_bug(cls, record: XmlRecord, stage: str, error: Exception) -> Reject:
+        """The last resort: an error that no rule foresees costs one record, which is kept, and not the run."""
+        message = f"a bug of the program, please report it: {type(error).__name__}: {error}"
+        trace = "".join(traceback.format_exception(error))
+        return replace(cls.of(record, stage, "internal", message), details=trace)
 
     def with_payload(self, payload: bytes) -> Reject:
         return replace(self, payload=payload)

@@ -39,6 +39,8 @@ def reject_to_json(reject: Reject) -> bytes:
         "span": None if reject.start is None else [reject.start, reject.end],
         "key": reject.key,
     }
+    if reject.details is not None:
+        line["details"] = reject.details
     payload = reject.payload
     try:
         line["payload"] = None if payload is None else payload.decode()

@@ -40,7 +40,7 @@ SCHEMES = {
 """The databases that can be a target, by the backend of their URL; ``odbc`` is that of ``odbc:<connection string>``."""
 
 MASK = "***"
-_SECRET_NAME = r"\w*(?:pwd|password|secret|token)\w*"
+_SECRET_NAME = r"\w*(?:pwd|password|passphrase|secret|token|accesskey|apikey|privatekey)\w*"
 _ODBC_SECRET = re.compile(rf"(?i)\b({_SECRET_NAME}\s*=\s*)(\{{(?:[^}}]|\}}\}})*\}}|[^;]+)")
 _FILE_LIMIT = 65536
 
@@ -69,6 +69,8 @@ class Target:
                 raise ValueError(f"the target is not a database URL; write {_examples()}") from None
         if target.scheme not in SCHEMES:
             raise ValueError(f"the target's scheme {target.scheme!r} is not supported; write {_examples()}")
+        if target.url is not None:
+            _check_url(target.url, text)
         return target
 
     @property
@@ -108,6 +110,24 @@ class Target:
 
     def __repr__(self) -> str:
         return f"Target({str(self)!r})"
+
+
+_DRIVERS = {"sqlite": ("pysqlite",), "postgresql": ("psycopg", "psycopg2"), "mssql": ("pyodbc",)}
+
+
+def _check_url(url: URL, text: str) -> None:
+    """Refuse what SQLAlchemy would read otherwise than it was meant; no message shows a part that may be a secret."""
+    backend, _, driver = url.drivername.partition("+")
+    if driver and driver not in _DRIVERS[backend]:
+        raise ValueError(f"the target's driver {driver!r} is not supported; write {SCHEMES[backend].example}")
+    if backend == "sqlite":
+        # SQLAlchemy drops what it cannot read as a parameter, and another file would be made.
+        query = text.partition("?")[2]
+        if "/" in query or any("=" not in part for part in query.split("&") if query):
+            raise ValueError("the target's path has a ?, where the path of a URL ends; rename the folder or the file")
+    # A password ends at its first @: the host, or the database where the password has a slash too, holds the rest.
+    if backend != "sqlite" and ("@" in (url.host or "") or "@" in (url.database or "").partition("/")[0]):
+        raise ValueError("the target's URL has one @ too many: write %40 for an @ in a user's name or password")
 
 
 def _odbc_secrets(text: str) -> list[str]:

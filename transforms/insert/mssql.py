@@ -60,8 +60,27 @@ JSON = "json"
 _COLLATION = "Latin1_General_100_BIN2"
 _MAX_NVARCHAR, _MAX_VARBINARY = 4000, 8000
 _JSON_LEVEL = 130
-# Deadlock, lock timeout, snapshot conflict; Azure: busy, failing over, out of resources.
-_TRANSIENT = re.compile(r"\((?:1205|1222|3960|40197|40501|40613|49918|49919|49920)\)")
+# https://learn.microsoft.com/sql/relational-databases/errors-events/database-engine-events-and-errors
+# Microsoft's driver gives SQLSTATE 42000 for most of them: the server's number tells them apart.
+_FATAL = frozenset({544})  # IDENTITY_INSERT is off: a fault of ours, at every record
+_TRANSIENT = frozenset({
+    1205, 1222, 3960, 3961, 41301, 41302, 41305, 41325,  # deadlock, lock timeout, conflict of snapshots
+    10928, 10929, 40143, 40197, 40501, 40613, 49918, 49919, 49920,  # Azure: busy, failing over, out of resources
+    6005, 921, 976, 983, 615,  # shutting down, or the database is not there yet
+    701, 802, 845, 8645, 8651,  # out of memory
+})  # fmt: skip
+_DATA = frozenset({
+    2628, 8152,  # a text or bytes too long
+    8114, 8115, 8169, 220, 232, 241, 242, 245,  # conversion, overflow
+    1946,  # a key too long for its index
+    6355, 9402, 9420,  # XML
+    50000, 51000,  # RAISERROR and THROW, as triggers use them
+    515, 547, 2601, 2627,
+})  # fmt: skip
+_RULES = {515: "not_null", 2601: "unique", 2627: "unique"}
+# The number stands before the name of the ODBC function, before the next message, or at the end; a value that a message
+# quotes may hold anything.
+_NUMBER = re.compile(r"\((\d{3,5})\)(?= \(SQL\w+\)|; \[|$)")
 
 
 class SQLServer(ODBC):
@@ -235,7 +254,18 @@ class SQLServer(ODBC):
         return Fault("data") if isinstance(error, orjson.JSONEncodeError) else super().diagnose(error)
 
     def fault(self, state: str, message: str) -> Fault:
-        return Fault("transient") if _TRANSIENT.search(message) else super().fault(state, message)
+        numbers = set(map(int, _NUMBER.findall(message)))
+        if numbers & _FATAL:
+            return Fault("fatal")
+        if numbers & _TRANSIENT:
+            return Fault("transient")
+        for number in sorted(numbers & _DATA):
+            if number == 547:
+                return Fault("data", "check" if "CHECK constraint" in message else "foreign_key")
+            return Fault("data", _RULES.get(number, "database"))
+        if state == "HY019":  # FreeTDS, of a value that does not fit
+            return Fault("data")
+        return super().fault(state, message)
 
 
 def _exact(value: Decimal) -> str:

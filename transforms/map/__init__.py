@@ -43,7 +43,10 @@ class MapDoFn(beam.DoFn):
         self._mapper = Mapper(self.contract, self.run_id, self.started)
 
     def process(self, parsed: ParsedRecord) -> Iterator[MappedRecord | TaggedOutput]:
-        mapped = self._mapper.map(parsed)
+        try:
+            mapped = self._mapper.map(parsed)
+        except Exception as error:
+            mapped = Reject.of_bug(parsed.record, "map", error)
         self._count_oddities()
         if isinstance(mapped, Reject):
             count_reject(mapped)

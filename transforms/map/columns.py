@@ -98,6 +98,8 @@ def make_column(
             return convert(raw)
         except ConversionError as error:
             return failed(error.rule, error.message, raw)
+        except (ArithmeticError, ValueError) as error:
+            return failed("overflow", f"{short(raw)} cannot be a value of {type_}: {error}", raw)
 
     def value(raw: Raw) -> Any:
         text: Any = _NOTHING if raw is None and column.take == "count" else raw
@@ -109,6 +111,8 @@ def make_column(
             return convert(text)
         except ConversionError as error:
             return failed(error.rule, error.message, text)
+        except (ArithmeticError, ValueError) as error:
+            return failed("overflow", f"{short(str(text))} cannot be a value of {type_}: {error}", text)
 
     if is_system(column):
         return lambda raw: simple(text_of_value(raw))
@@ -140,6 +144,9 @@ def _computed(
             return missing() if computed is None else fits(computed)
         except (ExpressionError, ConversionError) as error:
             return failed(error.rule, error.message, computed)
+        except (ArithmeticError, ValueError) as error:
+            # Python's dates end where those of XML go on: 0001-01-01T00:00:00+01:00 is in the year 0 of UTC.
+            return failed("overflow", f"{computed} cannot be a value of {type_}: {error}", computed)
 
     return value
 

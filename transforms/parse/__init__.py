@@ -57,7 +57,10 @@ class ParseDoFn(beam.DoFn):
 
     def process(self, record: XmlRecord) -> Iterator[ParsedRecord | TaggedOutput]:
         self._bytes.update(len(record.payload))
-        parsed = self._parser.parse(record)
+        try:
+            parsed = self._parser.parse(record)
+        except Exception as error:
+            parsed = Reject.of_bug(record, "parse", error)
         if isinstance(parsed, Reject):
             count_reject(parsed)
             yield TaggedOutput(REJECTS, parsed)
