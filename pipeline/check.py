@@ -24,7 +24,7 @@ from pipeline.inputs import make_input
 from pipeline.options import JobOptions
 from transforms import LoadError, Schema, Target, TargetError, load_contract, schema_of
 from transforms.insert.database import Database, RefusedError, TransientError, open_database, translated
-from transforms.insert.ledger import LEDGER
+from transforms.insert.ledger import ADDED_COLUMNS, LEDGER
 from transforms.insert.prepare import CREATE_IF_NEEDED
 from transforms.schema import Column, Table
 
@@ -169,6 +169,8 @@ class _Comparison:
         yield from self._foreign_keys()
 
     def _missing(self, column: Column, alike: FoundColumn | None) -> Finding:
+        if alike is None and self.table is LEDGER and column.name in ADDED_COLUMNS:
+            return self._finding(NOTE, column.name, "an earlier version did not have it", "none: a run adds it")
         if alike is None:
             remedy = f"add it to the table as {column.type}, or take it out of the contract"
             return self._finding(ERROR, column.name, "the column is missing", remedy)

@@ -98,7 +98,7 @@ class ColumnInput:
 Input = FileInput | ColumnInput
 
 
-def make_input(flags: Any, contract: Contract) -> Input:
+def make_input(flags: Any, contract: Contract, run_id: str = "") -> Input:
     """The input that the flags mean; ``ValueError`` where it is none, or cannot be read."""
     if not any(getattr(flags, name) for name in _COLUMN_FLAGS):
         _refuse_urls(flags.input)
@@ -113,7 +113,7 @@ def make_input(flags: Any, contract: Contract) -> Input:
     column = XmlColumn(flags.input[0], flags.input_table, key, flags.input_column, flags.input_where, first, last)
     check_column(column)
     if flags.skip_loaded:
-        column = replace(column, skip=_loaded(flags, contract, column))
+        column = replace(column, skip=replace(_loaded(flags, contract, column), run_id=run_id))
     return ColumnInput(column)
 
 

@@ -53,14 +53,15 @@ class Job:
         if not is_local(options) and not flags.run_dir:
             raise OptionsError("with another runner, --run_dir must name a folder that all workers can write to")
         now = datetime.now(timezone.utc)
+        run_id = f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
         return cls(
             options=options.get_all_options(drop_default=True),
             contract=contract,
             contract_file=flags.contract,
             schema=schema_of(contract),
-            input=make_input(flags, contract),
+            input=make_input(flags, contract, run_id),
             target=flags.target,
-            run_id=f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
+            run_id=run_id,
             started=now,
             run_dir=RunFolder.named(flags.run_dir, f"{now:%Y%m%dT%H%M%SZ}-{contract.contract}"),
             workers=number,

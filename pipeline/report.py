@@ -86,12 +86,8 @@ class Report:
         return folder.write("report.json", json.dumps(self.as_dict(), indent=2, ensure_ascii=False) + "\n")
 
     def _skipped(self) -> dict[str, int]:
-        changed, duplicates = self.counters["changed"], self.counters["duplicates"]
-        return {
-            "unchanged": self.counters["skipped"] - changed - duplicates,
-            "changed": changed,
-            "duplicates": duplicates,
-        }
+        others = {name.replace("_", " "): self.counters[name] for name in ("changed", "contract_changed", "duplicates")}
+        return {"unchanged": self.counters["skipped"] - sum(others.values()), **others}
 
     def _group(self, prefix: str) -> dict[str, int]:
         return {

@@ -70,7 +70,8 @@ class Terminal:
         self.console.print(table)
         for name, number in report["skipped"].items():
             if number and name != "unchanged":
-                self.console.print(f"{number:,} skipped: {name}", highlight=False)
+                remedy = "; --on_existing replace loads them again" if "changed" in name else ""
+                self.console.print(f"{number:,} skipped: {name}{remedy}", highlight=False)
         for rule, number in report["rejects"].items():
             self.console.print(f"{number:,} rejected: {rule}", highlight=False)
         if bugs := sum(number for rule, number in report["rejects"].items() if rule.endswith(".internal")):

@@ -14,7 +14,7 @@ import pytest
 from databases import LINES, ORDERS, SCHEMA, column, order
 
 from transforms.insert import LoadError, LoadPolicy, Target, TargetError, load_batch, open_database, prepare_target
-from transforms.insert.ledger import Entry
+from transforms.insert.ledger import LEDGER, Entry
 from transforms.records import MappedRecord
 from transforms.schema import ABSENT, Schema, Table
 
@@ -98,6 +98,7 @@ class Connection(SimpleNamespace):
 
 class Cursor:
     fast_executemany, sizes, rowcount = False, None, 1
+    description = tuple((column.name,) for column in LEDGER.columns)
 
     def __init__(self, server: Server) -> None:
         self.server = server

@@ -145,7 +145,7 @@ def test_deadlock_is_tried_again(database, caplog):
             time.sleep(0.01)
         # The loader has the entry and waits for the table; this has the table and waits for the entry.
         other.exec_driver_sql(
-            "INSERT INTO beamshred_ledger VALUES ('shop', 'A', 's', 'r', 'x', 0, 0, 0, '', 0, NULL, now())"
+            "INSERT INTO beamshred_ledger VALUES ('shop', 'A', 's', 'r', 'x', 0, 0, 0, '', 0, NULL, NULL, now())"
         )
         other.rollback()
         thread.join()

@@ -1,7 +1,7 @@
 """The Beam metrics of the stages: all in one namespace, so that a report can be made of them.
 
-Counters: ``read``, ``loaded``, ``skipped``, ``replaced``, ``changed``, ``duplicates``; ``rows.<table>``;
-``rejects.<stage>.<rule>``; ``failures.<table>.<column>.<rule>``. Distributions are named
+Counters: ``read``, ``loaded``, ``skipped``, ``replaced``, ``changed``, ``duplicates``, ``contract_changed``;
+``rows.<table>``; ``rejects.<stage>.<rule>``; ``failures.<table>.<column>.<rule>``. Distributions are named
 ``<stage>.<what>_<unit>``.
 """
 

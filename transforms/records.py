@@ -141,7 +141,8 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """What one batch did. ``changed`` and ``duplicates`` are among ``skipped``; counts are of records.
+    """What one batch did. ``changed``, ``duplicates`` and ``contract_changed`` are among ``skipped``; counts are
+    of records.
 
     A count can be negative where a batch took back what an earlier one had loaded: an earlier record
     of the same key came later. The sums over a run are right.
@@ -154,6 +155,7 @@ class BatchResult:
     rejected: int = 0
     changed: int = 0
     duplicates: int = 0
+    contract_changed: int = 0
     rows: dict[str, int] = field(default_factory=dict)
 
 

@@ -158,11 +158,13 @@ class Table:
 class Schema:
     """All tables of a contract, parents before their children.
 
-    ``contract`` names the contract: the ledger keeps records apart by it.
+    ``contract`` names the contract: the ledger keeps records apart by it. ``fingerprint`` changes with its meaning:
+    by it the ledger knows what an earlier form of the contract loaded.
     """
 
     contract: str
     tables: tuple[Table, ...]
+    fingerprint: str | None = None
 
     @cached_property
     def by_label(self) -> dict[str, Table]:

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 
 from transforms.insert import ddl
-from transforms.insert.ledger import LEDGER, Entry
+from transforms.insert.ledger import ADDED_COLUMNS, LEDGER, Entry
 from transforms.records import Row
 from transforms.schema import Column, ColumnType, Schema, Table
 from transforms.target import SCHEMES, Target
@@ -185,6 +185,29 @@ class Database(ABC):
     def missing_tables(self, schema: Schema) -> list[Table]:
         """The tables of the schema, and the ledger, that the database does not have."""
         return [table for table in (*schema.tables, LEDGER) if not self.exists(table)]
+
+    def missing_ledger_columns(self) -> list[str]:
+        """The columns that a ledger of an earlier version lacks."""
+        self.begin()
+        self.cursor.execute(f"SELECT * FROM {self.table_name(LEDGER)} WHERE 1 = 0", ())
+        found = {column[0].lower() for column in self.cursor.description}
+        self.cursor.fetchall()
+        self.commit()
+        return [name for name in ADDED_COLUMNS if name not in found]
+
+    def add_ledger_columns(self) -> None:
+        """Add them; others may do so meanwhile."""
+        for name in self.missing_ledger_columns():
+            sql_type = self.column_type(LEDGER, LEDGER[name]).compile(dialect=self.dialect)
+            try:
+                self.begin()
+                self.cursor.execute(f"ALTER TABLE {self.table_name(LEDGER)} ADD {self.quoted(name)} {sql_type}", ())
+                self.commit()
+            except Exception:
+                self.recover()
+                self.connect()
+                if name in self.missing_ledger_columns():
+                    raise
 
     def create_missing_tables(self, schema: Schema) -> None:
         """Create what is missing, parents first, each table and its indexes as one; others may do so meanwhile."""

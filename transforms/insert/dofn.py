@@ -28,7 +28,8 @@ class BulkInsertDoFn(beam.DoFn):
     the ledger must exist: :func:`prepare_target` makes them.
 
     Metrics (:mod:`transforms.metrics`): counters ``loaded``, ``skipped``, ``replaced``, ``changed``, ``duplicates``,
-    ``rows.<table>`` and ``rejects.insert.<rule>``; distributions ``insert.batch_records`` and ``insert.batch_msec``.
+    ``contract_changed``, ``rows.<table>`` and ``rejects.insert.<rule>``; distributions ``insert.batch_records`` and
+    ``insert.batch_msec``.
 
     Args:
         target: as in :mod:`transforms.target`; ``env:`` and ``file:`` are read on the workers, too.
@@ -71,7 +72,7 @@ class BulkInsertDoFn(beam.DoFn):
         self._odbc_insert = odbc_insert
         self._schema = schema
         self._batch_size = batch_size
-        self._policy = LoadPolicy(run_id, on_existing, retry_seconds)
+        self._policy = LoadPolicy(run_id, on_existing, retry_seconds, schema.fingerprint)
         self._database: Database | None = None
         self._batch_records = Metrics.distribution(NAMESPACE, "insert.batch_records")
         self._batch_msec = Metrics.distribution(NAMESPACE, "insert.batch_msec")
@@ -117,7 +118,7 @@ class BulkInsertDoFn(beam.DoFn):
 
 
 def _count(result: BatchResult, rejects: list[Reject]) -> None:
-    for name in ("loaded", "skipped", "replaced", "changed", "duplicates"):
+    for name in ("loaded", "skipped", "replaced", "changed", "duplicates", "contract_changed"):
         if by := getattr(result, name):
             count(name, by)
     for label, by in result.rows.items():

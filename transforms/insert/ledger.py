@@ -40,6 +40,7 @@ _COLUMNS = {
     "checksum": "binary(64)",
     "rows": "bigint",
     "history": "text",
+    "fingerprint": "text(64)",
     "loaded_at": "datetimetz",
 }
 
@@ -47,13 +48,20 @@ LEDGER = Table(
     label="beamshred_ledger",
     name="beamshred_ledger",
     schema=None,
-    columns=tuple(Column(name, ColumnType.parse(text), nullable=name == "history") for name, text in _COLUMNS.items()),
+    columns=tuple(
+        Column(name, ColumnType.parse(text), nullable=name in ("history", "fingerprint"))
+        for name, text in _COLUMNS.items()
+    ),
     primary_key=("contract", "record_key"),
     foreign_key=None,
     record_key=("contract", "record_key"),
 )
 """``rows`` counts those of all tables; ``loaded_at`` is when they were written, in UTC. The record key is short
-enough for SQL Server to index it."""
+enough for SQL Server to index it. ``fingerprint`` is that of the contract (:attr:`Schema.fingerprint`); ledgers of
+earlier versions had none, and it is NULL for what they say."""
+
+ADDED_COLUMNS = ("fingerprint",)
+"""Columns that ledgers of earlier versions lack: they are added where they are missing."""
 
 LOADED, REPLACED, UNCHANGED = "loaded", "replaced", "unchanged"
 """The ``status`` of an entry: ``unchanged`` where a run that replaces what changed found nothing to do."""
@@ -145,13 +153,25 @@ class Entry(NamedTuple):
     checksum: bytes
     rows: int
     history: str | None
+    fingerprint: str | None = None
 
     @classmethod
-    def of(cls, record: MappedRecord, status: str, run_id: str, history: History | None = None) -> Entry:
+    def of(
+        cls,
+        record: MappedRecord,
+        status: str,
+        run_id: str,
+        fingerprint: str | None = None,
+        history: History | None = None,
+    ) -> Entry:
         return cls(
             status, run_id, record.source, record.ordinal, record.start, record.end, record.checksum,
-            sum(map(len, record.rows.values())), None if history is None else str(history),
+            sum(map(len, record.rows.values())), None if history is None else str(history), fingerprint,
         )  # fmt: skip
+
+    def is_of(self, fingerprint: str | None) -> bool:
+        """Whether the record was loaded by the contract of this fingerprint, or by one that is not known."""
+        return self.fingerprint is None or self.fingerprint == fingerprint
 
     @property
     def position(self) -> tuple[str, int]:
@@ -166,10 +186,12 @@ class Entry(NamedTuple):
         """Whether no more duplicates are remembered."""
         return len(History.parse(self.history).duplicates) >= MAX_DUPLICATES
 
-    def add_to(self, tally: Tally, record: MappedRecord, run_id: str) -> None:
+    def add_to(self, tally: Tally, record: MappedRecord, run_id: str, fingerprint: str | None = None) -> None:
         """Add to ``tally`` what the record counts in this run: the same at every delivery."""
         if self.run_id != run_id:
-            if record.checksum == self.checksum:
+            if record.checksum == self.checksum and not self.is_of(fingerprint):
+                tally.skip("contract_changed")
+            elif record.checksum == self.checksum:
                 tally.add(UNCHANGED, record)
             else:
                 tally.skip("duplicates" if self.knows(record) else "changed")
@@ -190,14 +212,20 @@ class Entry(NamedTuple):
             before = held
         tally.skip("duplicates")
 
-    def replaced_by(self, record: MappedRecord, run_id: str) -> Entry:
-        """After a later run wrote the record, which had changed."""
-        return Entry.of(record, REPLACED, run_id, History(replaced=self.checksum.hex()))
+    def replaced_by(self, record: MappedRecord, run_id: str, fingerprint: str | None) -> Entry:
+        """After a later run wrote the record, which had changed, or whose contract had."""
+        # What another contract had made of the record is never what this one makes of it.
+        replaced = (
+            self.checksum.hex() if self.fingerprint == fingerprint else f"{self.fingerprint}:{self.checksum.hex()}"
+        )
+        return Entry.of(record, REPLACED, run_id, fingerprint, History(replaced=replaced))
 
     def kept_for(self, record: MappedRecord, run_id: str) -> Entry:
         """After a later run met the record unchanged."""
         duplicates = History.parse(self.history).duplicates
-        return Entry.of(record, UNCHANGED, run_id, History(duplicates=duplicates) if duplicates else None)
+        return Entry.of(
+            record, UNCHANGED, run_id, self.fingerprint, History(duplicates=duplicates) if duplicates else None
+        )
 
     def with_duplicate(self, record: MappedRecord) -> Entry:
         """After the same run met a later record of this key, with other content."""
@@ -217,4 +245,4 @@ class Entry(NamedTuple):
             (*past.held, held),
             past.duplicates if record.checksum == self.checksum else past.and_duplicate(self.checksum),
         )
-        return Entry.of(record, status, self.run_id, history)
+        return Entry.of(record, status, self.run_id, self.fingerprint, history)

@@ -39,11 +39,15 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LoadPolicy:
-    """How a run loads: ``on_existing`` is one of :data:`ON_EXISTING`; ``retry_seconds`` bounds the tries of a batch."""
+    """How a run loads: ``on_existing`` is one of :data:`ON_EXISTING`; ``retry_seconds`` bounds the tries of a batch.
+
+    ``fingerprint`` is that of the contract: what another contract loaded under the same name counts as changed.
+    """
 
     run_id: str
     on_existing: str = "skip"
     retry_seconds: float = 120.0
+    fingerprint: str | None = None
 
 
 def load_batch(
@@ -71,7 +75,8 @@ def load_batch(
     counts = tally.records
     result = BatchResult(
         shard, counts["loaded"], counts["skipped"], counts["replaced"], len(rejects), counts["changed"],
-        counts["duplicates"], {label: count for label, count in tally.rows.items() if count},
+        counts["duplicates"], counts["contract_changed"],
+        {label: count for label, count in tally.rows.items() if count},
     )  # fmt: skip
     return result, rejects
 
@@ -146,11 +151,19 @@ def decide(entry: Entry | None, record: MappedRecord, policy: LoadPolicy) -> Ste
         if record.position < entry.position:
             return Step.TAKE_OVER
         return Step.PASS if entry.knows(record) or entry.is_full else Step.NOTE
-    if record.checksum == entry.checksum:
+    # A ledger of an earlier version does not say by which contract: only `replace`, which makes it right, takes it for
+    # another one.
+    is_ours = entry.fingerprint == policy.fingerprint or (entry.fingerprint is None and policy.on_existing != "replace")
+    if record.checksum == entry.checksum and is_ours:
         # Only where a later duplicate could replace it must the ledger say that this run has met it.
         return Step.KEEP if policy.on_existing == "replace" else Step.PASS
     if policy.on_existing == "replace":
         return Step.REPLACE
+    if policy.on_existing == "fail" and record.checksum == entry.checksum:
+        raise LoadError(
+            f"the contract has changed since the run {entry.run_id} loaded the record {record.key!r}, number"
+            f" {record.ordinal} of {record.source}; to load it as the contract now says, choose --on_existing replace"
+        )
     if policy.on_existing == "fail" and not entry.knows(record):
         raise LoadError(
             f"the record {record.key!r}, number {record.ordinal} of {record.source}, has changed since the run"
@@ -170,10 +183,10 @@ def _write(database: Database, schema: Schema, records: Sequence[MappedRecord], 
         entry = entries.get(record.key)
         step = decide(entry, record, policy)
         if entry is None:
-            entry = Entry.of(record, LOADED, policy.run_id)
+            entry = Entry.of(record, LOADED, policy.run_id, policy.fingerprint)
         elif step is Step.REPLACE:
             replaced.append(record.key_values)
-            entry = entry.replaced_by(record, policy.run_id)
+            entry = entry.replaced_by(record, policy.run_id, policy.fingerprint)
         elif step is Step.TAKE_OVER:
             entry = entry.taken_over_by(record, _delete(database, schema, [record.key_values]))
         elif step is Step.KEEP:
@@ -185,7 +198,7 @@ def _write(database: Database, schema: Schema, records: Sequence[MappedRecord], 
             changed.add(record.key)
             if step in _WRITING:
                 families[record.key] = record
-        entry.add_to(tally, record, policy.run_id)
+        entry.add_to(tally, record, policy.run_id, policy.fingerprint)
     _write_ledger(database, schema.contract, {key: entries[key] for key in sorted(changed)}, known, families.keys())
     if replaced:
         _delete(database, schema, replaced)

@@ -108,9 +108,9 @@ class SQLServer(ODBC):
         best = super().choose_way(connection)
         if self.odbc_insert is not None or best != FAST:
             return best
-        [level] = connection.execute(
+        [(level,)] = connection.execute(
             "SELECT compatibility_level FROM sys.databases WHERE database_id = DB_ID()"
-        ).fetchone()
+        ).fetchall()
         return JSON if level >= _JSON_LEVEL else FAST
 
     def close(self) -> None:
@@ -130,7 +130,9 @@ class SQLServer(ODBC):
 
     def exists(self, table: Table) -> bool:
         self.cursor.execute("SELECT OBJECT_ID(?)", (self.table_name(table),))
-        return self.cursor.fetchone()[0] is not None
+        # All of it: FreeTDS takes no other statement while a result is open.
+        [(found,)] = self.cursor.fetchall()
+        return found is not None
 
     def sql_type(self, column_type: ColumnType) -> sa.types.TypeEngine[Any]:
         name, length = column_type.name, column_type.length

@@ -6,6 +6,7 @@ from collections import defaultdict
 from contextlib import closing
 
 from transforms.insert.database import Database, LoadError, RefusedError, TransientError, open_database, translated
+from transforms.insert.ledger import LEDGER
 from transforms.schema import Schema
 from transforms.target import Target
 
@@ -37,12 +38,19 @@ def prepare_target(
             database.connect()
             if create_disposition == CREATE_IF_NEEDED:
                 database.create_missing_tables(schema)
+                database.add_ledger_columns()
                 return
             missing = database.missing_tables(schema)
+            lacking = [] if LEDGER in missing else database.missing_ledger_columns()
     except LoadError as error:
         raise TargetError(str(error)) from None
     except (RefusedError, TransientError) as error:
         raise TargetError(f"{parsed} failed: {error}") from None
+    if lacking:
+        raise TargetError(
+            f"the ledger {database.table_name(LEDGER)} in {parsed} lacks the column {', '.join(lacking)}, a nullable"
+            f" text of 64 characters; add it, or choose --create_disposition {CREATE_IF_NEEDED} once"
+        )
     if missing:
         names = ", ".join(map(database.table_name, missing))
         raise TargetError(

@@ -358,8 +358,19 @@ class Contract(_Model):
 
     def fingerprint(self) -> str:
         """A short hash that changes whenever the meaning of the contract may change."""
-        meaning = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        meaning = _without_notes(self.model_dump(mode="json", by_alias=True, exclude_defaults=True))
         return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _without_notes(model: Any) -> Any:
+    if isinstance(model, dict):
+        # A column may have this name, but its value is no text then.
+        return {
+            name: _without_notes(value)
+            for name, value in model.items()
+            if name != "description" or not isinstance(value, str)
+        }
+    return [_without_notes(value) for value in model] if isinstance(model, list) else model
 
 
 RecordModel.model_rebuild()

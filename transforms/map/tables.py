@@ -55,11 +55,12 @@ def record_key(contract: Contract, label: str) -> tuple[str, ...]:
 
 def schema_of(contract: Contract) -> Schema:
     """All tables with the columns, keys and foreign keys that follow from the contract."""
+    fingerprint = contract.fingerprint()
     contract = resolve(contract)
     tables: dict[str, Table] = {}
     for label in parents_first(contract):
         tables[label] = _table(contract, label, tables)
-    return Schema(contract.contract, tuple(tables.values()))
+    return Schema(contract.contract, tuple(tables.values()), fingerprint)
 
 
 def _table(contract: Contract, label: str, above: dict[str, Table]) -> Table:

@@ -56,10 +56,15 @@ _DECLARED_ENCODING = re.compile(
 
 @dataclass(frozen=True)
 class Loaded:
-    """Which rows are loaded already: the ``ledger`` of the same database says so, for this ``contract``."""
+    """Which rows are loaded already: the ``ledger`` of the same database says so, for this ``contract``.
+
+    What the run ``run_id`` itself has loaded is not among them: a part of the input that is read again, after a process
+    died, must give the same records again.
+    """
 
     ledger: str
     contract: str
+    run_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -316,17 +321,21 @@ class _Source:
         skip = self.column.skip
         if skip is None:
             return
-        ledger = sa.table(skip.ledger, sa.column("contract"), sa.column("record_key"), sa.column("source"))
+        ledger = sa.table(
+            skip.ledger, sa.column("contract"), sa.column("record_key"), sa.column("source"), sa.column("run_id")
+        )
         [key] = self.keys
         text: sa.ColumnElement[str] = sa.cast(key, sa.Unicode(400))
         if self.engine.dialect.name == "mssql":
             # Texts of two collations cannot be compared, and the ledger's keys have this one.
             text = text.collate("Latin1_General_100_BIN2")
         prefix = self.column.source(("",))
+        of_other_runs = [ledger.c.run_id != skip.run_id] if skip.run_id else []
         yield ~sa.exists().where(
             ledger.c.contract == skip.contract,
             ledger.c.record_key == text,
             ledger.c.source == sa.literal(prefix) + text,
+            *of_other_runs,
         )
 
     def _behind(self, after: Key | None) -> list[sa.ColumnElement[bool]]:
