@@ -125,6 +125,8 @@ def compare(
     ``dialect`` is SQLAlchemy's name of the database; ``create_missing`` says that missing tables will be created.
     """
     findings: list[Finding] = []
+    for table in schema.tables if dialect != "postgresql" else ():
+        findings += _alike(table)
     for table in (*schema.tables, LEDGER):
         there = found.get(table.label)
         if there is not None:
@@ -137,6 +139,16 @@ def compare(
             remedy = "create it, or choose --create_disposition CREATE_IF_NEEDED"
             findings.append(Finding(ERROR, _name(table), None, "the target has no table of this name", remedy))
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
+
+
+def _alike(table: Table) -> Iterator[Finding]:
+    """Columns that the database cannot tell apart: only PostgreSQL compares quoted names with their case."""
+    first: dict[str, str] = {}
+    for name in table.column_names:
+        other = first.setdefault(name.lower(), name)
+        if other != name:
+            message = f"the database does not tell it from {other!r}: names differ by more than their case"
+            yield Finding(ERROR, _name(table), name, message, "rename one of them in the contract")
 
 
 def errors_in(findings: Sequence[Finding]) -> str:

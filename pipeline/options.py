@@ -134,8 +134,8 @@ class JobOptions(PipelineOptions):
             "--on_existing",
             choices=["skip", "replace", "fail"],
             default="skip",
-            help="What to do with a record that is loaded already and has changed (default %(default)s; it"
-            " is reported).",
+            help="What to do with a record that is loaded already and has changed, or whose contract has (default "
+            "%(default)s; it is reported).",
         )
         job.add_argument(
             "--odbc_insert",
@@ -188,8 +188,8 @@ class JobOptions(PipelineOptions):
             type=_size,
             default=DEFAULT_SLICE_BYTES,
             metavar="SIZE",
-            help="Input that a local run loads and commits before it goes on (default 64M): memory grows "
-            "with it, and so does speed.",
+            help="The largest slice of the input that a worker loads at once (default 64M): slices begin small and "
+            "grow to about ten seconds; memory grows with them.",
         )
         job.add_argument(
             "--log_level",

@@ -288,3 +288,12 @@ def test_check_after_a_run_finds_nothing(folder: Folder, capsys: pytest.CaptureF
 
 def test_check_of_a_target_that_cannot_be_reached(folder: Folder) -> None:
     assert main([*folder.arguments("--check"), "--target", "sqlite:///no/such/folder/x.db"]) == 2
+
+
+def test_columns_that_differ_in_case_only_are_an_error_before_anything_is_written(folder: Folder) -> None:
+    twice = "      name: name\n      Name: name\n"
+    folder.contract.write_text(folder.contract.read_text().replace("      name: name\n", twice))
+    folder.write("a.xml", orders([order(1)]))
+    assert folder.run("--check", inputs=["*.xml"]) == 2
+    assert folder.run(inputs=["*.xml"]) == 2
+    assert not folder.database.exists()

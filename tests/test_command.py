@@ -37,7 +37,7 @@ def test_same_input_again_is_skipped(folder: Folder) -> None:
     assert folder.run() == 0
     assert folder.run() == 0
     assert folder.report["records"] == {"read": 2, "loaded": 0, "skipped": 2, "replaced": 0, "rejected": 0}
-    assert folder.report["skipped"] == {"unchanged": 2, "changed": 0, "duplicates": 0}
+    assert folder.report["skipped"] == {"unchanged": 2, "changed": 0, "contract changed": 0, "duplicates": 0}
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,8 @@ def test_type(text: str, type_: ColumnType) -> None:
         ("text()", "is not a type"),
         ("text(-1)", "is not a type"),
         ("text(5) null", "is not a type"),
-        ("text(0)", "a length is at least 1"),
-        ("binary(0)", "a length is at least 1"),
+        ("text(0)", "a length is from 1 to"),
+        ("binary(0)", "a length is from 1 to"),
         ("text(1,2)", "text takes no second number"),
         ("int(4)", "int takes no length"),
         ("datetime(3)", "datetime takes no length"),
@@ -88,3 +88,9 @@ def test_table_gives_its_columns_by_name() -> None:
     assert table.column_names == ("a", "b")
     assert table["b"].type.name == "text"
     assert Schema("c", (table,)).by_label == {"t": table}
+
+
+@pytest.mark.parametrize("text", ["text(99999999999999999999)", "binary(10485761)", f"text({'9' * 6000})", "text(0)"])
+def test_length_that_no_database_takes_is_refused(text):
+    with pytest.raises(ValueError, match="a length is"):
+        ColumnType.parse(text)

@@ -58,6 +58,9 @@ TYPE_NAMES = (
 MAX_DECIMAL_PRECISION = 38
 """The most digits that SQL Server's decimal holds; PostgreSQL holds more, nobody needs them."""
 
+MAX_LENGTH = 10_485_760
+"""The longest ``varchar(n)`` of PostgreSQL; other databases take no more, or make an unlimited one of it."""
+
 _TYPE = re.compile(r"\s*([a-z]+)\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?\s*\Z")
 
 
@@ -79,6 +82,9 @@ class ColumnType:
                 f"{text!r} is not a type; the types are {', '.join(TYPE_NAMES)}, as in text(35) or decimal(18, 5)"
             )
         name = match[1]
+        # As texts: Python refuses to make a number of thousands of digits.
+        if any(len(number.lstrip("0")) > len(str(MAX_LENGTH)) for number in match.group(2, 3) if number):
+            raise ValueError(f"{text[:60]!r}: a length is at most {MAX_LENGTH:,}")
         first, second = (int(number) if number else None for number in match.group(2, 3))
         if name == "decimal":
             if first is None:
@@ -90,8 +96,8 @@ class ColumnType:
             return cls(name, precision=first, scale=second or 0)
         if second is not None or (first is not None and name not in ("text", "binary")):
             raise ValueError(f"{text!r}: {name} takes no {'second number' if name in ('text', 'binary') else 'length'}")
-        if first == 0:
-            raise ValueError(f"{text!r}: a length is at least 1")
+        if first is not None and not 1 <= first <= MAX_LENGTH:
+            raise ValueError(f"{text!r}: a length is from 1 to {MAX_LENGTH:,}; leave it out for text without a limit")
         return cls(name, length=first)
 
     @property
