@@ -24,7 +24,7 @@ from pipeline.inputs import make_input
 from pipeline.options import JobOptions
 from transforms import LoadError, Schema, Target, TargetError, load_contract, schema_of
 from transforms.insert.database import Database, RefusedError, TransientError, open_database, translated
-from transforms.insert.ledger import ADDED_COLUMNS, LEDGER
+from transforms.insert.ledger import ADDED_COLUMNS, BOOKKEEPING, LEDGER
 from transforms.insert.prepare import CREATE_IF_NEEDED
 from transforms.schema import Column, Table
 
@@ -105,14 +105,14 @@ def check_target(target: str, schema: Schema, create_disposition: str = CREATE_I
 
 
 def reflect(database: Database, schema: Schema) -> dict[str, FoundTable]:
-    """The tables of the schema, and the ledger, that the target has, by label."""
+    """The tables of the schema, and our own, that the target has, by label."""
     inspector = database.inspector()
     with warnings.catch_warnings():
         # Of types that SQLAlchemy does not know: they are findings.
         warnings.simplefilter("ignore", sa.exc.SAWarning)
         return {
             table.label: _found(inspector, table.name, database.schema_name(table))
-            for table in (*schema.tables, LEDGER)
+            for table in (*schema.tables, *BOOKKEEPING)
             if database.exists(table)
         }
 
@@ -127,7 +127,7 @@ def compare(
     findings: list[Finding] = []
     for table in schema.tables if dialect != "postgresql" else ():
         findings += _alike(table)
-    for table in (*schema.tables, LEDGER):
+    for table in (*schema.tables, *BOOKKEEPING):
         there = found.get(table.label)
         if there is not None:
             findings += _Comparison(schema, table, there, dialect).findings()

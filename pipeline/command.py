@@ -70,6 +70,11 @@ def _prepared(options: PipelineOptions, terminal: Terminal) -> Job:
         raise ValueError(f"The target does not take what the contract gives, and nothing was written: {errors}")
     job.run_dir.create()
     prepare_target(job.target, job.schema, job.create_disposition, job.odbc_insert)
+    job = job.begun()
+    if job.run.goes_on:
+        terminal.note(
+            f"Going on with the run {job.run_id}, which was begun at {job.run.started:%F %T} UTC and did not end."
+        )
     return job
 
 

@@ -19,6 +19,7 @@ from transforms import (
     MappedRecord,
     ParsedRecord,
     Reject,
+    SettleDoFn,
     WriteRejects,
 )
 
@@ -26,14 +27,15 @@ if TYPE_CHECKING:
     from pipeline.job import Job
 
 
-def load(pipeline: beam.Pipeline, job: Job, read: beam.PTransform, rejects_name: str) -> None:
+def load(pipeline: beam.Pipeline, job: Job, read: beam.PTransform, rejects_name: str, is_whole: bool = False) -> None:
     """Add to ``pipeline`` all that reads by ``read``, loads, and writes rejects under ``rejects_name``.
 
-    ``read`` gives records and, tagged ``rejects``, what could not be read.
+    ``read`` gives records and, tagged ``rejects``, what could not be read. ``is_whole``: it gives all of the job, so
+    that at the end can be said what becomes of records with one key.
     """
     records = pipeline | "ReadXML" >> read
     parsed = records.records | "ParseDoFn" >> _stage(job.parse(), ParsedRecord)
-    mapped = parsed.records | "MapDoFn" >> _stage(MapDoFn(job.contract, job.run_id, job.started), MappedRecord)
+    mapped = parsed.records | "MapDoFn" >> _stage(MapDoFn(job.contract, job.run_id, job.run.started), MappedRecord)
     batches = mapped.records | "GroupIntoBatches" >> GroupIntoBatches(job.batch_size, job.batch_bytes, job.shards)
     results = batches | "BulkInsertDoFn" >> _stage(
         BulkInsertDoFn(
@@ -41,7 +43,11 @@ def load(pipeline: beam.Pipeline, job: Job, read: beam.PTransform, rejects_name:
         ),
         BatchResult,
     )
-    rejects = (records.rejects, parsed.rejects, mapped.rejects, results.rejects)
+    rejects = [records.rejects, parsed.rejects, mapped.rejects, results.rejects]
+    if is_whole:
+        settle = SettleDoFn(job.target, job.schema, job.run_id, job.on_existing)
+        all_loaded = results.records | "AllLoaded" >> beam.combiners.Count.Globally()
+        rejects.append(all_loaded | "Settle" >> beam.ParDo(settle).with_output_types(Reject))
     (
         rejects
         | "Rejects" >> beam.Flatten()

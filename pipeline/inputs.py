@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 from collections.abc import Generator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from pipeline.options import OptionsError
@@ -19,6 +23,7 @@ from transforms import (
     SourceFile,
     Target,
     XmlColumn,
+    changed_at,
     check_column,
     expand,
     fetch_document,
@@ -43,6 +48,13 @@ class FileInput:
 
     def slices(self, slicer: Slicer) -> Generator[Slice, None, None]:
         return slicer.slices(self.files)
+
+    def of_run(self, run_id: str) -> FileInput:
+        return self
+
+    def changed_since(self, moment: datetime) -> bool:
+        """Whether a file was changed after that moment, as far as its filesystem tells."""
+        return any(changed_at(file) > moment.timestamp() for file in self.files)
 
     def for_worker(self) -> FileInput:
         """What a worker needs of it: the parts of a slice come by themselves, the list may be long."""
@@ -78,6 +90,15 @@ class ColumnInput:
     def slices(self, slicer: Slicer) -> Generator[Slice, None, None]:
         return slicer.of_column(self.column)
 
+    def of_run(self, run_id: str) -> ColumnInput:
+        """The same, where rows that this run has loaded are not left out: a slice may come again."""
+        skip = self.column.skip
+        return self if skip is None else ColumnInput(replace(self.column, skip=replace(skip, run_id=run_id)))
+
+    def changed_since(self, moment: datetime) -> bool:
+        """No table tells."""
+        return False
+
     def for_worker(self) -> ColumnInput:
         return self
 
@@ -98,7 +119,7 @@ class ColumnInput:
 Input = FileInput | ColumnInput
 
 
-def make_input(flags: Any, contract: Contract, run_id: str = "") -> Input:
+def make_input(flags: Any, contract: Contract) -> Input:
     """The input that the flags mean; ``ValueError`` where it is none, or cannot be read."""
     if not any(getattr(flags, name) for name in _COLUMN_FLAGS):
         _refuse_urls(flags.input)
@@ -113,8 +134,20 @@ def make_input(flags: Any, contract: Contract, run_id: str = "") -> Input:
     column = XmlColumn(flags.input[0], flags.input_table, key, flags.input_column, flags.input_where, first, last)
     check_column(column)
     if flags.skip_loaded:
-        column = replace(column, skip=replace(_loaded(flags, contract, column), run_id=run_id))
+        column = replace(column, skip=_loaded(flags, contract, column))
     return ColumnInput(column)
+
+
+def input_id(flags: Any) -> str:
+    """A hash of what the flags say is read: the same command gives the same, from the same folder."""
+    is_column = any(getattr(flags, name) for name in _COLUMN_FLAGS)
+    given = [str(Target.parse(text)) if is_column else _absolute(text) for text in flags.input]
+    parts = [given, flags.limit, *(getattr(flags, name) for name in _COLUMN_FLAGS if name != "skip_loaded")]
+    return hashlib.blake2b(json.dumps(parts).encode(), digest_size=32).hexdigest()
+
+
+def _absolute(path: str) -> str:
+    return path if "://" in path else os.path.abspath(path)
 
 
 def _refuse_urls(inputs: list[str]) -> None:

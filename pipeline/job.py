@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipeline.inputs import Input, make_input
+from pipeline.inputs import Input, input_id, make_input
 from pipeline.options import JobOptions, OptionsError, is_local, workers
 from pipeline.run_folder import RunFolder
-from transforms import Contract, ParseDoFn, Schema, Target, load_contract, reach_of, schema_of, writers
+from transforms import (
+    Contract,
+    LoadPolicy,
+    ParseDoFn,
+    Run,
+    Schema,
+    Target,
+    begin_run,
+    load_contract,
+    reach_of,
+    schema_of,
+    writers,
+)
 
 
 @dataclass(frozen=True)
 class Job:
-    """What to load, from where, to where, and how."""
+    """What to load, from where, to where, and how.
+
+    ``input_id`` tells its input from others, ``run`` is a new run until :meth:`begun` was called.
+    """
 
     options: dict[str, Any]
     contract: Contract
@@ -25,8 +40,8 @@ class Job:
     schema: Schema
     input: Input
     target: str
-    run_id: str
-    started: datetime
+    input_id: str
+    run: Run
     run_dir: RunFolder
     workers: int
     shards: int
@@ -53,16 +68,15 @@ class Job:
         if not is_local(options) and not flags.run_dir:
             raise OptionsError("with another runner, --run_dir must name a folder that all workers can write to")
         now = datetime.now(timezone.utc)
-        run_id = f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
         return cls(
             options=options.get_all_options(drop_default=True),
             contract=contract,
             contract_file=flags.contract,
             schema=schema_of(contract),
-            input=make_input(flags, contract, run_id),
+            input=make_input(flags, contract),
             target=flags.target,
-            run_id=run_id,
-            started=now,
+            input_id=input_id(flags),
+            run=Run(f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}", now),
             run_dir=RunFolder.named(flags.run_dir, f"{now:%Y%m%dT%H%M%SZ}-{contract.contract}"),
             workers=number,
             shards=flags.shards or shards,
@@ -79,6 +93,20 @@ class Job:
             slice_bytes=flags.slice_bytes,
             log_level=flags.log_level,
         )
+
+    def begun(self) -> Job:
+        """The job as the run that it is: a new one, or one that was interrupted. The target must be ready."""
+        run = begin_run(self.target, self.schema, self.input_id, self.run, self.input.changed_since)
+        return replace(self, run=run, input=self.input.of_run(run.run_id))
+
+    @property
+    def run_id(self) -> str:
+        return self.run.run_id
+
+    @property
+    def policy(self) -> LoadPolicy:
+        """How records are loaded."""
+        return LoadPolicy(self.run_id, self.on_existing, fingerprint=self.schema.fingerprint)
 
     @property
     def record_path(self) -> str:

@@ -6,7 +6,7 @@ import logging
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,19 @@ from pipeline.report import Report, counters_of
 from pipeline.signals import Interrupts
 from pipeline.slices import Part, Slice, Slicer, SliceSizes
 from pipeline.terminal import set_up_logging
-from transforms import ReadResult, RecordPath
+from transforms import (
+    DUPLICATE_KEY,
+    LoadError,
+    ReadResult,
+    RecordPath,
+    Reject,
+    Target,
+    counters_of_tally,
+    end_run,
+    open_database,
+    settle,
+    write_rejects,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +87,10 @@ def run_local(job: Job, report: Report, progress: Callable[[int], None], interru
             progress(part.input_bytes)
         if interrupts.requested:
             report.state = "interrupted"
+        elif error is None:
+            settle_duplicates(job, report)
+            check_rejects(job, report)
+            end(job)
     except KeyboardInterrupt:
         report.state = "interrupted"
     finally:
@@ -134,13 +150,43 @@ def run_remote(job: Job, report: Report) -> None:
     read = job.input.read_all(job.contract, job.max_record_bytes)
     try:
         pipeline = beam.Pipeline(options=options)
-        graph.load(pipeline, job, read, "rejects")
+        graph.load(pipeline, job, read, "rejects", is_whole=True)
         result = pipeline.run()
         result.wait_until_finish()
     except Exception as error:
         raise JobError(engine.reason(error), traceback.format_exc()) from None
     report.add(counters_of(result))
     check_rejects(job, report)
+    end(job)
+
+
+def settle_duplicates(job: Job, report: Report) -> None:
+    """Count and reject the records whose keys others have, now that all have arrived."""
+    rule = f"rejects.insert.{DUPLICATE_KEY}"
+
+    def rejects() -> Iterator[Reject]:
+        database = open_database(Target.parse(job.target))
+        try:
+            for tally, lost in settle(database, job.schema, job.policy):
+                report.add(counters_of_tally(tally), complete=False)
+                if lost:
+                    report.add({rule: len(lost)}, complete=False)
+                yield from lost
+        finally:
+            database.close()
+
+    try:
+        write_rejects(rejects(), job.run_dir.rejects, "duplicates", "insert", job.input.fetch)
+    except LoadError as error:
+        raise JobError(str(error)) from None
+
+
+def end(job: Job) -> None:
+    """Say in the target that the run is done: the same command then begins a new one."""
+    try:
+        end_run(job.target, job.schema, job.input_id, job.run)
+    except LoadError as error:
+        raise JobError(str(error)) from None
 
 
 def check_rejects(job: Job, report: Report) -> None:

@@ -16,7 +16,7 @@ import psutil
 from apache_beam.runners.runner import PipelineResult
 
 from pipeline.run_folder import RunFolder
-from transforms import NAMESPACE
+from transforms import NAMESPACE, SKIPPED
 
 RECORDS = ("read", "loaded", "skipped", "replaced", "rejected")
 PACKAGES = ("beamshred", "apache-beam", "lxml", "SQLAlchemy", "pydantic")
@@ -86,7 +86,7 @@ class Report:
         return folder.write("report.json", json.dumps(self.as_dict(), indent=2, ensure_ascii=False) + "\n")
 
     def _skipped(self) -> dict[str, int]:
-        others = {name.replace("_", " "): self.counters[name] for name in ("changed", "contract_changed", "duplicates")}
+        others = {name.replace("_", " "): self.counters[name] for name in SKIPPED}
         return {"unchanged": self.counters["skipped"] - sum(others.values()), **others}
 
     def _group(self, prefix: str) -> dict[str, int]:

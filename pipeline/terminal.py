@@ -42,6 +42,9 @@ class Terminal:
     def error(self, message: str) -> None:
         self.console.print(message, style="bold red", markup=False, highlight=False, soft_wrap=True)
 
+    def note(self, message: str) -> None:
+        self.console.print(message, markup=False, highlight=False, soft_wrap=True)
+
     def findings(self, findings: Sequence[Finding]) -> None:
         self.console.print(_findings_table(findings))
 

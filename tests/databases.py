@@ -17,7 +17,7 @@ from servers import postgresql_by_odbc as odbc_target
 
 from transforms.insert import Target, open_database, prepare_target
 from transforms.insert.database import Database
-from transforms.insert.ledger import LEDGER
+from transforms.insert.ledger import BOOKKEEPING, LEDGER
 from transforms.records import MappedRecord, Row
 from transforms.schema import Column, ColumnType, ForeignKey, Schema, Table
 
@@ -126,7 +126,9 @@ class TargetDatabase:
         return self.query(f"SELECT {', '.join(columns)} FROM {LEDGER.name} ORDER BY record_key")
 
     def clear(self) -> None:
-        self.execute("DELETE FROM order_lines", "DELETE FROM orders", f"DELETE FROM {LEDGER.name}")
+        self.execute(
+            "DELETE FROM order_lines", "DELETE FROM orders", *(f"DELETE FROM {table.name}" for table in BOOKKEEPING)
+        )
 
 
 @pytest.fixture(params=TARGETS)

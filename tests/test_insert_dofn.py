@@ -14,8 +14,9 @@ from apache_beam.testing.util import assert_that, equal_to
 from apache_beam.transforms.display import DisplayData
 from databases import SCHEMA, database, empty_database, order
 
-from transforms.insert import BulkInsertDoFn, LoadError
+from transforms.insert import BulkInsertDoFn, LoadError, SettleDoFn
 from transforms.insert.database import RefusedError
+from transforms.metrics import counted
 from transforms.records import REJECTS, BatchResult, encode_block, encode_family
 
 
@@ -97,7 +98,22 @@ def test_results_add_up_over_blocks(database):
         [result] = dofn.process(element)
         sums.update(loaded=result.loaded, skipped=result.skipped, lines=result.rows.get("lines", 0))
     dofn.teardown()
-    assert sums == {"loaded": 2, "skipped": 1, "lines": 3}
+    # The first to arrive counts as loaded until the run is settled.
+    assert sums == {"loaded": 2, "skipped": 1, "lines": 5}
+    settle = SettleDoFn(database.target, SCHEMA, "run")
+    settle.setup()
+    counted.clear()
+    [reject] = settle.process(None)
+    settle.teardown()
+    assert (reject.key, reject.rule, reject.ordinal) == ("A", "duplicate_key", 5)
+    assert counted == {
+        "loaded": 0,
+        "skipped": -1,
+        "duplicates": -1,
+        "rows.lines": -2,
+        "rejects.insert.duplicate_key": 1,
+        "rows.orders": 0,
+    }
     assert isinstance(result, BatchResult)
 
 

@@ -11,6 +11,7 @@ from databases import SCHEMA, order, postgresql_by_odbc, sqlite_by_odbc
 from servers import need_odbc
 
 from transforms.insert import LoadPolicy, Target, TargetError, load_batch, open_database, prepare_target
+from transforms.insert.duplicates import find_entries
 from transforms.insert.odbc import FAST, ODBC, PLAIN
 
 DATABASES = pytest.mark.parametrize("place", [postgresql_by_odbc, sqlite_by_odbc])
@@ -91,7 +92,7 @@ def test_spans_beyond_two_gigabytes_come_back(tmp_path):
     prepare_target(target, SCHEMA)
     loader = open_database(Target.parse(target))
     load_batch(loader, SCHEMA, [order("A", 2**40)], LoadPolicy("run"))
-    assert loader.find_entries("shop", ["A"])["A"].span_end == 100 * 2**40 + 90
+    assert find_entries(loader, "shop", ["A"])["A"].span_end == 100 * 2**40 + 90
     loader.close()
 
 

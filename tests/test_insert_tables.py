@@ -99,7 +99,7 @@ def test_two_creators_at_once(empty_database):
 
 def test_create_never_names_all_missing_tables(empty_database):
     empty_database.execute("CREATE TABLE orders (order_id varchar(20) PRIMARY KEY)")
-    with pytest.raises(TargetError, match=r"has no table order_lines, beamshred_ledger; create .* CREATE_IF_NEEDED"):
+    with pytest.raises(TargetError, match=r"has no table order_lines, beamshred_ledger, .*; .* CREATE_IF_NEEDED"):
         prepare_target(empty_database.target, SCHEMA, CREATE_NEVER)
     assert not inspector(empty_database).has_table("order_lines")
 
@@ -114,5 +114,5 @@ def test_unknown_create_disposition(empty_database):
 
 
 def test_two_tables_of_one_name(empty_database):
-    with pytest.raises(TargetError, match="tables orders, copies of the contract would all be orders in "):
+    with pytest.raises(TargetError, match="tables orders, copies would all be orders in "):
         prepare_target(empty_database.target, Schema("shop", (ORDERS, replace(ORDERS, label="copies"))))

@@ -1,6 +1,6 @@
 """The Beam metrics of the stages: all in one namespace, so that a report can be made of them.
 
-Counters: ``read``, ``loaded``, ``skipped``, ``replaced``, ``changed``, ``duplicates``, ``contract_changed``;
+Counters: ``read``, ``loaded``, ``skipped``, ``replaced``, and of those skipped :data:`SKIPPED`;
 ``rows.<table>``; ``rejects.<stage>.<rule>``; ``failures.<table>.<column>.<rule>``. Distributions are named
 ``<stage>.<what>_<unit>``.
 """
@@ -16,6 +16,9 @@ from apache_beam.metrics.metricbase import Counter
 from transforms.records import Reject
 
 NAMESPACE = "beamshred"
+
+SKIPPED = ("changed", "contract_changed", "duplicates", "superseded")
+"""Why records are skipped that are not the very ones that were loaded."""
 
 counted: Tally[str] = Tally()
 """All that was counted in this process. A pipeline that fails gives no metrics: this says how far it came."""

@@ -141,11 +141,11 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """What one batch did. ``changed``, ``duplicates`` and ``contract_changed`` are among ``skipped``; counts are
-    of records.
+    """What one batch did. ``changed``, ``contract_changed``, ``duplicates`` and ``superseded`` are among
+    ``skipped``; counts are of records.
 
-    A count can be negative where a batch took back what an earlier one had loaded: an earlier record
-    of the same key came later. The sums over a run are right.
+    All but one of the records with one key count as ``duplicates``; :class:`SettleDuplicates` corrects that at the end
+    of a run, and its counts may be negative.
     """
 
     shard: str
@@ -156,6 +156,7 @@ class BatchResult:
     changed: int = 0
     duplicates: int = 0
     contract_changed: int = 0
+    superseded: int = 0
     rows: dict[str, int] = field(default_factory=dict)
 
 

@@ -13,6 +13,7 @@ import base64
 import json
 import logging
 from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Any
 
 import apache_beam as beam
@@ -87,6 +88,15 @@ def _to_line(reject: Reject, fetch_payload: FetchPayload | None) -> tuple[str, b
         except OSError:
             logger.warning("%s cannot be read again; a reject goes without its payload", reject.source)
     return reject.stage, reject_to_json(reject)
+
+
+def write_rejects(
+    rejects: Iterable[Reject], folder: str, name: str, stage: str, fetch_payload: FetchPayload | None = None
+) -> None:
+    """Write rejects of one stage as :class:`WriteRejects` does, without a pipeline; nothing where there are none."""
+    lines = (_to_line(reject, fetch_payload)[1] for reject in rejects)
+    for first in lines:
+        _write((stage, chain([first], lines)), folder, name)
 
 
 def _write(group: tuple[str, Iterable[bytes]], folder: str, name: str) -> str:

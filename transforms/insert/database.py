@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 
 from transforms.insert import ddl
-from transforms.insert.ledger import ADDED_COLUMNS, LEDGER, Entry
+from transforms.insert.ledger import ADDED_COLUMNS, BOOKKEEPING, LEDGER
 from transforms.records import Row
 from transforms.schema import Column, ColumnType, Schema, Table
 from transforms.target import SCHEMES, Target
@@ -183,8 +183,8 @@ class Database(ABC):
         return self.inspector().has_table(table.name, schema=self.schema_name(table))
 
     def missing_tables(self, schema: Schema) -> list[Table]:
-        """The tables of the schema, and the ledger, that the database does not have."""
-        return [table for table in (*schema.tables, LEDGER) if not self.exists(table)]
+        """The tables of the schema, and our own, that the database does not have."""
+        return [table for table in (*schema.tables, *BOOKKEEPING) if not self.exists(table)]
 
     def missing_ledger_columns(self) -> list[str]:
         """The columns that a ledger of an earlier version lacks."""
@@ -228,21 +228,47 @@ class Database(ABC):
 
     # The rows.
 
-    def find_entries(self, contract: str, keys: Sequence[str], lock: bool = False) -> dict[str, Entry]:
-        """The ledger's entries of these keys; ``lock``: no other transaction changes them before ours ends."""
-        found: dict[str, Entry] = {}
-        for start in range(0, len(keys), self.keys_per_select):
-            part = keys[start : start + self.keys_per_select]
-            self.cursor.execute(self.find_sql(len(part), lock), (contract, *part))
-            found.update((row[0], Entry(*row[1:])) for row in self.cursor.fetchall())
+    def find_rows(
+        self,
+        table: Table,
+        columns: tuple[str, ...],
+        equal: Mapping[str, Any],
+        among: tuple[str, Sequence[str]] | None = None,
+        between: tuple[str, str, str] | None = None,
+        lock: bool = False,
+    ) -> list[Row]:
+        """Columns of the rows in which each column of ``equal`` has that value, and another column one of many texts.
+
+        Or the other is ``between`` a text and another, the second excluded. ``lock``: no other transaction changes the
+        rows before ours ends.
+        """
+        if among is None:
+            sql = self.find_sql(table, columns, tuple(equal), None, 0, lock)
+            parameters = tuple(equal.values())
+            if between is not None:
+                name = self.quoted(between[0])
+                sql += f" AND {name} >= {self.placeholder} AND {name} < {self.placeholder}"
+                parameters += between[1:]
+            self.cursor.execute(sql, parameters)
+            return list(self.cursor.fetchall())
+        name, values = among
+        found: list[Row] = []
+        for start in range(0, len(values), self.keys_per_select):
+            part = values[start : start + self.keys_per_select]
+            sql = self.find_sql(table, columns, tuple(equal), name, len(part), lock)
+            self.cursor.execute(sql, (*equal.values(), *part))
+            found += self.cursor.fetchall()
         return found
 
-    def find_sql(self, count: int, lock: bool) -> str:
-        columns = self.quoted("record_key", *Entry._fields)
-        marks = ", ".join([self.placeholder] * count)
+    def find_sql(
+        self, table: Table, columns: tuple[str, ...], equal: tuple[str, ...], among: str | None, count: int, lock: bool
+    ) -> str:
+        conditions = [f"{self.quoted(name)} = {self.placeholder}" for name in equal]
+        if among is not None:
+            conditions.append(f"{self.quoted(among)} IN ({', '.join([self.placeholder] * count)})")
         return (
-            f"SELECT {columns} FROM {self.table_name(LEDGER)}"
-            f" WHERE contract = {self.placeholder} AND record_key IN ({marks}){' FOR UPDATE' if lock else ''}"
+            f"SELECT {self.quoted(*columns)} FROM {self.table_name(table)}"
+            f" WHERE {' AND '.join(conditions)}{' FOR UPDATE' if lock else ''}"
         )
 
     def insert_rows(self, table: Table, columns: tuple[str, ...], rows: Sequence[Row]) -> None:

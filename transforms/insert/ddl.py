@@ -1,4 +1,4 @@
-"""CREATE TABLE and CREATE INDEX for a schema and the ledger, in a database's own words."""
+"""CREATE TABLE and CREATE INDEX for a schema and our own tables, in a database's own words."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from transforms.insert.ledger import LEDGER
+from transforms.insert.ledger import BOOKKEEPING
 from transforms.schema import Schema, Table
 
 if TYPE_CHECKING:
@@ -18,10 +18,10 @@ _NAMES = {"ix": "ix_%(table_name)s_%(column_0_N_name)s"}
 
 
 def statements(schema: Schema, database: Database) -> Iterator[tuple[list[str], Table]]:
-    """For each table, parents first and the ledger last: the statements that create it with its indexes."""
+    """For each table, parents first and our own last: the statements that create it with its indexes."""
     metadata = sa.MetaData(naming_convention=_NAMES)
     made: dict[str, sa.Table] = {}
-    for table in (*schema.tables, LEDGER):
+    for table in (*schema.tables, *BOOKKEEPING):
         made[table.label] = sql_table = _sql_table(table, made, metadata, database)
         creates: list[sa.DDLElement] = [
             sa.schema.CreateTable(sql_table),

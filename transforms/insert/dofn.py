@@ -12,8 +12,12 @@ from apache_beam.metrics import Metrics
 from apache_beam.transforms.display import DisplayDataItem
 
 from transforms.insert.database import Database, open_database, translated
-from transforms.insert.load import ON_EXISTING, LoadPolicy, load_batch, retried
-from transforms.metrics import NAMESPACE, count, count_reject
+from transforms.insert.decide import ON_EXISTING, LoadPolicy
+from transforms.insert.duplicates import settle
+from transforms.insert.ledger import Tally
+from transforms.insert.load import load_batch
+from transforms.insert.retry import retried
+from transforms.metrics import NAMESPACE, SKIPPED, count, count_reject
 from transforms.records import REJECTS, BatchResult, Reject, decode_block
 from transforms.schema import Schema
 from transforms.target import Target
@@ -28,8 +32,8 @@ class BulkInsertDoFn(beam.DoFn):
     the ledger must exist: :func:`prepare_target` makes them.
 
     Metrics (:mod:`transforms.metrics`): counters ``loaded``, ``skipped``, ``replaced``, ``changed``, ``duplicates``,
-    ``contract_changed``, ``rows.<table>`` and ``rejects.insert.<rule>``; distributions ``insert.batch_records`` and
-    ``insert.batch_msec``.
+    ``superseded``, ``contract_changed``, ``rows.<table>`` and ``rejects.insert.<rule>``; distributions
+    ``insert.batch_records`` and ``insert.batch_msec``.
 
     Args:
         target: as in :mod:`transforms.target`; ``env:`` and ``file:`` are read on the workers, too.
@@ -87,15 +91,7 @@ class BulkInsertDoFn(beam.DoFn):
         }
 
     def setup(self) -> None:
-        target = Target.parse(self._target)
-
-        def connected() -> Database:
-            database = open_database(target, self._odbc_insert)
-            with translated(database):
-                database.connect()
-            return database
-
-        self._database = retried(target, self._policy.retry_seconds, connected)
+        self._database = _connected(self._target, self._policy.retry_seconds, self._odbc_insert)
 
     def process(self, element: tuple[str, Iterable[bytes]]) -> Iterator[BatchResult | beam.pvalue.TaggedOutput]:
         assert self._database is not None, "setup comes before process"
@@ -117,8 +113,57 @@ class BulkInsertDoFn(beam.DoFn):
             self._database.close()
 
 
+class SettleDoFn(beam.DoFn):
+    """Say what becomes of the records whose key another record of the run has, when all batches are loaded.
+
+    Takes one element, whatever it is; gives rejects, and corrects the counters of :class:`BulkInsertDoFn`
+    (:mod:`transforms.insert.duplicates`). The arguments are the same.
+    """
+
+    def __init__(
+        self, target: str, schema: Schema, run_id: str, on_existing: str = "skip", retry_seconds: float = 120.0
+    ) -> None:
+        self._target = target
+        self._schema = schema
+        self._policy = LoadPolicy(run_id, on_existing, retry_seconds, schema.fingerprint)
+        self._database: Database | None = None
+
+    def setup(self) -> None:
+        self._database = _connected(self._target, self._policy.retry_seconds)
+
+    def process(self, element: object) -> Iterator[Reject]:
+        assert self._database is not None, "setup comes before process"
+        for tally, rejects in settle(self._database, self._schema, self._policy):
+            for name, by in counters_of_tally(tally).items():
+                count(name, by)
+            for reject in rejects:
+                count_reject(reject)
+                yield reject
+
+    def teardown(self) -> None:
+        if self._database is not None:
+            self._database.close()
+
+
+def counters_of_tally(tally: Tally) -> dict[str, int]:
+    """The counters of a tally by their names as metrics."""
+    return {**tally.records, **{f"rows.{label}": by for label, by in tally.rows.items()}}
+
+
+def _connected(target: str, retry_seconds: float, odbc_insert: str | None = None) -> Database:
+    parsed = Target.parse(target)
+
+    def connected() -> Database:
+        database = open_database(parsed, odbc_insert)
+        with translated(database):
+            database.connect()
+        return database
+
+    return retried(parsed, retry_seconds, connected)
+
+
 def _count(result: BatchResult, rejects: list[Reject]) -> None:
-    for name in ("loaded", "skipped", "replaced", "changed", "duplicates", "contract_changed"):
+    for name in ("loaded", "skipped", "replaced", *SKIPPED):
         if by := getattr(result, name):
             count(name, by)
     for label, by in result.rows.items():

@@ -1,60 +1,62 @@
-"""The ledger: the table in the target database that says which records were loaded.
+"""The ledger: the tables in the target database that say which records were loaded, by which run.
 
-A record's row in the ledger is written in the transaction that writes its rows, so that the ledger
-is never wrong about the tables. Whatever the load decides, it decides from the ledger.
+A record's row in :data:`LEDGER` is written in the transaction that writes its rows, so that the ledger is never wrong
+about the tables. Whatever the load decides, it decides from the ledger.
 
-**What a record counts.** A runner delivers a batch again when a worker died or an answer was lost, and
-only the last delivery's counts reach the report. The sums are right if a record counts the same at every
-delivery, whatever happened in between. So nothing is counted by what was *done*: :meth:`Entry.add_to` is a
-function of the record's position and of its ledger entry, and what an entry once had a record count, it remembers.
+**Records with one key in one run.** One of them is loaded: the first in source order, or the last where the run
+replaces what exists. The others are noted in :data:`DUPLICATES`, in the same transaction. Records arrive in any order:
+one that must be loaded and arrives late takes the place of the one that is. What becomes of the others is said at the
+end of the run, when all have arrived (:mod:`transforms.insert.duplicates`): it does not depend on the order.
 
-That matters for two records with one key in one run. The first in source order is loaded. If it arrives
-last, it takes the place of the other, which counted as loaded already, and may yet be delivered again. The
-entry then *holds* the displaced one with its rows, in ``history``: the displaced one goes on counting as loaded;
-the one that took its place counts as skipped, plus its own rows, minus the displaced ones.
+**What a record counts.** A runner delivers a batch again when a worker died or an answer was lost, and only the last
+delivery's counts reach the report. The sums are right if a record counts the same at every delivery, whatever happened
+in between. So nothing is counted by what was *done*: :meth:`Entry.add_to` is a function of the record and its entry.
+The first record of a key to arrive, the *opener*, counts as loaded, and goes on to, even where another takes its place;
+all others count as duplicates; the end of the run corrects that.
 
-The limits: an entry forgets when another run replaces it (or a person deletes it) between two deliveries; and of
-records with one key and differing content an entry knows the first :data:`MAX_DUPLICATES`: later runs report
-any more as changed.
+The limit: an entry forgets when another run replaces it (or a person deletes it) between two deliveries.
+
+**Runs.** :data:`RUNS` says which runs have not ended. The same command goes on under the run's own id
+(:mod:`transforms.insert.runs`), so that an interrupted load ends in the tables of an undisturbed one.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from transforms.records import MappedRecord
+from transforms.records import MappedRecord, Row
 from transforms.schema import Column, ColumnType, Table
 
-_COLUMNS = {
-    "contract": "text(100)",
-    "record_key": "text(400)",
-    "status": "text(10)",
-    "run_id": "text(200)",
-    "source": "text(4000)",
-    "ordinal": "bigint",
-    "span_start": "bigint",
-    "span_end": "bigint",
-    "checksum": "binary(64)",
-    "rows": "bigint",
-    "history": "text",
-    "fingerprint": "text(64)",
-    "loaded_at": "datetimetz",
-}
 
-LEDGER = Table(
-    label="beamshred_ledger",
-    name="beamshred_ledger",
-    schema=None,
-    columns=tuple(
-        Column(name, ColumnType.parse(text), nullable=name in ("history", "fingerprint"))
-        for name, text in _COLUMNS.items()
-    ),
-    primary_key=("contract", "record_key"),
-    foreign_key=None,
-    record_key=("contract", "record_key"),
+def _table(name: str, columns: dict[str, str], key: tuple[str, ...], nullable: tuple[str, ...] = ()) -> Table:
+    made = tuple(Column(column, ColumnType.parse(text), column in nullable) for column, text in columns.items())
+    return Table(name, name, None, made, primary_key=key, foreign_key=None, record_key=key)
+
+
+LEDGER = _table(
+    "beamshred_ledger",
+    {
+        "contract": "text(100)",
+        "record_key": "text(400)",
+        "status": "text(10)",
+        "run_id": "text(200)",
+        "source": "text(4000)",
+        "ordinal": "bigint",
+        "span_start": "bigint",
+        "span_end": "bigint",
+        "checksum": "binary(64)",
+        "rows": "bigint",
+        "history": "text",
+        "fingerprint": "text(64)",
+        "loaded_at": "datetimetz",
+    },
+    key=("contract", "record_key"),
+    nullable=("history", "fingerprint"),
 )
 """``rows`` counts those of all tables; ``loaded_at`` is when they were written, in UTC. The record key is short
 enough for SQL Server to index it. ``fingerprint`` is that of the contract (:attr:`Schema.fingerprint`); ledgers of
@@ -63,10 +65,47 @@ earlier versions had none, and it is NULL for what they say."""
 ADDED_COLUMNS = ("fingerprint",)
 """Columns that ledgers of earlier versions lack: they are added where they are missing."""
 
+DUPLICATES = _table(
+    "beamshred_duplicates",
+    {
+        "contract": "text(100)",
+        "place": "text(32)",
+        "run_id": "text(200)",
+        "record_key": "text(400)",
+        "source": "text(4000)",
+        "ordinal": "bigint",
+        "span_start": "bigint",
+        "span_end": "bigint",
+        "checksum": "binary(64)",
+    },
+    key=("contract", "place"),
+)
+"""Records whose key another record of the same run has, and that were not loaded. ``place`` is made of the key and of
+where the record is: no index would take a source of any length."""
+
+RUNS = _table(
+    "beamshred_runs",
+    {
+        "contract": "text(100)",
+        "fingerprint": "text(64)",
+        "input": "text(64)",
+        "run_id": "text(200)",
+        "started_at": "text(40)",
+        "ended_at": "text(40)",
+    },
+    key=("contract", "fingerprint", "input"),
+    nullable=("ended_at",),
+)
+"""The last run of each contract over each input, of which ``input`` is a hash. The moments are ISO 8601, in UTC;
+``ended_at`` is NULL until all of the input was loaded."""
+
+BOOKKEEPING = (LEDGER, DUPLICATES, RUNS)
+
 LOADED, REPLACED, UNCHANGED = "loaded", "replaced", "unchanged"
 """The ``status`` of an entry: ``unchanged`` where a run that replaces what changed found nothing to do."""
 
-MAX_DUPLICATES = 32
+Position = tuple[str, int]
+"""Where a record is in source order: its source and ordinal."""
 
 
 class Tally:
@@ -76,33 +115,32 @@ class Tally:
         self.records: Counter[str] = Counter()
         self.rows: Counter[str] = Counter()
 
-    def add(self, status: str, record: MappedRecord) -> None:
-        """Count a record that has this status."""
+    def add(self, status: str, rows: Mapping[str, int], sign: int = 1) -> None:
+        """Count a record that has this status and these rows by table; with ``sign`` -1 take that back."""
         if status == UNCHANGED:
             # Its rows are another run's.
-            self.records["skipped"] += 1
+            self.records["skipped"] += sign
             return
-        self.records[status] += 1
-        for label, rows in record.rows.items():
-            if rows:
-                self.rows[label] += len(rows)
+        self.records[status] += sign
+        for label, number in rows.items():
+            if number:
+                self.rows[label] += sign * number
 
-    def take_back(self, held: Held) -> None:
-        """Undo what :meth:`add` counted for a record that was displaced."""
-        self.records["skipped" if held.status == UNCHANGED else held.status] -= 1
-        self.rows.subtract(held.rows)
-
-    def skip(self, why: str) -> None:
-        self.records["skipped"] += 1
-        self.records[why] += 1
+    def skip(self, why: str, sign: int = 1) -> None:
+        self.records["skipped"] += sign
+        self.records[why] += sign
 
     def update(self, other: Tally) -> None:
         self.records.update(other.records)
         self.rows.update(other.rows)
 
 
-class Held(NamedTuple):
-    """A record whose family is or was in the tables, with what it counts."""
+def rows_by_table(record: MappedRecord) -> dict[str, int]:
+    return {label: len(rows) for label, rows in record.rows.items() if rows}
+
+
+class Opener(NamedTuple):
+    """The first record of a key that arrived in a run, where another has taken its place: what it counts."""
 
     source: str
     ordinal: int
@@ -110,7 +148,7 @@ class Held(NamedTuple):
     rows: dict[str, int]
 
     @property
-    def position(self) -> tuple[str, int]:
+    def position(self) -> Position:
         return self.source, self.ordinal
 
 
@@ -118,27 +156,25 @@ class Held(NamedTuple):
 class History:
     """What an entry remembers besides its record; nearly all remember nothing.
 
-    ``replaced``: checksum (hex) of what another run had left and this one replaced. ``held``: the records of this
-    run that were displaced, in the order of arrival. ``duplicates``: checksums (hex) of others with the same key.
+    ``replaced``: the checksum (hex) of what another run had left and this one replaced. ``opener``: see there; ``rows``
+    are then those of the record that took its place, by table.
     """
 
     replaced: str | None = None
-    held: tuple[Held, ...] = ()
-    duplicates: tuple[str, ...] = ()
+    opener: Opener | None = None
+    rows: dict[str, int] | None = None
 
     @classmethod
     def parse(cls, text: str | None) -> History:
         if text is None:
             return cls()
         value = json.loads(text)
-        return cls(value["replaced"], tuple(Held(*held) for held in value["held"]), tuple(value["duplicates"]))
+        # Earlier versions kept other things here; of theirs, only `replaced` matters to a later run.
+        opener = value.get("opener")
+        return cls(value.get("replaced"), opener and Opener(*opener), value.get("rows"))
 
     def __str__(self) -> str:
-        return json.dumps({"replaced": self.replaced, "held": self.held, "duplicates": self.duplicates})
-
-    def and_duplicate(self, checksum: bytes) -> tuple[str, ...]:
-        known = checksum.hex() in self.duplicates or len(self.duplicates) >= MAX_DUPLICATES
-        return self.duplicates if known else (*self.duplicates, checksum.hex())
+        return json.dumps({"replaced": self.replaced, "opener": self.opener, "rows": self.rows})
 
 
 class Entry(NamedTuple):
@@ -169,48 +205,30 @@ class Entry(NamedTuple):
             sum(map(len, record.rows.values())), None if history is None else str(history), fingerprint,
         )  # fmt: skip
 
-    def is_of(self, fingerprint: str | None) -> bool:
+    @property
+    def position(self) -> Position:
+        return self.source, self.ordinal
+
+    @property
+    def place(self) -> str:
+        """For people."""
+        return f"record {self.ordinal} of {self.source}"
+
+    def is_by(self, fingerprint: str | None) -> bool:
         """Whether the record was loaded by the contract of this fingerprint, or by one that is not known."""
         return self.fingerprint is None or self.fingerprint == fingerprint
 
-    @property
-    def position(self) -> tuple[str, int]:
-        return self.source, self.ordinal
-
-    def knows(self, record: MappedRecord) -> bool:
-        """Whether a record of this key with this content was met before, if only as a duplicate."""
-        return record.checksum == self.checksum or record.checksum.hex() in History.parse(self.history).duplicates
-
-    @property
-    def is_full(self) -> bool:
-        """Whether no more duplicates are remembered."""
-        return len(History.parse(self.history).duplicates) >= MAX_DUPLICATES
-
-    def add_to(self, tally: Tally, record: MappedRecord, run_id: str, fingerprint: str | None = None) -> None:
-        """Add to ``tally`` what the record counts in this run: the same at every delivery."""
-        if self.run_id != run_id:
-            if record.checksum == self.checksum and not self.is_of(fingerprint):
-                tally.skip("contract_changed")
-            elif record.checksum == self.checksum:
-                tally.add(UNCHANGED, record)
-            else:
-                tally.skip("duplicates" if self.knows(record) else "changed")
-        elif self.history is None and record.ordinal == self.ordinal and record.source == self.source:
-            tally.add(self.status, record)
+    def add_to(self, tally: Tally, record: MappedRecord) -> None:
+        """Add to ``tally`` what a record of the entry's run counts: the same at every delivery."""
+        if record.position == self.position and record.checksum != self.checksum:
+            # The run was interrupted, and its input was changed before it went on.
+            tally.skip("changed")
+            return
+        opener = History.parse(self.history).opener
+        if record.position == (self.position if opener is None else opener.position):
+            tally.add(self.status if opener is None else opener.status, rows_by_table(record))
         else:
-            self._add_duplicate(tally, record)
-
-    def _add_duplicate(self, tally: Tally, record: MappedRecord) -> None:
-        before = None
-        for held in (*History.parse(self.history).held, Held(self.source, self.ordinal, self.status, {})):
-            if held.position == record.position:
-                tally.add(held.status, record)
-                if before is None:
-                    return
-                tally.take_back(before)
-                break
-            before = held
-        tally.skip("duplicates")
+            tally.skip("duplicates")
 
     def replaced_by(self, record: MappedRecord, run_id: str, fingerprint: str | None) -> Entry:
         """After a later run wrote the record, which had changed, or whose contract had."""
@@ -222,27 +240,56 @@ class Entry(NamedTuple):
 
     def kept_for(self, record: MappedRecord, run_id: str) -> Entry:
         """After a later run met the record unchanged."""
-        duplicates = History.parse(self.history).duplicates
-        return Entry.of(
-            record, UNCHANGED, run_id, self.fingerprint, History(duplicates=duplicates) if duplicates else None
-        )
-
-    def with_duplicate(self, record: MappedRecord) -> Entry:
-        """After the same run met a later record of this key, with other content."""
-        past = History.parse(self.history)
-        history = History(past.replaced, past.held, past.and_duplicate(record.checksum))
-        return self._replace(history=str(history))
+        return Entry.of(record, UNCHANGED, run_id, self.fingerprint)
 
     def taken_over_by(self, record: MappedRecord, removed: dict[str, int]) -> Entry:
-        """After the same run met an earlier record of this key, for which ``removed`` rows by table were deleted."""
+        """After the same run met a record that goes first; ``removed`` rows by table were deleted for it."""
         past = History.parse(self.history)
         replaced = self.checksum.hex() if self.status == UNCHANGED else past.replaced
         status = LOADED if replaced is None else UNCHANGED if record.checksum.hex() == replaced else REPLACED
         # What another run wrote did not count as rows of this one.
-        held = Held(self.source, self.ordinal, self.status, {} if self.status == UNCHANGED else removed)
-        history = History(
-            replaced,
-            (*past.held, held),
-            past.duplicates if record.checksum == self.checksum else past.and_duplicate(self.checksum),
-        )
-        return Entry.of(record, status, self.run_id, self.fingerprint, history)
+        rows = {} if self.status == UNCHANGED else removed
+        opener = past.opener or Opener(self.source, self.ordinal, self.status, rows)
+        return Entry.of(record, status, self.run_id, self.fingerprint, History(replaced, opener, rows_by_table(record)))
+
+
+class Duplicate(NamedTuple):
+    """What :data:`DUPLICATES` says of a record: the columns after the contract."""
+
+    place: str
+    run_id: str
+    record_key: str
+    source: str
+    ordinal: int
+    span_start: int
+    span_end: int
+    checksum: bytes
+
+    @classmethod
+    def of(cls, record: MappedRecord, run_id: str) -> Duplicate:
+        return cls(
+            place_of(record.key, record.position), run_id, record.key, record.source, record.ordinal,
+            record.start, record.end, record.checksum,
+        )  # fmt: skip
+
+    @classmethod
+    def of_entry(cls, key: str, entry: Entry) -> Duplicate:
+        """The record that was loaded, before another takes its place."""
+        return cls(
+            place_of(key, entry.position), entry.run_id, key, entry.source, entry.ordinal,
+            entry.span_start, entry.span_end, entry.checksum,
+        )  # fmt: skip
+
+    @property
+    def position(self) -> Position:
+        return self.source, self.ordinal
+
+    def row(self, contract: str) -> Row:
+        return (contract, *self)
+
+
+def place_of(key: str, position: Position) -> str:
+    """The place of a record in :data:`DUPLICATES`."""
+    source, ordinal = position
+    text = json.dumps([key, source, ordinal])
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

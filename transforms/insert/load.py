@@ -11,43 +11,24 @@ other's commit, is refused, and begins again with what the other wrote. What fai
 
 from __future__ import annotations
 
-import enum
-import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from itertools import chain, compress
 from operator import attrgetter
-from typing import TypeVar
 
-import tenacity
-
-from transforms.insert.database import Database, LoadError, RefusedError, TransientError, translated
-from transforms.insert.ledger import LEDGER, LOADED, Entry, Tally
+from transforms.insert.database import Database, RefusedError, translated
+from transforms.insert.decide import Decision, LoadPolicy, decide
+from transforms.insert.duplicates import find_duplicates, find_entries, lost
+from transforms.insert.ledger import DUPLICATES, LEDGER, UNCHANGED, Duplicate, Entry, Tally
+from transforms.insert.retry import retried
 from transforms.records import BatchResult, MappedRecord, Reject, Row
 from transforms.schema import ABSENT, Schema, Table
-from transforms.target import Target
-
-T = TypeVar("T")
-
-ON_EXISTING = ("skip", "replace", "fail")
-"""What to do with a record that was loaded by another run and has changed since."""
 
 _CLAIMS = 3
-_logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class LoadPolicy:
-    """How a run loads: ``on_existing`` is one of :data:`ON_EXISTING`; ``retry_seconds`` bounds the tries of a batch.
-
-    ``fingerprint`` is that of the contract: what another contract loaded under the same name counts as changed.
-    """
-
-    run_id: str
-    on_existing: str = "skip"
-    retry_seconds: float = 120.0
-    fingerprint: str | None = None
+Loaded = tuple[Tally, list[Reject]]
+"""What a transaction did, in counts, and the records that were not loaded as others have their keys."""
 
 
 def load_batch(
@@ -65,7 +46,9 @@ def load_batch(
         if not part:
             continue
         try:
-            tally.update(_load(database, schema, part, policy))
+            loaded, lost = _load(database, schema, part, policy)
+            tally.update(loaded)
+            rejects += lost
         except RefusedError as error:
             if len(part) > 1:
                 middle = len(part) // 2
@@ -75,33 +58,13 @@ def load_batch(
     counts = tally.records
     result = BatchResult(
         shard, counts["loaded"], counts["skipped"], counts["replaced"], len(rejects), counts["changed"],
-        counts["duplicates"], counts["contract_changed"],
+        counts["duplicates"], counts["contract_changed"], counts["superseded"],
         {label: count for label, count in tally.rows.items() if count},
     )  # fmt: skip
     return result, rejects
 
 
-def retried(target: Target, seconds: float, action: Callable[[], T]) -> T:
-    """Do what may meet transient errors until it succeeds; raise :class:`LoadError` after ``seconds``."""
-
-    def log(state: tenacity.RetryCallState) -> None:
-        _logger.warning(
-            "%s: try %d failed: %s", target, state.attempt_number, state.outcome and state.outcome.exception()
-        )
-
-    try:
-        return tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(TransientError),
-            wait=tenacity.wait_random_exponential(multiplier=0.1, max=10),
-            stop=tenacity.stop_after_delay(seconds),
-            before_sleep=log,
-            reraise=True,
-        )(action)
-    except TransientError as error:
-        raise LoadError(f"{target} still fails after {seconds:g} seconds: {error}") from None
-
-
-def _load(database: Database, schema: Schema, records: Sequence[MappedRecord], policy: LoadPolicy) -> Tally:
+def _load(database: Database, schema: Schema, records: Sequence[MappedRecord], policy: LoadPolicy) -> Loaded:
     for _ in range(_CLAIMS):
         try:
             return retried(
@@ -110,130 +73,94 @@ def _load(database: Database, schema: Schema, records: Sequence[MappedRecord], p
         except RefusedError as error:
             # Another loader has claimed a key between our look at the ledger and our entry: now we shall see it.
             # A key that is refused again and again is one that the database takes for another's.
-            if (error.table, error.rule) != (LEDGER.label, "unique"):
+            if error.table not in (LEDGER.label, DUPLICATES.label) or error.rule != "unique":
                 raise
             refused = error
     raise refused
 
 
-def _transaction(database: Database, schema: Schema, records: Sequence[MappedRecord], policy: LoadPolicy) -> Tally:
+def _transaction(database: Database, schema: Schema, records: Sequence[MappedRecord], policy: LoadPolicy) -> Loaded:
     try:
         with translated(database):
             database.connect()
             database.begin()
-            tally = _write(database, schema, records, policy)
+            loaded = _write(database, schema, records, policy)
             database.commit()
-        return tally
+        return loaded
     except BaseException:
         database.recover()
         raise
 
 
-class Step(enum.Enum):
-    """What is to be done with a record. The first three write its rows, the next two only the ledger."""
-
-    LOAD = "load"
-    REPLACE = "replace"
-    TAKE_OVER = "take over"
-    KEEP = "keep"
-    NOTE = "note"
-    PASS = "pass"
-
-
-_WRITING = (Step.LOAD, Step.REPLACE, Step.TAKE_OVER)
-
-
-def decide(entry: Entry | None, record: MappedRecord, policy: LoadPolicy) -> Step:
-    """What to do with a record of which the ledger says this; raise :class:`LoadError` if the policy says so."""
-    if entry is None:
-        return Step.LOAD
-    if entry.run_id == policy.run_id:
-        if record.position < entry.position:
-            return Step.TAKE_OVER
-        return Step.PASS if entry.knows(record) or entry.is_full else Step.NOTE
-    # A ledger of an earlier version does not say by which contract: only `replace`, which makes it right, takes it for
-    # another one.
-    is_ours = entry.fingerprint == policy.fingerprint or (entry.fingerprint is None and policy.on_existing != "replace")
-    if record.checksum == entry.checksum and is_ours:
-        # Only where a later duplicate could replace it must the ledger say that this run has met it.
-        return Step.KEEP if policy.on_existing == "replace" else Step.PASS
-    if policy.on_existing == "replace":
-        return Step.REPLACE
-    if policy.on_existing == "fail" and record.checksum == entry.checksum:
-        raise LoadError(
-            f"the contract has changed since the run {entry.run_id} loaded the record {record.key!r}, number"
-            f" {record.ordinal} of {record.source}; to load it as the contract now says, choose --on_existing replace"
-        )
-    if policy.on_existing == "fail" and not entry.knows(record):
-        raise LoadError(
-            f"the record {record.key!r}, number {record.ordinal} of {record.source}, has changed since the run"
-            f" {entry.run_id} loaded it from {entry.source}; to go on, choose --on_existing skip or replace"
-        )
-    return Step.PASS
-
-
-def _write(database: Database, schema: Schema, records: Sequence[MappedRecord], policy: LoadPolicy) -> Tally:
-    entries = _entries(database, schema.contract, records, policy)
-    known = frozenset(entries)
-    changed: set[str] = set()
-    families: dict[str, MappedRecord] = {}
-    replaced: list[Row] = []
-    tally = Tally()
+def _write(database: Database, schema: Schema, records: Sequence[MappedRecord], policy: LoadPolicy) -> Loaded:
+    by_key: dict[str, list[MappedRecord]] = {}
     for record in records:
-        entry = entries.get(record.key)
-        step = decide(entry, record, policy)
-        if entry is None:
-            entry = Entry.of(record, LOADED, policy.run_id, policy.fingerprint)
-        elif step is Step.REPLACE:
-            replaced.append(record.key_values)
-            entry = entry.replaced_by(record, policy.run_id, policy.fingerprint)
-        elif step is Step.TAKE_OVER:
-            entry = entry.taken_over_by(record, _delete(database, schema, [record.key_values]))
-        elif step is Step.KEEP:
-            entry = entry.kept_for(record, policy.run_id)
-        elif step is Step.NOTE:
-            entry = entry.with_duplicate(record)
-        if step is not Step.PASS:
-            entries[record.key] = entry
-            changed.add(record.key)
-            if step in _WRITING:
-                families[record.key] = record
-        entry.add_to(tally, record, policy.run_id, policy.fingerprint)
-    _write_ledger(database, schema.contract, {key: entries[key] for key in sorted(changed)}, known, families.keys())
+        by_key.setdefault(record.key, []).append(record)
+    entries = find_entries(database, schema.contract, list(by_key))
+    if entries:
+        # Entries that will change are locked, so that they stay what we read.
+        changing = [key for key in sorted(entries) if not decide(entries[key], by_key[key], policy).is_done]
+        entries |= find_entries(database, schema.contract, changing, lock=True)
+    decisions = {key: decide(entries.get(key), by_key[key], policy) for key in sorted(by_key)}
+    replaced: list[Row] = []
+    for key, decision in decisions.items():
+        if decision.takes_over:
+            assert decision.family is not None
+            removed = _delete(database, schema, [decision.family.key_values])
+            decision.entry = entries[key].taken_over_by(decision.family, removed)
+        elif decision.removes:
+            assert decision.family is not None
+            replaced.append(decision.family.key_values)
+    _write_ledger(database, schema.contract, decisions, entries)
+    _note(database, schema.contract, list(chain.from_iterable(d.duplicates for d in decisions.values())))
     if replaced:
         _delete(database, schema, replaced)
+    families = [decision.family for decision in decisions.values() if decision.family is not None]
+    families.sort(key=attrgetter("position"))
     for table in schema.tables:
-        rows = list(chain.from_iterable(family.rows.get(table.label, ()) for family in families.values()))
+        rows = list(chain.from_iterable(family.rows.get(table.label, ()) for family in families))
         with translated(database, table.label):
             for columns, part in by_columns(table, rows):
                 database.insert_rows(table, columns, part)
-    return tally
+    return _count(database, schema.contract, records, decisions, policy)
 
 
-def _entries(
-    database: Database, contract: str, records: Sequence[MappedRecord], policy: LoadPolicy
-) -> dict[str, Entry]:
-    """The ledger's entries of these records; those that will change are locked, so that they stay what we read."""
-    entries = database.find_entries(contract, list(dict.fromkeys(record.key for record in records)))
-    changing = {
-        record.key
-        for record in (records if entries else ())
-        if record.key in entries and decide(entries[record.key], record, policy) is not Step.PASS
-    }
-    if changing:
-        entries = {key: entry for key, entry in entries.items() if key not in changing}
-        entries |= database.find_entries(contract, sorted(changing), lock=True)
-    return entries
+def _count(
+    database: Database,
+    contract: str,
+    records: Sequence[MappedRecord],
+    decisions: Mapping[str, Decision],
+    policy: LoadPolicy,
+) -> Loaded:
+    tally, rejects, differing = Tally(), [], []
+    for record in records:
+        entry = decisions[record.key].entry
+        if entry.run_id == policy.run_id:
+            entry.add_to(tally, record)
+        elif record.checksum != entry.checksum:
+            differing.append(Duplicate.of(record, entry.run_id))
+        elif entry.is_by(policy.fingerprint):
+            tally.add(UNCHANGED, {})
+        else:
+            tally.skip("contract_changed")
+    # What the run that loaded the other record of a key found out about this one still holds.
+    known = find_duplicates(database, contract, [one.place for one in differing]) if differing else {}
+    for one in differing:
+        if known.get(one.place) == one:
+            rejects += lost(one, decisions[one.record_key].entry, tally)
+        else:
+            tally.skip("changed")
+    return tally, rejects
 
 
-def _write_ledger(
-    database: Database, contract: str, entries: Mapping[str, Entry], known: Collection[str], loaded: Collection[str]
-) -> None:
+def _write_ledger(database: Database, contract: str, decisions: Mapping[str, Decision], known: Collection[str]) -> None:
     """Insert the entries whose key is not ``known``, update the others; all loaders in one order, against deadlocks."""
     now = datetime.now(timezone.utc)
-    new = [(contract, key, *entry, now) for key, entry in entries.items() if key not in known]
-    rewritten = [(*entries[key], now, contract, key) for key in entries if key in known and key in loaded]
-    restated = [(*entries[key], contract, key) for key in entries if key in known and key not in loaded]
+    changing = [(key, decision) for key, decision in decisions.items() if decision.changes]
+    new = [(contract, key, *decision.entry, now) for key, decision in changing if key not in known]
+    old = [(key, decision) for key, decision in changing if key in known]
+    rewritten = [(*decision.entry, now, contract, key) for key, decision in old if decision.family is not None]
+    restated = [(*decision.entry, contract, key) for key, decision in old if decision.family is None]
     with translated(database, LEDGER.label):
         if new:
             database.insert_rows(LEDGER, LEDGER.column_names, new)
@@ -241,6 +168,21 @@ def _write_ledger(
             database.update_rows(LEDGER, (*Entry._fields, "loaded_at"), rewritten)
         if restated:
             database.update_rows(LEDGER, Entry._fields, restated)
+
+
+def _note(database: Database, contract: str, duplicates: Sequence[Duplicate]) -> None:
+    """Write what is not written yet of the records that were not loaded."""
+    if not duplicates:
+        return
+    known = find_duplicates(database, contract, [one.place for one in duplicates])
+    places = {one.place: one for one in duplicates if known.get(one.place) != one}
+    new = [one.row(contract) for place, one in sorted(places.items()) if place not in known]
+    old = [(*one[1:], contract, place) for place, one in sorted(places.items()) if place in known]
+    with translated(database, DUPLICATES.label):
+        if new:
+            database.insert_rows(DUPLICATES, DUPLICATES.column_names, new)
+        if old:
+            database.update_rows(DUPLICATES, Duplicate._fields[1:], old)
 
 
 def _delete(database: Database, schema: Schema, keys: Sequence[Row]) -> dict[str, int]:

@@ -46,7 +46,7 @@ from sqlalchemy.dialects.mssql.pyodbc import MSDialect_pyodbc
 
 from transforms.dialects import with_driver
 from transforms.insert.database import Adapter, Fault, Statement
-from transforms.insert.ledger import LEDGER
+from transforms.insert.ledger import BOOKKEEPING
 from transforms.insert.odbc import FAST, ODBC, PLAIN, import_pyodbc, text
 from transforms.records import Row
 from transforms.schema import Column, ColumnType, Table
@@ -145,19 +145,21 @@ class SQLServer(ODBC):
         return _SQL_TYPES[name]
 
     def column_type(self, table: Table, column: Column) -> sa.types.TypeEngine[Any]:
-        if table is LEDGER and column.name in table.primary_key:
+        if table in BOOKKEEPING and column.name in table.primary_key:
             # Keys that differ in case or accents are different records.
             return sa.NVARCHAR(column.type.length, collation=_COLLATION)
         return super().column_type(table, column)
 
     def primary_key_options(self, table: Table) -> dict[str, Any]:
         # The ledger's key has up to 1,000 bytes; a clustered one may have 900.
-        return {"mssql_clustered": False} if table is LEDGER else {}
+        return {"mssql_clustered": False} if table in BOOKKEEPING else {}
 
     # The rows.
 
-    def find_sql(self, count: int, lock: bool) -> str:
-        sql = super().find_sql(count, lock=False)
+    def find_sql(
+        self, table: Table, columns: tuple[str, ...], equal: tuple[str, ...], among: str | None, count: int, lock: bool
+    ) -> str:
+        sql = super().find_sql(table, columns, equal, among, count, lock=False)
         return sql.replace(" WHERE ", " WITH (UPDLOCK, HOLDLOCK) WHERE ", 1) if lock else sql
 
     def insert_rows(self, table: Table, columns: tuple[str, ...], rows: Sequence[Row]) -> None:

@@ -24,7 +24,7 @@ contract                     column
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from operator import methodcaller
 from typing import Any
@@ -35,7 +35,6 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from transforms.insert.database import Adapter, Database, Fault, Statement
-from transforms.insert.ledger import LEDGER, Entry
 from transforms.records import Row
 from transforms.schema import ColumnType, Table
 from transforms.target import Target
@@ -80,17 +79,26 @@ class PostgreSQL(SpeaksPostgreSQL):
         arguments, options = self.dialect.create_connect_args(self._url)
         return psycopg.connect(*arguments, **options)
 
-    def find_sql(self, count: int, lock: bool) -> str:
-        # Whatever the number of keys: one statement to prepare.
-        columns = self.quoted("record_key", *Entry._fields)
-        return (
-            f"SELECT {columns} FROM {self.table_name(LEDGER)} WHERE contract = %s AND record_key = ANY(%s)"
-            f"{' FOR UPDATE' if lock else ''}"
-        )
+    def find_sql(
+        self, table: Table, columns: tuple[str, ...], equal: tuple[str, ...], among: str | None, count: int, lock: bool
+    ) -> str:
+        # Whatever the number of values: one statement to prepare.
+        sql = super().find_sql(table, columns, equal, among, 1, lock)
+        return sql if among is None else sql.replace(" IN (%s)", " = ANY(%s)")
 
-    def find_entries(self, contract: str, keys: Sequence[str], lock: bool = False) -> dict[str, Entry]:
-        self.cursor.execute(self.find_sql(1, lock), (contract, list(keys)))
-        return {row[0]: Entry(*row[1:]) for row in self.cursor}
+    def find_rows(
+        self,
+        table: Table,
+        columns: tuple[str, ...],
+        equal: Mapping[str, Any],
+        among: tuple[str, Sequence[str]] | None = None,
+        between: tuple[str, str, str] | None = None,
+        lock: bool = False,
+    ) -> list[Row]:
+        if among is None:
+            return super().find_rows(table, columns, equal, None, between, lock)
+        sql = self.find_sql(table, columns, tuple(equal), among[0], 1, lock)
+        return list(self.cursor.execute(sql, (*equal.values(), list(among[1]))))
 
     def _prepare(self, verb: str, table: Table, columns: tuple[str, ...]) -> Statement:
         statement = super()._prepare(verb, table, columns)

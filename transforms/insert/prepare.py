@@ -6,7 +6,7 @@ from collections import defaultdict
 from contextlib import closing
 
 from transforms.insert.database import Database, LoadError, RefusedError, TransientError, open_database, translated
-from transforms.insert.ledger import LEDGER
+from transforms.insert.ledger import BOOKKEEPING, LEDGER
 from transforms.schema import Schema
 from transforms.target import Target
 
@@ -70,8 +70,11 @@ def writers(target: str, workers: int) -> int:
 
 def _check_names(database: Database, schema: Schema) -> None:
     labels = defaultdict(list)
-    for table in schema.tables:
+    for table in (*schema.tables, *BOOKKEEPING):
         labels[database.table_name(table).lower()].append(table.label)
     for name, same in labels.items():
         if len(same) > 1:
-            raise TargetError(f"the tables {', '.join(same)} of the contract would all be {name} in {database.target}")
+            raise TargetError(
+                f"the tables {', '.join(same)} would all be {name} in {database.target};"
+                " name them otherwise in the contract"
+            )

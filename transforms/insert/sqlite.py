@@ -84,9 +84,11 @@ class SpeaksSQLite(Database):
     def schema_name(self, table: Table) -> None:
         return None
 
-    def find_sql(self, count: int, lock: bool) -> str:
+    def find_sql(
+        self, table: Table, columns: tuple[str, ...], equal: tuple[str, ...], among: str | None, count: int, lock: bool
+    ) -> str:
         # BEGIN IMMEDIATE has locked everything.
-        return super().find_sql(count, lock=False)
+        return super().find_sql(table, columns, equal, among, count, lock=False)
 
     def sql_type(self, column_type: ColumnType) -> sa.types.TypeEngine[Any]:
         name, digits = column_type.name, column_type.precision or 0

@@ -39,14 +39,15 @@ from transforms.read.columns import (
     read_range,
 )
 from transforms.read.connect import InputError
-from transforms.read.files import SourceFile, expand, fetch_payload, unpack
+from transforms.read.files import SourceFile, changed_at, expand, fetch_payload, unpack
 from transforms.read.splits import MAX_RECORD_BYTES, SPLIT_BYTES, Split, plan_splits, read_split
 from transforms.records import REJECTS, Reject, XmlRecord
 
 __all__ = [
     "MAX_RECORD_BYTES", "SPLIT_BYTES", "InputError", "KeyRange", "Loaded", "ReadRanges", "ReadResult", "ReadSplits",
-    "ReadXML", "ReadXMLColumn", "SourceFile", "Split", "XmlColumn", "check_column", "expand", "fetch_document",
-    "fetch_payload", "input_bytes", "plan_ranges", "plan_splits", "read_range", "read_split", "unpack",
+    "ReadXML", "ReadXMLColumn", "SourceFile", "Split", "XmlColumn", "changed_at", "check_column", "expand",
+    "fetch_document", "fetch_payload", "input_bytes", "plan_ranges", "plan_splits", "read_range", "read_split",
+    "unpack",
 ]  # fmt: skip
 
 

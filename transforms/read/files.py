@@ -55,6 +55,18 @@ def expand(patterns: Iterable[str]) -> list[SourceFile]:
     return [files[path] for path in sorted(files)]
 
 
+def changed_at(file: SourceFile) -> float:
+    """When a file was last changed, in seconds since 1970; 0 where its filesystem does not tell."""
+    try:
+        if FileSystems.get_scheme(file.path) is None:
+            status = os.stat(file.path)
+            # A copy may keep the time of its content, and not that of its own.
+            return max(status.st_mtime, status.st_ctime)
+        return float(FileSystems.last_updated(file.path))
+    except Exception:  # each filesystem has its own errors; reading tells those that matter
+        return 0.0
+
+
 def _expand_one(pattern: str) -> list[SourceFile]:
     is_local = FileSystems.get_scheme(pattern) is None
     if is_local:

@@ -1,0 +1,36 @@
+"""Trying again what may succeed the next time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+import tenacity
+
+from transforms.insert.database import LoadError, TransientError
+from transforms.target import Target
+
+T = TypeVar("T")
+
+_logger = logging.getLogger(__name__)
+
+
+def retried(target: Target, seconds: float, action: Callable[[], T]) -> T:
+    """Do what may meet transient errors until it succeeds; raise :class:`LoadError` after ``seconds``."""
+
+    def log(state: tenacity.RetryCallState) -> None:
+        _logger.warning(
+            "%s: try %d failed: %s", target, state.attempt_number, state.outcome and state.outcome.exception()
+        )
+
+    try:
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(TransientError),
+            wait=tenacity.wait_random_exponential(multiplier=0.1, max=10),
+            stop=tenacity.stop_after_delay(seconds),
+            before_sleep=log,
+            reraise=True,
+        )(action)
+    except TransientError as error:
+        raise LoadError(f"{target} still fails after {seconds:g} seconds: {error}") from None
