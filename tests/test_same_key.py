@@ -106,3 +106,13 @@ def test_killed_run_ends_as_an_undisturbed_one(tmp_path: Path, policy: str) -> N
     assert 300 < loaded < 1500
     assert disturbed.run(*flags) == code
     assert result(disturbed) == result(undisturbed)
+
+
+def test_input_that_was_changed_is_a_new_run(folder: Folder) -> None:
+    assert folder.run("--max_rejects", "0") == 1
+    first = folder.report["run_id"]
+    assert folder.run("--max_rejects", "0") == 1
+    assert folder.report["run_id"] == first
+    folder.write("b.xml", orders([order(2, "mended")]))
+    assert folder.run("--max_rejects", "50") == 3
+    assert folder.report["run_id"] != first
