@@ -19,7 +19,7 @@ from operator import attrgetter
 from transforms.insert.database import Database, RefusedError, translated
 from transforms.insert.decide import Decision, LoadPolicy, decide
 from transforms.insert.duplicates import find_duplicates, find_entries, lost
-from transforms.insert.ledger import DUPLICATES, LEDGER, UNCHANGED, Duplicate, Entry, Tally
+from transforms.insert.ledger import DUPLICATES, LEDGER, LOADED, UNCHANGED, Duplicate, Entry, Tally
 from transforms.insert.retry import retried
 from transforms.records import BatchResult, MappedRecord, Reject, Row
 from transforms.schema import ABSENT, Schema, Table
@@ -97,6 +97,8 @@ def _write(database: Database, schema: Schema, records: Sequence[MappedRecord], 
     for record in records:
         by_key.setdefault(record.key, []).append(record)
     entries = find_entries(database, schema.contract, list(by_key))
+    if not entries and len(by_key) == len(records):
+        return _write_new(database, schema, records, policy), []
     if entries:
         # Entries that will change are locked, so that they stay what we read.
         changing = [key for key in sorted(entries) if not decide(entries[key], by_key[key], policy).is_done]
@@ -117,12 +119,34 @@ def _write(database: Database, schema: Schema, records: Sequence[MappedRecord], 
         _delete(database, schema, replaced)
     families = [decision.family for decision in decisions.values() if decision.family is not None]
     families.sort(key=attrgetter("position"))
+    _insert(database, schema, families)
+    return _count(database, schema.contract, records, decisions, policy)
+
+
+def _write_new(database: Database, schema: Schema, records: Sequence[MappedRecord], policy: LoadPolicy) -> Tally:
+    """The same, where nothing is known of any key and none occurs twice: so it is in nearly all batches."""
+    now, tally = datetime.now(timezone.utc), Tally()
+    new = [
+        (schema.contract, record.key, *Entry.of(record, LOADED, policy.run_id, policy.fingerprint), now)
+        for record in sorted(records, key=attrgetter("key"))
+    ]
+    with translated(database, LEDGER.label):
+        database.insert_rows(LEDGER, LEDGER.column_names, new)
+    tally.records[LOADED] = len(records)
+    tally.rows.update(_insert(database, schema, records))
+    return tally
+
+
+def _insert(database: Database, schema: Schema, families: Sequence[MappedRecord]) -> dict[str, int]:
+    """Insert row families table by table, parents first; return how many rows by table."""
+    inserted = {}
     for table in schema.tables:
         rows = list(chain.from_iterable(family.rows.get(table.label, ()) for family in families))
         with translated(database, table.label):
             for columns, part in by_columns(table, rows):
                 database.insert_rows(table, columns, part)
-    return _count(database, schema.contract, records, decisions, policy)
+        inserted[table.label] = len(rows)
+    return inserted
 
 
 def _count(
