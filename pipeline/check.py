@@ -124,7 +124,7 @@ def compare(
 
     ``dialect`` is SQLAlchemy's name of the database; ``create_missing`` says that missing tables will be created.
     """
-    findings: list[Finding] = []
+    findings = list(_same_tables(schema, dialect))
     for table in schema.tables if dialect != "postgresql" else ():
         findings += _alike(table)
     for table in (*schema.tables, *BOOKKEEPING):
@@ -133,12 +133,23 @@ def compare(
             findings += _Comparison(schema, table, there, dialect).findings()
         elif create_missing:
             findings.append(
-                Finding(NOTE, _name(table), None, "the target has no table of this name", "none: a run creates it")
+                Finding(NOTE, table.full_name, None, "the target has no table of this name", "none: a run creates it")
             )
         else:
             remedy = "create it, or choose --create_disposition CREATE_IF_NEEDED"
-            findings.append(Finding(ERROR, _name(table), None, "the target has no table of this name", remedy))
+            findings.append(Finding(ERROR, table.full_name, None, "the target has no table of this name", remedy))
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
+
+
+def _same_tables(schema: Schema, dialect: str) -> Iterator[Finding]:
+    """Tables that would be one: SQLite has no schemas, and only PostgreSQL compares quoted names with their case."""
+    first: dict[str, Table] = {}
+    for table in schema.tables:
+        name = table.name if dialect == "sqlite" else table.full_name
+        other = first.setdefault(name if dialect == "postgresql" else name.lower(), table)
+        if other is not table:
+            message = f"the tables {other.label} and {table.label} of the contract would be one table here"
+            yield Finding(ERROR, table.full_name, None, message, "rename one of them in the contract")
 
 
 def _alike(table: Table) -> Iterator[Finding]:
@@ -148,7 +159,7 @@ def _alike(table: Table) -> Iterator[Finding]:
         other = first.setdefault(name.lower(), name)
         if other != name:
             message = f"the database does not tell it from {other!r}: names differ by more than their case"
-            yield Finding(ERROR, _name(table), name, message, "rename one of them in the contract")
+            yield Finding(ERROR, table.full_name, name, message, "rename one of them in the contract")
 
 
 def errors_in(findings: Sequence[Finding]) -> str:
@@ -256,7 +267,7 @@ class _Comparison:
         return self.schema.tables.index(self.table) if self.table in self.schema.tables else len(self.schema.tables)
 
     def _finding(self, severity: str, column: str | None, message: str, remedy: str) -> Finding:
-        return Finding(severity, _name(self.table), column, message, remedy)
+        return Finding(severity, self.table.full_name, column, message, remedy)
 
 
 def _found(inspector: sa.Inspector, name: str, schema: str | None) -> FoundTable:
@@ -291,7 +302,3 @@ def _refers(key: FoundKey, table: Table) -> bool:
 
 def _folded(names: Sequence[str]) -> frozenset[str]:
     return frozenset(name.lower() for name in names)
-
-
-def _name(table: Table) -> str:
-    return table.name if table.schema is None else f"{table.schema}.{table.name}"

@@ -293,6 +293,22 @@ def test_check_of_a_target_that_cannot_be_reached(folder: Folder) -> None:
     assert main([*folder.arguments("--check"), "--target", "sqlite:///no/such/folder/x.db"]) == 2
 
 
+@pytest.mark.parametrize("dialect", ["sqlite", "mssql", "mysql", "postgresql"])
+def test_names_that_differ_in_case_only(dialect: str) -> None:
+    twice = replace(ORDERS, label="copies", name="Orders", columns=(*ORDERS.columns, column("CUSTOMER", "text")))
+    findings = compare(Schema("shop", (ORDERS, twice)), {}, dialect)
+    errors = [(one.table, one.column) for one in findings if one.severity == "error"]
+    assert errors == ([] if dialect == "postgresql" else [("Orders", None), ("Orders", "CUSTOMER")])
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "mssql", "postgresql"])
+def test_tables_that_differ_in_their_schema_only(dialect: str) -> None:
+    tables = [replace(ORDERS, label=schema, schema=schema) for schema in ("dbo", "old")]
+    findings = compare(Schema("shop", tuple(tables)), {}, dialect)
+    errors = [one.table for one in findings if one.severity == "error"]
+    assert errors == (["old.orders"] if dialect == "sqlite" else [])
+
+
 def test_columns_that_differ_in_case_only_are_an_error_before_anything_is_written(folder: Folder) -> None:
     twice = "      name: name\n      Name: name\n"
     folder.contract.write_text(folder.contract.read_text().replace("      name: name\n", twice))

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from servers import need_odbc, new_schema, postgresql_by_odbc
 from sqlalchemy.dialects import mssql
 
-from transforms.dialects import with_driver
+from transforms.dialects import quote_always, with_driver
 from transforms.names import RecordPath
 from transforms.read import InputError, Loaded, XmlColumn, check_column, fetch_document, plan_ranges, read_range
 from transforms.read.columns import _compared
@@ -185,8 +185,8 @@ def test_sql_server_seeks_in_its_index() -> None:
     sa.table("app_xml", *keys, schema="dbo")
     behind = _compared(keys, ("a", 5), operator.gt, operator.gt)
     page = sa.select(*keys).where(behind).order_by(*keys).limit(10)
-    sql = str(page.compile(dialect=mssql.dialect(paramstyle="qmark"))).replace("dbo.app_xml.", "")
+    sql = str(page.compile(dialect=quote_always(mssql.dialect(paramstyle="qmark")))).replace("[dbo].[app_xml].", "")
     assert " ".join(sql.split()) == (
-        "SELECT TOP __[POSTCOMPILE_param_1] kind, number FROM dbo.app_xml"
-        " WHERE kind >= ? AND (kind > ? OR number > ?) ORDER BY kind, number"
+        "SELECT TOP __[POSTCOMPILE_param_1] [kind], [number] FROM [dbo].[app_xml]"
+        " WHERE [kind] >= ? AND ([kind] > ? OR [number] > ?) ORDER BY [kind], [number]"
     )

@@ -45,7 +45,7 @@ class Server(ModuleType):
     """A pyodbc whose connections write down what they are told, and answer by the first pattern that fits."""
 
     Error = type("Error", (Exception,), {"__module__": "pyodbc"})
-    SQL_DBMS_NAME, SQL_DRIVER_NAME = "dbms", "driver"
+    SQL_DBMS_NAME, SQL_DRIVER_NAME, SQL_IDENTIFIER_QUOTE_CHAR = "dbms", "driver", "quote"
 
     def __init__(self) -> None:
         super().__init__("pyodbc")
@@ -55,6 +55,7 @@ class Server(ModuleType):
         self.driver, self.level, self.entries = MICROSOFT, 160, []
         self.errors: dict[str, list[Exception]] = {}
         self.strings: list[str] = []
+        self.unread: list[str] = []
 
     def drivers(self):
         return ["ODBC Driver 17 for SQL Server", "FreeTDS", "ODBC Driver 18 for SQL Server"]
@@ -63,6 +64,11 @@ class Server(ModuleType):
         self.strings.append(string)
         self.autocommit = autocommit
         return Connection(self)
+
+    def plain(self, sql: str) -> str:
+        """The statement without the brackets of its names, for people to read."""
+        self.unread.append(sql)
+        return re.sub(r"\[([^\W\d]\w*)\]", r"\1", sql)
 
     def answer(self, sql: str) -> list[tuple]:
         for pattern, errors in self.errors.items():
@@ -81,7 +87,7 @@ class Connection(SimpleNamespace):
         super().__init__(server=server, close=lambda: server.log.append(("CLOSE",)))
 
     def getinfo(self, what):
-        return {"dbms": "Microsoft SQL Server", "driver": self.server.driver}[what]
+        return {"dbms": "Microsoft SQL Server", "driver": self.server.driver, "quote": '"'}[what]
 
     def cursor(self):
         return Cursor(self.server)
@@ -107,11 +113,13 @@ class Cursor:
         self.sizes = sizes
 
     def execute(self, sql, parameters=()):
+        sql = self.server.plain(sql)
         self.server.log.append((sql, parameters, self.sizes))
         self.rows = self.server.answer(sql)
         return self
 
     def executemany(self, sql, rows):
+        sql = self.server.plain(sql)
         self.server.log.append((sql, list(rows), self.sizes, self.fast_executemany))
         self.server.answer(sql)
 
@@ -177,6 +185,22 @@ def test_batch_is_one_transaction_with_one_statement_for_each_table(server):
     )
 
 
+def test_every_name_is_quoted(server, monkeypatch):
+    monkeypatch.setattr(Server, "answer", lambda self, sql: [(None,)] if "OBJECT_ID" in sql else [(160,)])
+    columns = column("within", "int", nullable=False, identity=True), column("try_convert", "text")
+    schema = Schema("shop", (Table("t", "within", "dbo.sales", columns, ("within",), None, ("within",)),))
+    prepare_target(URL, schema)
+    monkeypatch.undo()
+    monkeypatch.setitem(sys.modules, "pyodbc", server)
+    server.entries = [("1", *Entry.of(record((1, "a")), "loaded", "run 1")._replace(checksum=b"2"))]
+    load(schema, record((1, "a")), on_existing="replace")
+    statements = [sql for sql in server.unread if "within" in sql]
+    assert {sql.split()[0] for sql in statements} == {"CREATE", "INSERT", "DELETE", "SET"}
+    for sql in statements:
+        assert "[dbo].[sales].[within]" in sql
+        assert not re.search(r"[^\[\w](within|try_convert)", sql)
+
+
 def test_types_in_json(server):
     schema, row = typed()
     load(schema, record(row))
@@ -230,7 +254,7 @@ def test_identity_insert_is_set_once_for_each_table_and_batch(server):
     tables = [
         Table("people", "people", "dbo", people, ("id",), None, ("id",)),
         replace(ORDERS, schema="dbo"),
-        Table("pets", "select", "dbo", pets, ("n",), None, ("id",)),
+        Table("pets", "pets", "dbo", pets, ("n",), None, ("id",)),
     ]
     rows = {"people": [(1, "ann"), (2, ABSENT)], "orders": [("A", "ann")], "pets": [(5, 1)]}
     load(Schema("shop", tuple(tables)), replace(record((1,)), rows=rows))
@@ -241,9 +265,9 @@ def test_identity_insert_is_set_once_for_each_table_and_batch(server):
         "INSERT INTO dbo.people",
         "SET IDENTITY_INSERT dbo.people OFF",
         "INSERT INTO dbo.orders",
-        "SET IDENTITY_INSERT dbo.[select] ON",
-        "INSERT INTO dbo.[select]",
-        "SET IDENTITY_INSERT dbo.[select] OFF",
+        "SET IDENTITY_INSERT dbo.pets ON",
+        "INSERT INTO dbo.pets",
+        "SET IDENTITY_INSERT dbo.pets OFF",
         "COMMIT",
     ]
 

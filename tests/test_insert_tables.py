@@ -4,15 +4,17 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
-from databases import LINES, ORDERS, SCHEMA, column, database, empty_database
+from databases import LINES, ORDERS, SCHEMA, column, database, empty_database, order
 
-from transforms.insert import TargetError, prepare_target
+from transforms.insert import LoadPolicy, TargetError, load_batch, prepare_target
 from transforms.insert.prepare import CREATE_NEVER
+from transforms.records import MappedRecord
 from transforms.schema import ForeignKey, Schema, Table
 
 
@@ -66,6 +68,42 @@ def test_names_are_quoted(empty_database):
     assert [column["name"] for column in inspector(empty_database).get_columns("select")] == ["from", "a b"]
 
 
+def test_words_that_only_some_databases_reserve_are_quoted(empty_database):
+    """SQLAlchemy does not know WITHIN and TRY_CONVERT of SQL Server, nor what versions to come will reserve."""
+    names = ["within", "try_convert", "system_user", "WITHIN GROUP", "Name", "name%s"]
+    columns = tuple(column(name, "int", nullable=False) for name in names)
+    table = Table("within", "within", None, columns, ("within",), None, ("within",))
+    prepare_target(empty_database.target, Schema("shop", (table,)))
+    loader = empty_database.open()
+    loader.connect()
+    for statement in loader.prepared("insert", table, tuple(names)), loader.prepared("delete", table, ()):
+        assert not re.search(r"""[ (](within|try_convert|name)""", statement.sql, re.IGNORECASE), statement.sql
+    loader.close()
+    for number in 1, 2:
+        record = MappedRecord("1", (1,), "a.xml", 0, 0, 9, bytes([number]), {"within": [(1, *[number] * 5)]})
+        loader = empty_database.open()
+        load_batch(loader, Schema("shop", (table,)), [record], LoadPolicy(f"run {number}", "replace"))
+        loader.close()
+    assert empty_database.query('SELECT * FROM "within"') == [(1, 2, 2, 2, 2, 2)]
+
+
+def test_name_of_small_letters_means_the_same_with_and_without_quotes(empty_database):
+    """Earlier versions quoted only what SQLAlchemy takes for reserved or odd: their tables are found again."""
+    mixed = replace(ORDERS, label="Mixed", name="Order", columns=(ORDERS.columns[0], column("Customer", "text")))
+    old = "order_id varchar(20) NOT NULL PRIMARY KEY"
+    empty_database.execute(
+        f"CREATE TABLE orders ({old}, customer varchar(10))", f'CREATE TABLE "Order" ({old}, "Customer" varchar(10))'
+    )
+    prepare_target(empty_database.target, Schema("shop", (ORDERS, mixed)))
+    loader = empty_database.open()
+    record = replace(order("A", 0, lines=0), rows={"orders": [("A", "ann")], "Mixed": [("A", "bob")]})
+    assert load_batch(loader, Schema("shop", (ORDERS, mixed)), [record], LoadPolicy("run"))[0].loaded == 1
+    loader.close()
+    assert empty_database.query("SELECT * FROM orders") == [("A", "ann")]
+    assert empty_database.query('SELECT * FROM "Order"') == [("A", "bob")]
+    assert len(inspector(empty_database).get_table_names()) == 3
+
+
 def test_second_call_changes_nothing(database):
     database.execute("INSERT INTO orders VALUES ('A', 'ann')")
     prepare_target(database.target, SCHEMA)
@@ -111,6 +149,30 @@ def test_create_never_is_content_with_complete_tables(database):
 def test_unknown_create_disposition(empty_database):
     with pytest.raises(ValueError, match="create_disposition is 'ALWAYS'; it must be CREATE_IF_NEEDED or CREATE_NEVER"):
         prepare_target(empty_database.target, SCHEMA, "ALWAYS")
+
+
+def test_indexes_whose_names_would_be_alike(empty_database):
+    """Of all tables of a schema, and in SQLite of those that differ in case only."""
+
+    def table(name: str, key: str) -> Table:
+        columns = column("n", "int", nullable=False), column(key, "int", nullable=False)
+        return Table(name, name, None, columns, ("n",), None, (key,))
+
+    tables = [table("a_b", "c"), table("a", "b_c"), table("x", "y_Z"), table("X_y", "z")]
+    prepare_target(empty_database.target, Schema("shop", tuple(tables)))
+    found = [index for table in tables for index in inspector(empty_database).get_indexes(table.name)]
+    assert [index["column_names"] for index in found] == [["c"], ["b_c"], ["y_Z"], ["z"]]
+    assert len({index["name"].lower() for index in found}) == 4
+
+
+def test_tables_that_differ_in_case_only(empty_database):
+    schema = Schema("shop", (ORDERS, replace(ORDERS, label="copies", name="Orders")))
+    if "postgresql" in empty_database.url:
+        prepare_target(empty_database.target, schema)
+        assert {"orders", "Orders"} <= set(inspector(empty_database).get_table_names())
+    else:
+        with pytest.raises(TargetError, match="tables orders, copies would all be orders in "):
+            prepare_target(empty_database.target, schema)
 
 
 def test_two_tables_of_one_name(empty_database):

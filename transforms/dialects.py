@@ -1,7 +1,7 @@
 """SQLAlchemy's dialects for databases behind ODBC, where it has none of its own: to reflect tables and to read.
 
 They are URLs without a place, as ``beamshred+sqlite://``: whoever makes an engine gives the connection. And the
-driver of a SQL Server's URL, where it names none.
+driver of a SQL Server's URL, where it names none; and how names are quoted, in all databases: always.
 """
 
 from __future__ import annotations
@@ -73,6 +73,25 @@ BY_DBMS = {
     "MariaDB": "mysql+pyodbc",
 }
 """The dialect of a database by the name that its ODBC driver gives."""
+
+
+def quote_always(dialect: sa.Dialect) -> sa.Dialect:
+    """The same dialect, which quotes every name from now on.
+
+    SQLAlchemy quotes the reserved words that it knows, and databases add others. A name of small letters means the same
+    with and without quotes, in all databases that we know by name, and SQLAlchemy has always quoted all others.
+    """
+    preparer: Any = dialect.preparer
+
+    class Always(preparer):
+        def quote(self, ident: str, force: Any = None) -> str:
+            # SQLAlchemy says False of what it has quoted itself.
+            return ident if getattr(ident, "quote", None) is False else self.quote_identifier(ident)
+
+    # MySQL's dialect makes another preparer when it connects.
+    dialect.preparer = Always
+    dialect.identifier_preparer = Always(dialect)
+    return dialect
 
 
 def with_driver(url: sa.URL, installed: Callable[[], Iterable[str]]) -> sa.URL:

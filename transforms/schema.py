@@ -156,6 +156,11 @@ class Table:
     def column_names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
 
+    @property
+    def full_name(self) -> str:
+        """Its name for people."""
+        return self.name if self.schema is None else f"{self.schema}.{self.name}"
+
     def __getitem__(self, name: str) -> Column:
         return self.columns[self.column_names.index(name)]
 

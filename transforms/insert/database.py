@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 
 import sqlalchemy as sa
 
+from transforms.dialects import quote_always
 from transforms.insert import ddl
 from transforms.insert.ledger import ADDED_COLUMNS, BOOKKEEPING, LEDGER
 from transforms.records import Row
@@ -95,7 +96,7 @@ class Database(ABC):
             raise ValueError(f"--odbc_insert is {odbc_insert!r}; the target {target} takes {ways}")
         self.target = target
         self.odbc_insert = odbc_insert
-        self.dialect = self.make_dialect()
+        self.dialect = quote_always(self.make_dialect())
         self.connection: Any = None
         self.cursor: Any = None
         self._statements: dict[tuple[Any, ...], Statement] = {}
@@ -165,6 +166,7 @@ class Database(ABC):
             creator=lambda: self.connection,
             poolclass=sa.StaticPool,
         )
+        quote_always(engine.dialect)
         return sa.inspect(engine)
 
     def schema_name(self, table: Table) -> str | None:
@@ -310,6 +312,10 @@ class Database(ABC):
             sql = f"DELETE FROM {name} WHERE {where}"
         adapters = ((index, self.adapter(table[column].type)) for index, column in enumerate(parameters))
         return Statement(sql, tuple((index, adapt) for index, adapt in adapters if adapt is not None))
+
+    def folded(self, name: str) -> str:
+        """What names have in common that the database takes for the same."""
+        return name.lower()
 
     def quoted(self, *names: str) -> str:
         return ", ".join(map(self.dialect.identifier_preparer.quote, names))

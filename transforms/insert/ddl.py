@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -13,8 +14,15 @@ from transforms.schema import Schema, Table
 if TYPE_CHECKING:
     from transforms.insert.database import Database
 
-# SQLAlchemy shortens names that are made by such a pattern to what the database takes.
-_NAMES = {"ix": "ix_%(table_name)s_%(column_0_N_name)s"}
+
+def _digest(index: sa.Index, table: sa.Table) -> str:
+    names = [table.name, *(column.name for column in index.columns)]
+    return hashlib.sha256("\0".join(names).encode()).hexdigest()[:8]
+
+
+# SQLAlchemy shortens names that are made by such a pattern to what the database takes. All indexes of a schema share
+# one set of names: without the digest, that of a_b (c) and that of a (b_c) would be one, and so would those of A and a.
+_NAMES: dict[str, Any] = {"ix": "ix_%(table_name)s_%(column_0_N_name)s_%(digest)s", "digest": _digest}
 
 
 def statements(schema: Schema, database: Database) -> Iterator[tuple[list[str], Table]]:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import sqlalchemy as sa
 from sqlalchemy.engine.default import DefaultDialect
 
-from transforms.dialects import BY_DBMS
+from transforms.dialects import BY_DBMS, quote_always
 from transforms.insert.database import Adapter, Database, Fault, LoadError
 from transforms.records import Row
 from transforms.schema import ColumnType, Table
@@ -89,6 +89,8 @@ class ODBC(Database):
             raise LoadError(f"{self.target}: {self._no_driver()} ({self.target.mask(error.args[1])})") from None
         try:
             self.way = self.choose_way(connection)
+            if type(self) is ODBC:
+                self._quote_as(connection)
         except BaseException:
             connection.close()
             raise
@@ -101,6 +103,15 @@ class ODBC(Database):
         if self.odbc_insert == FAST and not fast:
             raise LoadError(f"{self.target}: the driver {driver} cannot do --odbc_insert fast; choose {PLAIN}")
         return self.odbc_insert or (FAST if fast else PLAIN)
+
+    def _quote_as(self, connection: pyodbc.Connection) -> None:
+        """Quote names as the driver says: MySQL takes "name" for a text."""
+        preparer = self.dialect.identifier_preparer
+        preparer.initial_quote = preparer.final_quote = connection.getinfo(
+            import_pyodbc().SQL_IDENTIFIER_QUOTE_CHAR
+        ).strip()
+        preparer.escape_quote = preparer.initial_quote
+        preparer.escape_to_quote = preparer.escape_quote * 2
 
     def _no_driver(self) -> str:
         asked = self.connection_string().lower()
@@ -118,6 +129,7 @@ class ODBC(Database):
         if name not in BY_DBMS:
             raise NotImplementedError(f"the tables of {name} cannot be reflected by ODBC")
         engine = sa.create_engine(f"{BY_DBMS[name]}://", creator=lambda: self.connection, poolclass=sa.StaticPool)
+        quote_always(engine.dialect)
         return sa.inspect(engine)
 
     def insert_rows(self, table: Table, columns: tuple[str, ...], rows: Sequence[Row]) -> None:

@@ -54,6 +54,10 @@ _PIECE = 500
 class SpeaksPostgreSQL(Database):
     """PostgreSQL by whatever driver."""
 
+    def folded(self, name: str) -> str:
+        # Quoted names differ by their case.
+        return name
+
     def sql_type(self, column_type: ColumnType) -> sa.types.TypeEngine[Any]:
         if column_type.name == "text":
             return sa.TEXT() if column_type.length is None else sa.VARCHAR(column_type.length)

@@ -48,11 +48,11 @@ def prepare_target(
         raise TargetError(f"{parsed} failed: {error}") from None
     if lacking:
         raise TargetError(
-            f"the ledger {database.table_name(LEDGER)} in {parsed} lacks the column {', '.join(lacking)}, a nullable"
+            f"the ledger {LEDGER.full_name} in {parsed} lacks the column {', '.join(lacking)}, a nullable"
             f" text of 64 characters; add it, or choose --create_disposition {CREATE_IF_NEEDED} once"
         )
     if missing:
-        names = ", ".join(map(database.table_name, missing))
+        names = ", ".join(table.full_name for table in missing)
         raise TargetError(
             f"the target {parsed} has no table {names}; create what is missing, or choose"
             f" --create_disposition {CREATE_IF_NEEDED}"
@@ -71,10 +71,10 @@ def writers(target: str, workers: int) -> int:
 def _check_names(database: Database, schema: Schema) -> None:
     labels = defaultdict(list)
     for table in (*schema.tables, *BOOKKEEPING):
-        labels[database.table_name(table).lower()].append(table.label)
-    for name, same in labels.items():
+        labels[database.folded(database.table_name(table))].append(table)
+    for same in labels.values():
         if len(same) > 1:
             raise TargetError(
-                f"the tables {', '.join(same)} would all be {name} in {database.target};"
-                " name them otherwise in the contract"
+                f"the tables {', '.join(table.label for table in same)} would all be {same[0].full_name} in"
+                f" {database.target}; name them otherwise in the contract"
             )

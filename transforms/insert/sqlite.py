@@ -90,6 +90,10 @@ class SpeaksSQLite(Database):
         # BEGIN IMMEDIATE has locked everything.
         return super().find_sql(table, columns, equal, among, count, lock=False)
 
+    def quoted(self, *names: str) -> str:
+        # SQLite takes a "name" that it does not know for a text, and no other kind of quotes.
+        return ", ".join("`" + name.replace("`", "``") + "`" for name in names)
+
     def sql_type(self, column_type: ColumnType) -> sa.types.TypeEngine[Any]:
         name, digits = column_type.name, column_type.precision or 0
         if column_type.is_integer:

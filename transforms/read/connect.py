@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from transforms.dialects import BY_DBMS, with_driver
+from transforms.dialects import BY_DBMS, quote_always, with_driver
 from transforms.target import Target
 
 
@@ -35,15 +35,21 @@ def engine_of(url: str) -> sa.Engine:
     except ValueError as error:
         raise InputError(f"--input: {error}") from None
     with reading(target):
-        if target.url is None:
-            return _odbc_engine(target.odbc or "")
-        if target.scheme == "sqlite":
-            return _sqlite_engine(target)
-        if target.scheme == "mssql":
-            import pyodbc
+        engine = _engine_of(target)
+        quote_always(engine.dialect)
+        return engine
 
-            return sa.create_engine(with_driver(target.url, pyodbc.drivers))
-        return sa.create_engine(target.url)
+
+def _engine_of(target: Target) -> sa.Engine:
+    if target.url is None:
+        return _odbc_engine(target.odbc or "")
+    if target.scheme == "sqlite":
+        return _sqlite_engine(target)
+    if target.scheme == "mssql":
+        import pyodbc
+
+        return sa.create_engine(with_driver(target.url, pyodbc.drivers))
+    return sa.create_engine(target.url)
 
 
 @contextmanager
