@@ -165,9 +165,10 @@ def _narrower_in_sqlite(wanted: ColumnType, column: Capacity) -> tuple[str, str]
     if wanted.name == "text" and is_number:
         return ERROR, "SQLite makes numbers of texts that look like one: 007 becomes 7"
     if wanted.name == "decimal" and (wanted.precision or 0) > _DOUBLE_DIGITS and is_number:
-        return ERROR, f"SQLite keeps {_DOUBLE_DIGITS} digits of a number; it is exact as text"
-    if column.kind == "text" and (wanted.is_integer or wanted.name in ("float", "bool")):
-        return WARNING, f"a {wanted} is stored as text"
+        declared = f"DECIMAL_BLOB({wanted.precision}, {wanted.scale})"
+        return ERROR, f"SQLite keeps {_DOUBLE_DIGITS} digits of a number; it is exact in a column of {declared}"
+    if column.kind == "text" and (wanted.is_integer or wanted.name in ("decimal", "float", "bool")):
+        return WARNING, f"a {wanted} is stored as text, and compared as text"
     return None
 
 

@@ -201,6 +201,8 @@ def test_worst_findings_come_first() -> None:
         ("decimal(16,2)", sa.Double(), "postgresql", "error"),
         ("decimal(16,2)", sa.Numeric(16, 2), "sqlite", "error"),
         ("decimal(15,2)", sa.Numeric(15, 2), "sqlite", None),
+        ("decimal(16,2)", sa.types.NullType(), "sqlite", None),
+        ("decimal(16,2)", sa.TEXT(), "sqlite", "warning"),
         ("float", sa.REAL(), "postgresql", "error"),
         ("float", sa.REAL(), "sqlite", None),
         ("float", sa.Double(), "postgresql", None),

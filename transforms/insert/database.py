@@ -125,6 +125,10 @@ class Database(ABC):
         """The function that makes of a value what the driver is given; ``None``: the value itself."""
         return None
 
+    def column_adapter(self, table: Table, column: Column) -> Adapter | None:
+        """The same for a column of a table."""
+        return self.adapter(column.type)
+
     # The connection.
 
     def connect(self) -> None:
@@ -310,7 +314,7 @@ class Database(ABC):
         else:
             parameters = table.record_key
             sql = f"DELETE FROM {name} WHERE {where}"
-        adapters = ((index, self.adapter(table[column].type)) for index, column in enumerate(parameters))
+        adapters = ((index, self.column_adapter(table, table[column])) for index, column in enumerate(parameters))
         return Statement(sql, tuple((index, adapt) for index, adapt in adapters if adapt is not None))
 
     def folded(self, name: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from transforms.insert.ledger import BOOKKEEPING
-from transforms.schema import Schema, Table
+from transforms.schema import Column, Schema, Table
 
 if TYPE_CHECKING:
     from transforms.insert.database import Database
@@ -30,7 +30,8 @@ def statements(schema: Schema, database: Database) -> Iterator[tuple[list[str], 
     metadata = sa.MetaData(naming_convention=_NAMES)
     made: dict[str, sa.Table] = {}
     for table in (*schema.tables, *BOOKKEEPING):
-        made[table.label] = sql_table = _sql_table(table, made, metadata, database)
+        parent = None if table.foreign_key is None else schema.by_label[table.foreign_key.parent]
+        made[table.label] = sql_table = _sql_table(table, parent, made, metadata, database)
         creates: list[sa.DDLElement] = [
             sa.schema.CreateTable(sql_table),
             *map(sa.schema.CreateIndex, sql_table.indexes),
@@ -38,14 +39,21 @@ def statements(schema: Schema, database: Database) -> Iterator[tuple[list[str], 
         yield [str(create.compile(dialect=database.dialect)) for create in creates], table
 
 
-def _sql_table(table: Table, made: dict[str, sa.Table], metadata: sa.MetaData, database: Database) -> sa.Table:
+def _sql_table(
+    table: Table, parent: Table | None, made: dict[str, sa.Table], metadata: sa.MetaData, database: Database
+) -> sa.Table:
+    # A foreign key's columns have the types of those that they point at.
+    parents: dict[str, tuple[Table, Column]] = {}
+    if parent is not None and table.foreign_key is not None:
+        pairs = zip(table.foreign_key.columns, table.foreign_key.parent_columns, strict=True)
+        parents = {name: (parent, parent[there]) for name, there in pairs}
     sql_table = sa.Table(
         table.name,
         metadata,
         *(
             sa.Column(
                 column.name,
-                database.column_type(table, column),
+                database.column_type(*parents.get(column.name, (table, column))),
                 *([sa.Identity()] if column.identity else []),
                 nullable=column.nullable,
                 # Not True: SQLite refuses that in a key of several columns.
@@ -59,12 +67,8 @@ def _sql_table(table: Table, made: dict[str, sa.Table], metadata: sa.MetaData, d
     if table.primary_key:
         sql_table.append_constraint(sa.PrimaryKeyConstraint(*table.primary_key, **database.primary_key_options(table)))
     if table.foreign_key is not None:
-        parent = made[table.foreign_key.parent]
-        sql_table.append_constraint(
-            sa.ForeignKeyConstraint(
-                table.foreign_key.columns, [parent.c[name] for name in table.foreign_key.parent_columns]
-            )
-        )
+        there = [made[table.foreign_key.parent].c[name] for name in table.foreign_key.parent_columns]
+        sql_table.append_constraint(sa.ForeignKeyConstraint(table.foreign_key.columns, there))
     for columns in _indexes(table):
         sa.Index(None, *(sql_table.c[name] for name in columns))
     return sql_table

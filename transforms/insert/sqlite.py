@@ -12,7 +12,7 @@ contract                     declared            stored
 ``text``, ``text(n)``        TEXT, VARCHAR(n)    text; SQLite does not check n: mapping did
 ``tinyint`` to ``bigint``    INTEGER             integer
 ``decimal(p, s)``, p <= 15   DECIMAL(p, s)       number, exact: a double holds 15 digits
-``decimal(p, s)``, p > 15    TEXT                text with exactly s decimals, exact to the last digit
+``decimal(p, s)``, p > 15    DECIMAL_BLOB(p, s)  number where it is exact, else text with exactly s decimals
 ``float``                    REAL                double
 ``bool``                     BOOLEAN             0 or 1
 ``date``, ``time``           DATE, TIME          ISO 8601 text
@@ -22,6 +22,11 @@ contract                     declared            stored
 ``binary``                   BLOB                bytes
 ===========================  ==================  ==============================================================
 
+A decimal is exact as a number where it is a whole number of 64 bits, or has at most 15 digits without its zeros at
+both ends. A column that is declared as some BLOB keeps what it is given, number or text; any other would make an
+inexact number of a text that looks like one. SQLite takes every text for greater than every number.
+A column that is declared as text, as earlier versions did it, holds texts only, with exactly s decimals.
+
 SQLite has no schemas: the schema of a table is left out of its name.
 """
 
@@ -29,7 +34,7 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import datetime, timezone
-from decimal import Decimal
+from decimal import Context, Decimal
 from functools import partial
 from operator import methodcaller
 from pathlib import Path
@@ -37,10 +42,11 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.ext.compiler import compiles
 
 from transforms.insert.database import Adapter, Database, Fault, LoadError
 from transforms.insert.turn import Turn
-from transforms.schema import ColumnType, Table
+from transforms.schema import Column, ColumnType, Table
 from transforms.target import Target
 
 BUSY_SECONDS = 10
@@ -100,14 +106,32 @@ class SpeaksSQLite(Database):
             return sa.INTEGER()
         if name == "text" and column_type.length is not None:
             return sa.VARCHAR(column_type.length)
-        if name == "decimal" and digits <= EXACT_DIGITS:
-            return sa.DECIMAL(digits, column_type.scale)
+        if name == "decimal":
+            exact = digits <= EXACT_DIGITS
+            return (sa.DECIMAL if exact else _NumberOrText)(digits, column_type.scale)
         return _SQL_TYPES[name]()
 
     def adapter(self, column_type: ColumnType) -> Adapter | None:
-        if column_type.name == "decimal":
-            return str if (column_type.precision or 0) <= EXACT_DIGITS else partial(_plain, column_type.scale or 0)
         return _ADAPTERS.get(column_type.name)
+
+    def column_type(self, table: Table, column: Column) -> sa.types.TypeEngine[Any]:
+        # A child's key is that of its parent, which an earlier version may have made.
+        if column.type.name == "decimal" and self._affinity(table, column) == "TEXT":
+            return sa.TEXT()
+        return super().column_type(table, column)
+
+    def column_adapter(self, table: Table, column: Column) -> Adapter | None:
+        if column.type.name != "decimal":
+            return super().column_adapter(table, column)
+        scale = column.type.scale or 0
+        adapters: dict[str, Adapter] = {"TEXT": partial(_plain, scale), "BLOB": partial(_number_or_text, scale)}
+        return adapters.get(self._affinity(table, column), str)
+
+    def _affinity(self, table: Table, column: Column) -> str:
+        """That of the column that is there."""
+        sql = "SELECT type FROM pragma_table_info(?) WHERE lower(name) = lower(?)"
+        self.cursor.execute(sql, (table.name, column.name))
+        return affinity("".join(declared for (declared,) in self.cursor.fetchall()))
 
 
 class SQLite(SpeaksSQLite):
@@ -179,6 +203,36 @@ class SQLite(SpeaksSQLite):
         return Fault("fatal") if isinstance(error, sqlite3.Error) else None
 
 
+def affinity(declared: str) -> str:
+    """What a column that is declared so makes of values: ``TEXT``, ``NUMERIC``, or ``BLOB``, which is nothing."""
+    # https://sqlite.org/datatype3.html#determination_of_column_affinity
+    declared = declared.upper()
+    if "INT" in declared:
+        return "NUMERIC"
+    if any(word in declared for word in ("CHAR", "CLOB", "TEXT")):
+        return "TEXT"
+    return "BLOB" if "BLOB" in declared or not declared else "NUMERIC"
+
+
+class _NumberOrText(sa.DECIMAL[Any]):
+    """A decimal of more digits than a number of SQLite holds."""
+
+
+@compiles(_NumberOrText)
+def _declared(type_: _NumberOrText, compiler: Any, **options: Any) -> str:
+    return f"DECIMAL_BLOB({type_.precision}, {type_.scale})"
+
+
+_EXACT = Context(prec=EXACT_DIGITS)
+
+
+def _number_or_text(scale: int, value: Decimal) -> int | float | str:
+    whole = int(value)
+    if whole == value and -(2**63) <= whole < 2**63:
+        return whole
+    return float(value) if _EXACT.plus(value) == value else _plain(scale, value)
+
+
 def _plain(scale: int, value: Decimal) -> str:
     return f"{value:.{scale}f}"
 
@@ -189,7 +243,6 @@ def _utc(value: datetime) -> str:
 
 _SQL_TYPES: dict[str, type[sa.types.TypeEngine[Any]]] = {
     "text": sa.TEXT,
-    "decimal": sa.TEXT,
     "float": sa.REAL,
     "bool": sa.BOOLEAN,
     "date": sa.DATE,
