@@ -29,7 +29,7 @@ def test_all_bank_statements_load_and_amounts_are_exact(tmp_path: Path) -> None:
         for amount in etree.parse(file).iterfind(".//{*}Ntry/{*}Amt"):
             expected[file.name, Decimal(amount.text), amount.get("Ccy")] += 1
     found = Counter(
-        (file, Decimal(amount), currency)
+        (file, Decimal(str(amount)), currency)
         for file, amount, currency in database.execute("SELECT file, amount, currency FROM entry")
     )
     assert found == expected
