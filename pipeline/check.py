@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,10 +21,11 @@ from sqlalchemy.dialects import mssql
 from pipeline.capacity import ERROR, WARNING, narrower
 from pipeline.inputs import make_input
 from pipeline.options import JobOptions
-from transforms import LoadError, Schema, Target, TargetError, load_contract, schema_of
-from transforms.insert.database import Database, RefusedError, TransientError, open_database, translated
+from transforms import Schema, Target, load_contract, schema_of
+from transforms.insert.database import Database
 from transforms.insert.ledger import ADDED_COLUMNS, BOOKKEEPING, LEDGER
-from transforms.insert.prepare import CREATE_IF_NEEDED
+from transforms.insert.prepare import CREATE_IF_NEEDED, ask_target
+from transforms.insert.retry import RETRY_SECONDS
 from transforms.schema import Column, Table
 
 NOTE = "note"
@@ -78,30 +78,25 @@ def check_job(flags: JobOptions) -> list[Finding]:
     contract = load_contract(flags.contract)
     if flags.input:
         make_input(flags, contract)
-    return check_target(flags.target, schema_of(contract), flags.create_disposition)
+    return check_target(flags.target, schema_of(contract), flags.create_disposition, flags.retry_seconds)
 
 
-def check_target(target: str, schema: Schema, create_disposition: str = CREATE_IF_NEEDED) -> list[Finding]:
+def check_target(
+    target: str, schema: Schema, create_disposition: str = CREATE_IF_NEEDED, retry_seconds: float = RETRY_SECONDS
+) -> list[Finding]:
     """Connect and compare; the worst findings first. Raises :class:`TargetError` where the target cannot be asked."""
     create_missing = create_disposition == CREATE_IF_NEEDED
-    parsed = Target.parse(target)
-    if _is_new_file(parsed):
+
+    def check(database: Database) -> list[Finding]:
+        try:
+            found = reflect(database, schema)
+        except NotImplementedError as error:
+            return [Finding(WARNING, str(database.target), None, str(error), "compare tables and contract yourself")]
+        return compare(schema, found, database.dialect.name, create_missing)
+
+    if _is_new_file(Target.parse(target)):
         return compare(schema, {}, "sqlite", create_missing)
-    try:
-        database = open_database(parsed)
-        with translated(database), closing(database):
-            database.connect()
-            try:
-                found = reflect(database, schema)
-            except NotImplementedError as error:
-                return [Finding(WARNING, str(parsed), None, str(error), "compare tables and contract yourself")]
-            return compare(schema, found, database.dialect.name, create_missing)
-    except LoadError as error:
-        raise TargetError(str(error)) from None
-    except (RefusedError, TransientError) as error:
-        raise TargetError(f"{parsed} failed: {error}") from None
-    except sa.exc.DBAPIError as error:
-        raise TargetError(f"{parsed} cannot be reflected: {parsed.mask(str(error.orig))}") from None
+    return ask_target(target, check, retry_seconds=retry_seconds)
 
 
 def reflect(database: Database, schema: Schema) -> dict[str, FoundTable]:

@@ -63,13 +63,13 @@ def _check(flags: JobOptions, terminal: Terminal) -> int:
 def _prepared(options: PipelineOptions, terminal: Terminal) -> Job:
     """The job, with a target that is ready for it; ``ValueError`` where something is wrong, and no run folder then."""
     job = Job.of(options)
-    findings = check_target(job.target, job.schema, job.create_disposition)
+    findings = check_target(job.target, job.schema, job.create_disposition, job.retry_seconds)
     if problems := [finding for finding in findings if finding.severity != NOTE]:
         terminal.findings(problems)
     if errors := errors_in(findings):
         raise ValueError(f"The target does not take what the contract gives, and nothing was written: {errors}")
     job.run_dir.create()
-    prepare_target(job.target, job.schema, job.create_disposition, job.odbc_insert)
+    prepare_target(job.target, job.schema, job.create_disposition, job.odbc_insert, job.retry_seconds)
     job = job.begun()
     if job.run.goes_on:
         terminal.note(

@@ -39,13 +39,13 @@ def load(pipeline: beam.Pipeline, job: Job, read: beam.PTransform, rejects_name:
     batches = mapped.records | "GroupIntoBatches" >> GroupIntoBatches(job.batch_size, job.batch_bytes, job.shards)
     results = batches | "BulkInsertDoFn" >> _stage(
         BulkInsertDoFn(
-            job.target, job.schema, job.run_id, job.batch_size, job.on_existing, odbc_insert=job.odbc_insert
+            job.target, job.schema, job.run_id, job.batch_size, job.on_existing, job.retry_seconds, job.odbc_insert
         ),
         BatchResult,
     )
     rejects = [records.rejects, parsed.rejects, mapped.rejects, results.rejects]
     if is_whole:
-        settle = SettleDoFn(job.target, job.schema, job.run_id, job.on_existing)
+        settle = SettleDoFn(job.target, job.schema, job.run_id, job.on_existing, job.retry_seconds)
         all_loaded = results.records | "AllLoaded" >> beam.combiners.Count.Globally()
         rejects.append(all_loaded | "Settle" >> beam.ParDo(settle).with_output_types(Reject))
     (

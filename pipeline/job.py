@@ -53,6 +53,7 @@ class Job:
     on_existing: str
     odbc_insert: str | None
     create_disposition: str
+    retry_seconds: float
     max_rejects: str | None
     limit: int | None
     slice_bytes: int
@@ -64,7 +65,8 @@ class Job:
         flags = options.view_as(JobOptions)
         contract = load_contract(flags.contract)
         number = workers(options)
-        shards = writers(flags.target, number)  # before anything is made: it also finds a target that is none
+        # Before anything is made: it also finds a target that is none.
+        shards = writers(flags.target, number, flags.retry_seconds)
         if not is_local(options) and not flags.run_dir:
             raise OptionsError("with another runner, --run_dir must name a folder that all workers can write to")
         now = datetime.now(timezone.utc)
@@ -88,6 +90,7 @@ class Job:
             on_existing=flags.on_existing,
             odbc_insert=flags.odbc_insert,
             create_disposition=flags.create_disposition,
+            retry_seconds=flags.retry_seconds,
             max_rejects=flags.max_rejects,
             limit=flags.limit,
             slice_bytes=flags.slice_bytes,
@@ -96,7 +99,7 @@ class Job:
 
     def begun(self) -> Job:
         """The job as the run that it is: a new one, or one that was interrupted. The target must be ready."""
-        run = begin_run(self.target, self.schema, self.input_id, self.run, self.input.changed_since)
+        run = begin_run(self.target, self.schema, self.input_id, self.run, self.input.changed_since, self.retry_seconds)
         return replace(self, run=run, input=self.input.of_run(run.run_id))
 
     @property

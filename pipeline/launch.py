@@ -184,7 +184,7 @@ def settle_duplicates(job: Job, report: Report) -> None:
 def end(job: Job) -> None:
     """Say in the target that the run is done: the same command then begins a new one."""
     try:
-        end_run(job.target, job.schema, job.input_id, job.run)
+        end_run(job.target, job.schema, job.input_id, job.run, job.retry_seconds)
     except LoadError as error:
         raise JobError(str(error)) from None
 

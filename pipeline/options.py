@@ -12,6 +12,7 @@ from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions,
 from apache_beam.runners import create_runner
 
 from transforms.batch import DEFAULT_BATCH_BYTES, DEFAULT_BATCH_SIZE
+from transforms.insert.retry import RETRY_SECONDS
 from transforms.map.document import did_you_mean
 from transforms.parse.parser import DEFAULT_MAX_DEPTH, DEFAULT_MAX_RECORD_BYTES, MAX_MAX_DEPTH
 
@@ -37,6 +38,12 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"\d+(\.\d+)?", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, such as 0, 2.5 or 120")
+    return float(text)
 
 
 def _depth(text: str) -> int:
@@ -149,6 +156,14 @@ class JobOptions(PipelineOptions):
             choices=["CREATE_IF_NEEDED", "CREATE_NEVER"],
             default="CREATE_IF_NEEDED",
             help="Whether missing tables are created (default %(default)s).",
+        )
+        job.add_argument(
+            "--retry_seconds",
+            type=_seconds,
+            default=RETRY_SECONDS,
+            metavar="N",
+            help="How long the target is waited for, before the run and in it, when it is away, locked or too busy "
+            "(default 120).",
         )
         job.add_argument(
             "--check",

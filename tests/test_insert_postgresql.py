@@ -165,7 +165,7 @@ def test_deadlock_is_tried_again(database, caplog):
 def test_target_that_cannot_be_reached(change, message):
     url = postgresql().set(password="s3cret", **change).render_as_string(hide_password=False)
     with pytest.raises(TargetError, match=message) as raised:
-        prepare_target(url, SCHEMA)
+        prepare_target(url, SCHEMA, retry_seconds=0)
     assert "s3cret" not in str(raised.value)
 
 

@@ -10,6 +10,7 @@ of columns. A module for a database overrides what differs there: how to connect
 from __future__ import annotations
 
 import pkgutil
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -75,6 +76,22 @@ class Statement:
         for index, adapt in self.adapters:
             columns[index] = [None if value is None else adapt(value) for value in columns[index]]
         return list(zip(*columns, strict=True))
+
+
+# Errors of connecting come without a number that tells them apart. What passes: a server that starts or stops, or has
+# too many connections. What does not, and is said at once: all else that a server answers, and a host that is none.
+_PASSING = re.compile(
+    r"starting up|shutting down|recovery mode|accepting connections|too many|connection slots|terminating connection"
+    r"|no more connections|cannot connect to server|try again"
+)
+_WRONG = re.compile(
+    r"FATAL: |not known|0x2AF9|No address associated|certificate|SSL was required|not support SSL|no password supplied"
+)
+
+
+def fault_of_connecting(message: str) -> Fault:
+    """What an error means that a server or the client gives while a connection is made, or when it is lost."""
+    return Fault("fatal" if _WRONG.search(message) and not _PASSING.search(message) else "transient")
 
 
 class Database(ABC):
@@ -348,8 +365,9 @@ def translated(database: Database, table: str | None = None) -> Iterator[None]:
     """
     try:
         yield
-    except Exception as error:
-        fault = database.diagnose(error)
+    except Exception as raised:
+        error = raised.orig if isinstance(raised, sa.exc.DBAPIError) and raised.orig is not None else raised
+        fault = database.diagnose(error)  # type: ignore[arg-type]
         if fault is None:
             raise
         message = database.target.mask(f"{type(error).__name__}: {error}")

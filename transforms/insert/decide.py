@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from transforms.insert.database import LoadError
 from transforms.insert.ledger import LOADED, Duplicate, Entry, Position
+from transforms.insert.retry import RETRY_SECONDS
 from transforms.records import MappedRecord, Reject
 
 ON_EXISTING = ("skip", "replace", "fail")
@@ -25,7 +26,7 @@ class LoadPolicy:
 
     run_id: str
     on_existing: str = "skip"
-    retry_seconds: float = 120.0
+    retry_seconds: float = RETRY_SECONDS
     fingerprint: str | None = None
 
     def goes_first(self, one: Position, other: Position) -> bool:

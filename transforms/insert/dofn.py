@@ -16,7 +16,7 @@ from transforms.insert.decide import ON_EXISTING, LoadPolicy
 from transforms.insert.duplicates import settle
 from transforms.insert.ledger import Tally
 from transforms.insert.load import load_batch
-from transforms.insert.retry import retried
+from transforms.insert.retry import RETRY_SECONDS, retried
 from transforms.metrics import NAMESPACE, SKIPPED, count, count_reject
 from transforms.records import REJECTS, BatchResult, Reject, decode_block
 from transforms.schema import Schema
@@ -57,7 +57,7 @@ class BulkInsertDoFn(beam.DoFn):
         run_id: str,
         batch_size: int = 500,
         on_existing: str = "skip",
-        retry_seconds: float = 120.0,
+        retry_seconds: float = RETRY_SECONDS,
         odbc_insert: str | None = None,
     ) -> None:
         if batch_size < 1:
@@ -121,7 +121,7 @@ class SettleDoFn(beam.DoFn):
     """
 
     def __init__(
-        self, target: str, schema: Schema, run_id: str, on_existing: str = "skip", retry_seconds: float = 120.0
+        self, target: str, schema: Schema, run_id: str, on_existing: str = "skip", retry_seconds: float = RETRY_SECONDS
     ) -> None:
         self._target = target
         self._schema = schema

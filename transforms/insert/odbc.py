@@ -25,7 +25,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine.default import DefaultDialect
 
 from transforms.dialects import BY_DBMS, quote_always
-from transforms.insert.database import Adapter, Database, Fault, LoadError
+from transforms.insert.database import Adapter, Database, Fault, LoadError, fault_of_connecting
 from transforms.records import Row
 from transforms.schema import ColumnType, Table
 from transforms.target import Target
@@ -213,6 +213,8 @@ class ODBC(Database):
             return Fault("data", next(rules, "database"))
         if state.startswith("22"):
             return Fault("data")
+        if state == "08001":
+            return fault_of_connecting(message)
         return Fault("transient" if state.startswith(_TRANSIENT) else "fatal")
 
 

@@ -39,7 +39,7 @@ class PostgreSQLByODBC(SpeaksPostgreSQL, ODBC):
         return _AS_TEXT.get(column_type.name)
 
     def fault(self, state: str, message: str) -> Fault:
-        return fault_of_state(state)
+        return super().fault(state, message) if state == "08001" else fault_of_state(state)
 
 
 class SQLiteByODBC(SpeaksSQLite, ODBC):

@@ -34,7 +34,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
-from transforms.insert.database import Adapter, Database, Fault, Statement
+from transforms.insert.database import Adapter, Database, Fault, Statement, fault_of_connecting
 from transforms.records import Row
 from transforms.schema import ColumnType, Table
 from transforms.target import Target
@@ -140,7 +140,7 @@ class PostgreSQL(SpeaksPostgreSQL):
             return Fault("data")
         # Without a state it is the client's own: it lost the connection, or could not make one.
         lost = isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
-        return Fault("transient" if lost else "fatal")
+        return fault_of_connecting(str(error)) if lost else Fault("fatal")
 
 
 def fault_of_state(state: str) -> Fault:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from contextlib import closing
+from typing import TypeVar
 
-from transforms.insert.database import Database, LoadError, RefusedError, TransientError, open_database, translated
+from transforms.insert.database import Database, LoadError, RefusedError, open_database, translated
 from transforms.insert.ledger import BOOKKEEPING, LEDGER
+from transforms.insert.retry import RETRY_SECONDS, retried
 from transforms.schema import Schema
 from transforms.target import Target
+
+T = TypeVar("T")
 
 CREATE_IF_NEEDED, CREATE_NEVER = "CREATE_IF_NEEDED", "CREATE_NEVER"
 
@@ -18,54 +23,83 @@ class TargetError(ValueError):
 
 
 def prepare_target(
-    target: str, schema: Schema, create_disposition: str = CREATE_IF_NEEDED, odbc_insert: str | None = None
+    target: str,
+    schema: Schema,
+    create_disposition: str = CREATE_IF_NEEDED,
+    odbc_insert: str | None = None,
+    retry_seconds: float = RETRY_SECONDS,
 ) -> None:
     """Create the tables, and the ledger, that the target does not have; with ``CREATE_NEVER`` only look.
 
-    Safe to call from several programs at once. Raises :class:`TargetError` where the target cannot be reached, a table
-    cannot be created, or is missing and must not be created (all of them are named), and ``ValueError`` where
-    ``target`` or ``create_disposition`` is not one.
+    Safe to call from several programs at once. A target that is away, or locked, is waited for. Raises
+    :class:`TargetError` where the target cannot be reached, a table cannot be created, or is missing and must not be
+    created (all of them are named), and ``ValueError`` where ``target`` or ``create_disposition`` is not one.
     """
     if create_disposition not in (CREATE_IF_NEEDED, CREATE_NEVER):
         raise ValueError(
             f"create_disposition is {create_disposition!r}; it must be {CREATE_IF_NEEDED} or {CREATE_NEVER}"
         )
+    prepare = _create if create_disposition == CREATE_IF_NEEDED else _look
+    ask_target(target, lambda database: prepare(database, schema), odbc_insert, retry_seconds)
+
+
+def ask_target(
+    target: str,
+    action: Callable[[Database], T],
+    odbc_insert: str | None = None,
+    retry_seconds: float = RETRY_SECONDS,
+) -> T:
+    """Connect, do something, and disconnect; all of it again after transient errors, for so many seconds at most.
+
+    Raises :class:`TargetError` where it fails in the end.
+    """
     parsed = Target.parse(target)
-    try:
+
+    def once() -> T:
         database = open_database(parsed, odbc_insert)
-        _check_names(database, schema)
         with translated(database), closing(database):
             database.connect()
-            if create_disposition == CREATE_IF_NEEDED:
-                database.create_missing_tables(schema)
-                database.add_ledger_columns()
-                return
-            missing = database.missing_tables(schema)
-            lacking = [] if LEDGER in missing else database.missing_ledger_columns()
+            return action(database)
+
+    try:
+        return retried(parsed, retry_seconds, once)
     except LoadError as error:
         raise TargetError(str(error)) from None
-    except (RefusedError, TransientError) as error:
+    except RefusedError as error:
         raise TargetError(f"{parsed} failed: {error}") from None
+
+
+def writers(target: str, workers: int, retry_seconds: float = RETRY_SECONDS) -> int:
+    """How many of ``workers`` may usefully write to the target at once; raises :class:`TargetError` as above."""
+    parsed = Target.parse(target)
+    try:
+        most = retried(parsed, retry_seconds, lambda: open_database(parsed).max_writers)
+    except (LoadError, RefusedError) as error:
+        raise TargetError(str(error)) from None
+    return workers if most is None else min(workers, most)
+
+
+def _create(database: Database, schema: Schema) -> None:
+    _check_names(database, schema)
+    database.create_missing_tables(schema)
+    database.add_ledger_columns()
+
+
+def _look(database: Database, schema: Schema) -> None:
+    _check_names(database, schema)
+    missing = database.missing_tables(schema)
+    lacking = [] if LEDGER in missing else database.missing_ledger_columns()
     if lacking:
         raise TargetError(
-            f"the ledger {LEDGER.full_name} in {parsed} lacks the column {', '.join(lacking)}, a nullable"
+            f"the ledger {LEDGER.full_name} in {database.target} lacks the column {', '.join(lacking)}, a nullable"
             f" text of 64 characters; add it, or choose --create_disposition {CREATE_IF_NEEDED} once"
         )
     if missing:
         names = ", ".join(table.full_name for table in missing)
         raise TargetError(
-            f"the target {parsed} has no table {names}; create what is missing, or choose"
+            f"the target {database.target} has no table {names}; create what is missing, or choose"
             f" --create_disposition {CREATE_IF_NEEDED}"
         )
-
-
-def writers(target: str, workers: int) -> int:
-    """How many of ``workers`` may usefully write to the target at once; raises :class:`TargetError` as above."""
-    try:
-        most = open_database(Target.parse(target)).max_writers
-    except (LoadError, RefusedError, TransientError) as error:
-        raise TargetError(str(error)) from None
-    return workers if most is None else min(workers, most)
 
 
 def _check_names(database: Database, schema: Schema) -> None:

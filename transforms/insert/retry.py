@@ -13,6 +13,9 @@ from transforms.target import Target
 
 T = TypeVar("T")
 
+RETRY_SECONDS = 120.0
+"""How long what fails by a transient error is tried again, unless something else is asked for."""
+
 _logger = logging.getLogger(__name__)
 
 
@@ -21,8 +24,9 @@ def retried(target: Target, seconds: float, action: Callable[[], T]) -> T:
 
     def log(state: tenacity.RetryCallState) -> None:
         _logger.warning(
-            "%s: try %d failed: %s", target, state.attempt_number, state.outcome and state.outcome.exception()
-        )
+            "%s: try %d failed, trying again for up to %g seconds: %s",
+            target, state.attempt_number, seconds, state.outcome and state.outcome.exception(),
+        )  # fmt: skip
 
     try:
         return tenacity.Retrying(

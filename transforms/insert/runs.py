@@ -14,7 +14,7 @@ from typing import TypeVar
 from transforms.insert.database import Database, LoadError, RefusedError, open_database, translated
 from transforms.insert.ledger import RUNS
 from transforms.insert.prepare import TargetError
-from transforms.insert.retry import retried
+from transforms.insert.retry import RETRY_SECONDS, retried
 from transforms.schema import Schema
 from transforms.target import Target
 
@@ -40,7 +40,7 @@ def begin_run(
     input_id: str,
     new: Run,
     changed_since: Callable[[datetime], bool] = lambda moment: False,
-    retry_seconds: float = 120.0,
+    retry_seconds: float = RETRY_SECONDS,
 ) -> Run:
     """The run of this contract over this input that has not ended, or ``new``.
 
@@ -76,7 +76,7 @@ def begin_run(
         database.close()
 
 
-def end_run(target: str, schema: Schema, input_id: str, run: Run, retry_seconds: float = 120.0) -> None:
+def end_run(target: str, schema: Schema, input_id: str, run: Run, retry_seconds: float = RETRY_SECONDS) -> None:
     """Say that the run has read all of its input; nothing where another command has begun a new one meanwhile.
 
     Raises :class:`LoadError` as loading does.
