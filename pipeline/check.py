@@ -22,6 +22,7 @@ from pipeline.capacity import ERROR, WARNING, narrower
 from pipeline.inputs import make_input
 from pipeline.options import JobOptions
 from transforms import Schema, Target, load_contract, schema_of
+from transforms.insert.claims import REMEDY, claimed_by_others
 from transforms.insert.database import Database
 from transforms.insert.ledger import ADDED_COLUMNS, BOOKKEEPING, LEDGER
 from transforms.insert.prepare import CREATE_IF_NEEDED, ask_target
@@ -92,7 +93,8 @@ def check_target(
             found = reflect(database, schema)
         except NotImplementedError as error:
             return [Finding(WARNING, str(database.target), None, str(error), "compare tables and contract yourself")]
-        return compare(schema, found, database.dialect.name, create_missing)
+        findings = _of_others(schema, claimed_by_others(database, schema))
+        return findings + compare(schema, found, database.dialect.name, create_missing)
 
     if _is_new_file(Target.parse(target)):
         return compare(schema, {}, "sqlite", create_missing)
@@ -134,6 +136,14 @@ def compare(
             remedy = "create it, or choose --create_disposition CREATE_IF_NEEDED"
             findings.append(Finding(ERROR, table.full_name, None, "the target has no table of this name", remedy))
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
+
+
+def _of_others(schema: Schema, claimed: Mapping[str, str]) -> list[Finding]:
+    """Tables that other contracts load into."""
+    return [
+        Finding(ERROR, schema.by_label[label].full_name, None, f"the contract {contract!r} loads into it", REMEDY)
+        for label, contract in claimed.items()
+    ]
 
 
 def _same_tables(schema: Schema, dialect: str) -> Iterator[Finding]:

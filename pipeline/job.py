@@ -109,7 +109,7 @@ class Job:
     @property
     def policy(self) -> LoadPolicy:
         """How records are loaded."""
-        return LoadPolicy(self.run_id, self.on_existing, fingerprint=self.schema.fingerprint)
+        return LoadPolicy(self.run_id, self.on_existing, self.retry_seconds, self.schema.fingerprint)
 
     @property
     def record_path(self) -> str:

@@ -66,7 +66,7 @@ def test_missing_table_is_an_error_only_where_none_is_created(create: bool, seve
     findings = compare(SCHEMA, {}, "sqlite", create)
     assert [(one.severity, one.table) for one in findings] == [
         (severity, "orders"), (severity, "order_lines"), (severity, "beamshred_ledger"),
-        (severity, "beamshred_duplicates"), (severity, "beamshred_runs"),
+        (severity, "beamshred_duplicates"), (severity, "beamshred_runs"), (severity, "beamshred_tables"),
     ]  # fmt: skip
 
 
@@ -256,6 +256,7 @@ def test_reflected_table_that_differs(empty_database: Any) -> None:  # noqa: F81
         ("note", "beamshred_duplicates", ""),
         ("note", "beamshred_ledger", ""),
         ("note", "beamshred_runs", ""),
+        ("note", "beamshred_tables", ""),
         ("note", "order_lines", "order_id"),
         ("warning", "order_lines", "price"),
     ]

@@ -101,7 +101,8 @@ def test_name_of_small_letters_means_the_same_with_and_without_quotes(empty_data
     loader.close()
     assert empty_database.query("SELECT * FROM orders") == [("A", "ann")]
     assert empty_database.query('SELECT * FROM "Order"') == [("A", "bob")]
-    assert len(inspector(empty_database).get_table_names()) == 3
+    found = inspector(empty_database).get_table_names()
+    assert sorted(name for name in found if not name.startswith("beamshred")) == ["Order", "orders"]
 
 
 def test_second_call_changes_nothing(database):

@@ -334,6 +334,11 @@ class Database(ABC):
         adapters = ((index, self.column_adapter(table, table[column])) for index, column in enumerate(parameters))
         return Statement(sql, tuple((index, adapt) for index, adapt in adapters if adapt is not None))
 
+    def full_name(self, table: Table) -> str:
+        """One name for all names of a table of this database, whether it exists or will be created."""
+        schema = self.schema_name(table)
+        return self.folded(table.name if schema is None else f"{schema}.{table.name}")
+
     def folded(self, name: str) -> str:
         """What names have in common that the database takes for the same."""
         return name.lower()

@@ -26,10 +26,10 @@ _NAMES: dict[str, Any] = {"ix": "ix_%(table_name)s_%(column_0_N_name)s_%(digest)
 
 
 def statements(schema: Schema, database: Database) -> Iterator[tuple[list[str], Table]]:
-    """For each table, parents first and our own last: the statements that create it with its indexes."""
+    """For each table, our own first and parents before children: the statements that create it with its indexes."""
     metadata = sa.MetaData(naming_convention=_NAMES)
     made: dict[str, sa.Table] = {}
-    for table in (*schema.tables, *BOOKKEEPING):
+    for table in (*BOOKKEEPING, *schema.tables):
         parent = None if table.foreign_key is None else schema.by_label[table.foreign_key.parent]
         made[table.label] = sql_table = _sql_table(table, parent, made, metadata, database)
         creates: list[sa.DDLElement] = [

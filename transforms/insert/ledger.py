@@ -99,7 +99,10 @@ RUNS = _table(
 """The last run of each contract over each input, of which ``input`` is a hash. The moments are ISO 8601, in UTC;
 ``ended_at`` is NULL until all of the input was loaded."""
 
-BOOKKEEPING = (LEDGER, DUPLICATES, RUNS)
+CLAIMS = _table("beamshred_tables", {"table_name": "text(400)", "contract": "text(100)"}, key=("table_name",))
+"""The tables that contracts load into, by their full names: each is one contract's alone."""
+
+BOOKKEEPING = (LEDGER, DUPLICATES, RUNS, CLAIMS)
 
 LOADED, REPLACED, UNCHANGED = "loaded", "replaced", "unchanged"
 """The ``status`` of an entry: ``unchanged`` where a run that replaces what changed found nothing to do."""

@@ -128,6 +128,15 @@ class SQLServer(ODBC):
 
     # The tables.
 
+    def full_name(self, table: Table) -> str:
+        if table.schema is not None:
+            return super().full_name(table)
+        self.cursor.execute(
+            "SELECT COALESCE(OBJECT_SCHEMA_NAME(OBJECT_ID(?)), SCHEMA_NAME())", (self.table_name(table),)
+        )
+        [(schema,)] = self.cursor.fetchall()
+        return self.folded(f"{schema}.{table.name}")
+
     def exists(self, table: Table) -> bool:
         self.cursor.execute("SELECT OBJECT_ID(?)", (self.table_name(table),))
         # All of it: FreeTDS takes no other statement while a result is open.

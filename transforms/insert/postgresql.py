@@ -58,6 +58,20 @@ class SpeaksPostgreSQL(Database):
         # Quoted names differ by their case.
         return name
 
+    def full_name(self, table: Table) -> str:
+        if table.schema is not None:
+            return super().full_name(table)
+        found = (
+            "SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+            f" WHERE c.oid = to_regclass({self.placeholder})"
+        )
+        # The name as a value: %% is doubled only for a statement.
+        name = self.table_name(table)
+        name = name.replace("%%", "%") if self.placeholder == "%s" else name
+        self.cursor.execute(f"SELECT COALESCE(({found}), current_schema())", (name,))
+        [(schema,)] = self.cursor.fetchall()
+        return f"{schema}.{table.name}"
+
     def sql_type(self, column_type: ColumnType) -> sa.types.TypeEngine[Any]:
         if column_type.name == "text":
             return sa.TEXT() if column_type.length is None else sa.VARCHAR(column_type.length)

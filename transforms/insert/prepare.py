@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import TypeVar
 
+from transforms.insert import ddl
+from transforms.insert.claims import claim_tables
 from transforms.insert.database import Database, LoadError, RefusedError, open_database, translated
 from transforms.insert.ledger import BOOKKEEPING, LEDGER
 from transforms.insert.retry import RETRY_SECONDS, retried
-from transforms.schema import Schema
+from transforms.schema import Schema, Table
 from transforms.target import Target
 
 T = TypeVar("T")
@@ -29,11 +31,14 @@ def prepare_target(
     odbc_insert: str | None = None,
     retry_seconds: float = RETRY_SECONDS,
 ) -> None:
-    """Create the tables, and the ledger, that the target does not have; with ``CREATE_NEVER`` only look.
+    """Create the tables, and our own, that the target does not have; with ``CREATE_NEVER`` only look.
 
-    Safe to call from several programs at once. A target that is away, or locked, is waited for. Raises
-    :class:`TargetError` where the target cannot be reached, a table cannot be created, or is missing and must not be
-    created (all of them are named), and ``ValueError`` where ``target`` or ``create_disposition`` is not one.
+    The contract claims its tables: each is one contract's alone (:mod:`~transforms.insert.claims`). Safe to call from
+    several programs at once. A target that is away, or locked, is waited for.
+
+    Raises :class:`TargetError` where the target cannot be reached, a table cannot be created, is another contract's, or
+    is missing and must not be created (all of them are named), and ``ValueError`` where ``target`` or
+    ``create_disposition`` is not one.
     """
     if create_disposition not in (CREATE_IF_NEEDED, CREATE_NEVER):
         raise ValueError(
@@ -81,8 +86,11 @@ def writers(target: str, workers: int, retry_seconds: float = RETRY_SECONDS) -> 
 
 def _create(database: Database, schema: Schema) -> None:
     _check_names(database, schema)
-    database.create_missing_tables(schema)
+    # Our own tables come first: what another contract has claimed is not created either.
+    database.create_missing_tables(Schema(schema.contract, ()))
     database.add_ledger_columns()
+    claim_tables(database, schema)
+    database.create_missing_tables(schema)
 
 
 def _look(database: Database, schema: Schema) -> None:
@@ -98,8 +106,20 @@ def _look(database: Database, schema: Schema) -> None:
         names = ", ".join(table.full_name for table in missing)
         raise TargetError(
             f"the target {database.target} has no table {names}; create what is missing, or choose"
-            f" --create_disposition {CREATE_IF_NEEDED}"
+            f" --create_disposition {CREATE_IF_NEEDED}{_ddl(database, missing)}"
         )
+    claim_tables(database, schema)
+
+
+def _ddl(database: Database, missing: Sequence[Table]) -> str:
+    """How our own tables that are missing are made."""
+    made = [
+        " ".join(statement.split())
+        for statements, table in ddl.statements(Schema("", ()), database)
+        if table in missing
+        for statement in statements
+    ]
+    return f"; the program's own tables are made by: {'; '.join(made)}" if made else ""
 
 
 def _check_names(database: Database, schema: Schema) -> None:
