@@ -58,7 +58,7 @@ def _claims(database: Database, schema: Schema) -> dict[str, tuple[str, str | No
     """The full names of the schema's tables: label, and the contract that has claimed it."""
     labels = {database.full_name(table): table.label for table in schema.tables}
     rows = database.find_rows(CLAIMS, CLAIMS.column_names, {}, among=("table_name", list(labels)))
-    found: dict[str, str] = {name: contract for name, contract in rows}
+    found = {row[0]: row[1] for row in rows}
     return {name: (label, found.get(name)) for name, label in labels.items()}
 
 
