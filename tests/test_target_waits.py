@@ -236,8 +236,12 @@ def _is_known_to_be_none(host: str) -> bool:
         ("fatal", "failed: fe_sendauth: no password supplied"),
         ("fatal", "failed: server does not support SSL, but SSL was required"),
         ("fatal", "failed: SSL error: certificate verify failed"),
-        ("fatal", "[Microsoft][ODBC Driver 18 for SQL Server]TCP Provider: Error code 0x2AF9 (11001)"),
-        ("transient", "[Microsoft][ODBC Driver 18 for SQL Server]TCP Provider: Error code 0x2749 (10057)"),
+        # What Microsoft's driver and FreeTDS say of a host that is away; and of one that is none, too.
+        (
+            "transient",
+            "[Microsoft][ODBC Driver 18 for SQL Server]Client unable to establish connection because an error",
+        ),
+        ("transient", "[FreeTDS][SQL Server]Unable to connect to data source (0) (SQLDriverConnect)"),
     ],
 )
 def test_errors_of_connecting(kind: str, message: str) -> None:

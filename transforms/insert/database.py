@@ -85,7 +85,7 @@ _PASSING = re.compile(
     r"|no more connections|cannot connect to server|try again"
 )
 _WRONG = re.compile(
-    r"FATAL: |not known|0x2AF9|No address associated|certificate|SSL was required|not support SSL|no password supplied"
+    r"FATAL: |not known|No address associated|certificate|SSL was required|not support SSL|no password supplied"
 )
 
 
@@ -141,6 +141,10 @@ class Database(ABC):
     def adapter(self, column_type: ColumnType) -> Adapter | None:
         """The function that makes of a value what the driver is given; ``None``: the value itself."""
         return None
+
+    def parameter(self, column_type: ColumnType) -> str:
+        """The place of a value in a statement."""
+        return self.placeholder
 
     def column_adapter(self, table: Table, column: Column) -> Adapter | None:
         """The same for a column of a table."""
@@ -318,16 +322,19 @@ class Database(ABC):
         return self._statements[name]
 
     def _prepare(self, verb: str, table: Table, columns: tuple[str, ...]) -> Statement:
-        name, mark = self.table_name(table), self.placeholder
-        where = " AND ".join(f"{self.quoted(column)} = {mark}" for column in table.record_key)
+        name = self.table_name(table)
+
+        def given(names: Sequence[str]) -> list[str]:
+            return [f"{self.quoted(column)} = {self.parameter(table[column].type)}" for column in names]
+
+        where = " AND ".join(given(table.record_key))
         if verb == "insert":
             parameters = columns
-            sql = f"INSERT INTO {name} ({self.quoted(*columns)}) VALUES ({', '.join([mark] * len(columns))})"
+            marks = ", ".join(self.parameter(table[column].type) for column in columns)
+            sql = f"INSERT INTO {name} ({self.quoted(*columns)}) VALUES ({marks})"
         elif verb == "update":
             parameters = columns + table.record_key
-            sql = (
-                f"UPDATE {name} SET {', '.join(f'{self.quoted(column)} = {mark}' for column in columns)} WHERE {where}"
-            )
+            sql = f"UPDATE {name} SET {', '.join(given(columns))} WHERE {where}"
         else:
             parameters = table.record_key
             sql = f"DELETE FROM {name} WHERE {where}"

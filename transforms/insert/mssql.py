@@ -6,7 +6,7 @@ Rows are inserted in one of these ways (``--odbc_insert``), all in the batch's t
 ``json``   one JSON parameter for each table and batch, ``INSERT ... SELECT ... FROM OPENJSON``: the cheapest for
            the client; the default with Microsoft's driver and a database of compatibility level 130 (2016) or more
 ``fast``   ``executemany`` with arrays of parameters; the default with Microsoft's driver otherwise
-``plain``  ``executemany``, a call to the server for each row; the default with all other drivers, FreeTDS among them
+``plain``  ``executemany``, a call to the server for each row; the only one with other drivers, FreeTDS among them
 =========  ================================================================================================
 
 How the types are stored:
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     import pyodbc
 
 JSON = "json"
+_MICROSOFT = "msodbcsql"
 
 _COLLATION = "Latin1_General_100_BIN2"
 _MAX_NVARCHAR, _MAX_VARBINARY = 4000, 8000
@@ -64,7 +65,7 @@ _JSON_LEVEL = 130
 # Microsoft's driver gives SQLSTATE 42000 for most of them: the server's number tells them apart.
 _FATAL = frozenset({544})  # IDENTITY_INSERT is off: a fault of ours, at every record
 _TRANSIENT = frozenset({
-    1205, 1222, 3960, 3961, 41301, 41302, 41305, 41325,  # deadlock, lock timeout, conflict of snapshots
+    1204, 1205, 1222, 3960, 3961, 41301, 41302, 41305, 41325,  # locks, deadlock, timeout, snapshots
     10928, 10929, 40143, 40197, 40501, 40613, 49918, 49919, 49920,  # Azure: busy, failing over, out of resources
     6005, 921, 976, 983, 615,  # shutting down, or the database is not there yet
     701, 802, 845, 8645, 8651,  # out of memory
@@ -74,13 +75,14 @@ _DATA = frozenset({
     8114, 8115, 8169, 220, 232, 241, 242, 245,  # conversion, overflow
     1946,  # a key too long for its index
     6355, 9402, 9420,  # XML
-    50000, 51000,  # RAISERROR and THROW, as triggers use them
     515, 547, 2601, 2627,
 })  # fmt: skip
+_RAISED = 50_000
+"""From here on the numbers are those of RAISERROR and THROW, as triggers use them."""
 _RULES = {515: "not_null", 2601: "unique", 2627: "unique"}
 # The number stands before the name of the ODBC function, before the next message, or at the end; a value that a message
 # quotes may hold anything.
-_NUMBER = re.compile(r"\((\d{3,5})\)(?= \(SQL\w+\)|; \[|$)")
+_NUMBER = re.compile(r"\((\d{3,10})\)(?= \(SQL\w+\)|; \[|$)")
 
 
 class SQLServer(ODBC):
@@ -230,7 +232,8 @@ class SQLServer(ODBC):
     def delete_sql(self, table: Table, count: int) -> str:
         # The columns' collation may take keys for equal that differ in case.
         names = [self.quoted(name) for name in table.record_key]
-        marks = ", ".join(["(" + ", ".join(["?"] * len(names)) + ")"] * count)
+        one = ", ".join(self.parameter(table[key].type) for key in table.record_key)
+        marks = ", ".join([f"({one})"] * count)
         same = " AND ".join(
             f"t.{name} = k.{name}"
             + (f" AND t.{name} = k.{name} COLLATE {_COLLATION}" if table[key].type.name == "text" else "")
@@ -239,11 +242,25 @@ class SQLServer(ODBC):
         return f"DELETE t FROM {self.table_name(table)} AS t JOIN (VALUES {marks}) AS k ({', '.join(names)}) ON {same}"
 
     def adapter(self, column_type: ColumnType) -> Adapter | None:
+        if column_type.name == "datetime" and self.way == PLAIN:
+            return methodcaller("isoformat")
         return _ADAPTERS.get(column_type.name)
 
+    def parameter(self, column_type: ColumnType) -> str:
+        # Of a datetime, drivers may send three decimals; of a text, a column of the old type datetime takes three.
+        cast = column_type.name == "datetime" and self.way == PLAIN
+        return "CAST(? AS datetime2(6))" if cast else super().parameter(column_type)
+
     def plain_sizes(self, types: Sequence[ColumnType]) -> list[tuple[int, int, int] | None]:
-        # NULL goes as a varchar where a driver cannot ask for the type, and a varchar is no varbinary.
-        return [self.input_size(type_, ()) if type_.name == "binary" else None for type_ in types]
+        # NULL goes as a varchar where a driver cannot ask for the type, and a varchar is no varbinary. FreeTDS makes
+        # nothing of a varbinary without a size, and takes 8,000 bytes of it; Microsoft's driver refuses the long type.
+        odbc = import_pyodbc()
+
+        def binary(column_type: ColumnType) -> tuple[int, int, int]:
+            is_microsoft = _MICROSOFT in self.driver
+            return self.input_size(column_type, ()) if is_microsoft else (odbc.SQL_LONGVARBINARY, 0, 0)
+
+        return [binary(type_) if type_.name == "binary" else None for type_ in types]
 
     def input_size(self, column_type: ColumnType, values: Sequence[Any]) -> tuple[int, int, int]:
         odbc = import_pyodbc()
@@ -272,7 +289,7 @@ class SQLServer(ODBC):
             return Fault("fatal")
         if numbers & _TRANSIENT:
             return Fault("transient")
-        for number in sorted(numbers & _DATA):
+        for number in sorted(number for number in numbers if number in _DATA or number >= _RAISED):
             if number == 547:
                 return Fault("data", "check" if "CHECK constraint" in message else "foreign_key")
             return Fault("data", _RULES.get(number, "database"))

@@ -72,6 +72,7 @@ class ODBC(Database):
     def __init__(self, target: Target, odbc_insert: str | None = None) -> None:
         super().__init__(target, odbc_insert)
         self.way = PLAIN
+        self.driver = ""
 
     def make_dialect(self) -> sa.Dialect:
         return DefaultDialect(paramstyle="qmark")
@@ -88,6 +89,7 @@ class ODBC(Database):
                 raise
             raise LoadError(f"{self.target}: {self._no_driver()} ({self.target.mask(error.args[1])})") from None
         try:
+            self.driver = driver_of(connection)
             self.way = self.choose_way(connection)
             if type(self) is ODBC:
                 self._quote_as(connection)
@@ -98,10 +100,11 @@ class ODBC(Database):
 
     def choose_way(self, connection: pyodbc.Connection) -> str:
         """How rows are inserted: as asked, or the best that this driver and server do."""
-        driver = driver_of(connection)
-        fast = FAST in self.insert_ways and any(name in driver for name in _FAST_DRIVERS)
-        if self.odbc_insert == FAST and not fast:
-            raise LoadError(f"{self.target}: the driver {driver} cannot do --odbc_insert fast; choose {PLAIN}")
+        fast = FAST in self.insert_ways and any(name in self.driver for name in _FAST_DRIVERS)
+        if self.odbc_insert not in (None, PLAIN) and not fast:
+            raise LoadError(
+                f"{self.target}: the driver {self.driver} cannot do --odbc_insert {self.odbc_insert}; choose {PLAIN}"
+            )
         return self.odbc_insert or (FAST if fast else PLAIN)
 
     def _quote_as(self, connection: pyodbc.Connection) -> None:

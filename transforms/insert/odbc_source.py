@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from decimal import Decimal
 from operator import methodcaller
@@ -14,7 +15,7 @@ from transforms.insert.database import Adapter, Fault, translated
 from transforms.insert.mssql import SQLServer
 from transforms.insert.odbc import ODBC, PLAIN, import_pyodbc, text
 from transforms.insert.postgresql import SpeaksPostgreSQL, fault_of_state
-from transforms.insert.sqlite import BUSY_SECONDS, PRAGMAS, SpeaksSQLite
+from transforms.insert.sqlite import BUSY_SECONDS, OF_VALUES, PRAGMAS, TRANSIENT, SpeaksSQLite
 from transforms.schema import ColumnType, Table
 from transforms.target import Target
 
@@ -67,7 +68,11 @@ class SQLiteByODBC(SpeaksSQLite, ODBC):
     def fault(self, state: str, message: str) -> Fault:
         if "constraint failed" in message:
             return super().fault("23000", message)
-        return Fault("transient" if "locked" in message else "fatal")
+        if any(words in message for words in TRANSIENT):
+            return Fault("transient")
+        # SQLite's own number: of a constraint, which a trigger may have raised, of a type, or of the length.
+        of_row = re.search(r"\((?:18|19|20)\)", message) or any(words in message for words in OF_VALUES)
+        return Fault("data" if of_row else "fatal")
 
 
 def open_source(target: Target, odbc_insert: str | None = None) -> ODBC:

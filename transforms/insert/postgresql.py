@@ -24,6 +24,7 @@ contract                     column
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from operator import methodcaller
@@ -40,11 +41,14 @@ from transforms.schema import ColumnType, Table
 from transforms.target import Target
 
 _RULES = {"23502": "not_null", "23503": "foreign_key", "23505": "unique", "23514": "check"}
-# Values, constraints, limits such as the longest index entry, errors that a trigger raises, views with a check.
-_DATA = ("22", "23", "54", "P0", "44")
+# Values, constraints, limits such as the longest index entry, errors that a trigger raises or runs into, views with a
+# check.
+_DATA = ("22", "23", "54", "P0", "44", "09", "20", "21", "27", "38", "39")
+# RAISE may give a state of its own, and by the standard those begin so; a few are PostgreSQL's.
+_RAISED = re.compile(r"(?!5[3-8]|72|F0|HV|P0|XX)[5-9I-Z]")
 # Connections, deadlocks and serialization, resources but for a full disk, a statement that took too long or waited
-# for a lock, a server that is stopping.
-_TRANSIENT = ("08", "40", "53", "55P03", "57014", "57P01", "57P02", "57P03")
+# for a lock, a transaction or session that did, a server that is stopping, a snapshot that is too old.
+_TRANSIENT = ("08", "40", "53", "55P03", "57014", "57P01", "57P02", "57P03", "57P05", "25P03", "25P04", "72000")
 _DISK_FULL = "53100"
 
 _PIECE = 500
@@ -159,7 +163,7 @@ class PostgreSQL(SpeaksPostgreSQL):
 
 def fault_of_state(state: str) -> Fault:
     """What an SQLSTATE of PostgreSQL means."""
-    if state.startswith(_DATA):
+    if state.startswith(_DATA) or _RAISED.match(state):
         return Fault("data", _RULES.get(state, "database"))
     return Fault("transient" if state.startswith(_TRANSIENT) and state != _DISK_FULL else "fatal")
 

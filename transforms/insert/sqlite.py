@@ -61,6 +61,10 @@ PRAGMAS = (
     "cache_size = -65536",  # KiB; text keys need the inner pages of many trees at hand
     "wal_autocheckpoint = 8000",  # pages; fewer checkpoints rewrite fewer pages twice
 )
+TRANSIENT = ("locked", "locking protocol", "schema has changed", "interrupted")
+OF_VALUES = ("integer overflow", "malformed JSON", "bad JSON path", "string or blob too big")
+"""What a trigger, a check or a computed column says of a value."""
+
 _RULES = {
     "NOT NULL constraint": "not_null",
     "FOREIGN KEY constraint": "foreign_key",
@@ -198,8 +202,11 @@ class SQLite(SpeaksSQLite):
             return Fault("data")
         if isinstance(error, (sqlite3.InterfaceError, sqlite3.ProgrammingError)) and "binding parameter" in str(error):
             return Fault("data")
-        if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
-            return Fault("transient")
+        if isinstance(error, sqlite3.OperationalError):
+            if any(words in str(error) for words in TRANSIENT):
+                return Fault("transient")
+            if str(error).startswith(OF_VALUES):
+                return Fault("data")
         return Fault("fatal") if isinstance(error, sqlite3.Error) else None
 
 
