@@ -50,7 +50,7 @@ class Server(ModuleType):
     def __init__(self) -> None:
         super().__init__("pyodbc")
         for name in ("BIGINT", "DOUBLE", "BIT", "DECIMAL", "WVARCHAR", "VARBINARY", "TYPE_DATE", "TYPE_TIMESTAMP",
-                     "LONGVARBINARY"):  # fmt: skip
+                     "LONGVARBINARY", "WLONGVARCHAR"):  # fmt: skip
             setattr(self, f"SQL_{name}", name)
         self.log: list = []
         self.driver, self.level, self.entries = MICROSOFT, 160, []
@@ -237,14 +237,42 @@ def test_types_in_arrays_of_parameters(server):
     assert second == nothing
 
 
-@pytest.mark.parametrize(("driver", "binary"), [(MICROSOFT, ("VARBINARY", 16, 0)), (FREETDS, ("LONGVARBINARY", 0, 0))])
-def test_plain_names_only_the_types_that_null_does_not_show(server, driver, binary):
-    """FreeTDS would store nothing of a VARBINARY without a size; Microsoft's driver refuses a LONGVARBINARY (HY104)."""
+LONG_TEXT, LONG_BINARY = ("WLONGVARCHAR", 0, 0), ("LONGVARBINARY", 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("driver", "given"),
+    [
+        (MICROSOFT, {"binary(16)": ("VARBINARY", 16, 0)}),
+        (FREETDS, {"binary(16)": LONG_BINARY, "text": LONG_TEXT, "text(2001)": LONG_TEXT, "json": LONG_TEXT}),
+    ],
+)
+def test_plain_gives_the_types_that_values_do_not_show(server, driver, given):
+    """As seen on the wire: by FreeTDS a varbinary (0) is empty, and other types end after 8,000 bytes.
+
+    Microsoft's driver refuses the long types (HY104); it sends NULL as a varchar.
+    """
     server.driver = driver
     schema, row = typed()
     load(schema, record(row), way="plain")
     [(_, _, sizes, fast)] = [entry for entry in server.log if "dbo.t" in entry[0]]
-    assert (sizes, fast) == ([None] * len(ALL_TYPES) + [binary], False)
+    assert (sizes, fast) == ([None, *(given.get(type_) for type_ in ALL_TYPES)], False)
+
+
+def test_what_replaces_an_entry_of_the_ledger_has_types_too(server):
+    server.driver = FREETDS
+    server.entries = [("1", *Entry.of(record((1,)), "loaded", "run 1")._replace(checksum=b"\x02"))]
+    load(one_table(column("id", "int")), record((1,)), way="plain", on_existing="replace")
+    [update] = [entry for entry in server.log if entry[0].startswith("UPDATE")]
+    assert (update[2][2], update[2][6]) == (LONG_TEXT, LONG_BINARY)  # source and checksum
+
+
+@pytest.mark.parametrize(("driver", "type_"), [(MICROSOFT, "WVARCHAR"), (FREETDS, "WLONGVARCHAR")])
+def test_json_is_sent_whole_by_either_driver(server, driver, type_):
+    server.driver = driver
+    load(one_table(column("id", "int")), record((1,)), way="json")
+    [(_, _, sizes)] = [entry for entry in server.log if "INSERT INTO dbo.t" in entry[0]]
+    assert sizes == [(type_, 0, 0)]
 
 
 @pytest.mark.parametrize("driver", [MICROSOFT, FREETDS])
@@ -432,7 +460,7 @@ def test_text_that_cannot_be_sent_is_rejected(server, value):
         (MICROSOFT, 160, None, "json"),
         (MICROSOFT, 120, None, "fast"),
         (FREETDS, 160, None, "plain"),
-        (FREETDS, 160, "plain", "plain"),
+        (FREETDS, 160, "json", "json"),
         (MICROSOFT, 160, "plain", "plain"),
         (MICROSOFT, 160, "fast", "fast"),
     ],
@@ -444,12 +472,17 @@ def test_way_is_the_best_for_driver_and_server_unless_asked(server, driver, leve
     assert (type(loader).__name__, loader.way) == ("SQLServer", way)
 
 
-@pytest.mark.parametrize("way", ["fast", "json"])
-def test_freetds_is_asked_for_plain_only(server, way):
-    """Arrays crash it, and a parameter of more than 4,000 characters fails."""
+def test_arrays_are_never_sent_by_freetds(server):
     server.driver = FREETDS
-    with pytest.raises(TargetError, match=rf"libtdsodbc\.so cannot do --odbc_insert {way}; choose plain"):
-        prepare_target(URL, SCHEMA, odbc_insert=way)
+    with pytest.raises(TargetError, match=r"libtdsodbc\.so cannot do --odbc_insert fast; choose plain"):
+        prepare_target(URL, SCHEMA, odbc_insert="fast")
+
+
+@pytest.mark.parametrize("number", [20003, 20004, 20006, 20017, 20047])
+def test_connection_that_freetds_has_lost(server, number):
+    """It gives the SQLSTATE of a warning, as seen: 01000."""
+    raised = Server.Error("01000", f"[01000] [FreeTDS][SQL Server]Unexpected EOF from the server ({number}) (SQLExec)")
+    assert open_database(Target.parse(URL)).diagnose(raised).kind == "transient"
 
 
 def test_tables_are_created_with_their_keys(server):

@@ -6,7 +6,7 @@ Rows are inserted in one of these ways (``--odbc_insert``), all in the batch's t
 ``json``   one JSON parameter for each table and batch, ``INSERT ... SELECT ... FROM OPENJSON``: the cheapest for
            the client; the default with Microsoft's driver and a database of compatibility level 130 (2016) or more
 ``fast``   ``executemany`` with arrays of parameters; the default with Microsoft's driver otherwise
-``plain``  ``executemany``, a call to the server for each row; the only one with other drivers, FreeTDS among them
+``plain``  ``executemany``, a call to the server for each row; the default with all other drivers, FreeTDS among them
 =========  ================================================================================================
 
 How the types are stored:
@@ -77,6 +77,8 @@ _DATA = frozenset({
     6355, 9402, 9420,  # XML
     515, 547, 2601, 2627,
 })  # fmt: skip
+_LOST = frozenset({20003, 20004, 20006, 20009, 20017, 20047})
+"""FreeTDS: it cannot connect, write or read, or the connection is dead; some with the SQLSTATE of a warning."""
 _RAISED = 50_000
 """From here on the numbers are those of RAISERROR and THROW, as triggers use them."""
 _RULES = {515: "not_null", 2601: "unique", 2627: "unique"}
@@ -183,7 +185,8 @@ class SQLServer(ODBC):
         document = orjson.dumps(statement.adapt(rows)).decode()
         odbc = import_pyodbc()
         # Without its size the parameter would be of another type for each length, and planned each time.
-        self.cursor.setinputsizes([(odbc.SQL_WVARCHAR, 0, 0)])
+        text_type = odbc.SQL_WVARCHAR if _MICROSOFT in self.driver else odbc.SQL_WLONGVARCHAR
+        self.cursor.setinputsizes([(text_type, 0, 0)])
         try:
             self.cursor.execute(statement.sql, (document,))
             # What a trigger says or raises comes after the first result.
@@ -252,15 +255,19 @@ class SQLServer(ODBC):
         return "CAST(? AS datetime2(6))" if cast else super().parameter(column_type)
 
     def plain_sizes(self, types: Sequence[ColumnType]) -> list[tuple[int, int, int] | None]:
-        # NULL goes as a varchar where a driver cannot ask for the type, and a varchar is no varbinary. FreeTDS makes
-        # nothing of a varbinary without a size, and takes 8,000 bytes of it; Microsoft's driver refuses the long type.
-        odbc = import_pyodbc()
+        return [self._plain_size(type_) for type_ in types]
 
-        def binary(column_type: ColumnType) -> tuple[int, int, int]:
-            is_microsoft = _MICROSOFT in self.driver
-            return self.input_size(column_type, ()) if is_microsoft else (odbc.SQL_LONGVARBINARY, 0, 0)
-
-        return [binary(type_) if type_.name == "binary" else None for type_ in types]
+    def _plain_size(self, column_type: ColumnType) -> tuple[int, int, int] | None:
+        odbc, name, length = import_pyodbc(), column_type.name, column_type.length
+        if _MICROSOFT in self.driver:
+            # NULL goes as a varchar where a driver cannot ask for the type, and a varchar is no varbinary.
+            return self.input_size(column_type, ()) if name == "binary" else None
+        # FreeTDS makes nothing of a varbinary without a size, cuts one after 8,000 bytes, and a text after 4,000
+        # characters. Only its long types are (max) types; Microsoft's driver takes none of them.
+        if name == "binary":
+            return odbc.SQL_LONGVARBINARY, 0, 0
+        is_long = name == "json" or (name == "text" and (length is None or 2 * length > _MAX_NVARCHAR))
+        return (odbc.SQL_WLONGVARCHAR, 0, 0) if is_long else None
 
     def input_size(self, column_type: ColumnType, values: Sequence[Any]) -> tuple[int, int, int]:
         odbc = import_pyodbc()
@@ -293,6 +300,8 @@ class SQLServer(ODBC):
             if number == 547:
                 return Fault("data", "check" if "CHECK constraint" in message else "foreign_key")
             return Fault("data", _RULES.get(number, "database"))
+        if "[FreeTDS]" in message and numbers & _LOST:
+            return Fault("transient")
         if state == "HY019":  # FreeTDS, of a value that does not fit
             return Fault("data")
         return super().fault(state, message)

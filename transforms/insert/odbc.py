@@ -85,7 +85,8 @@ class ODBC(Database):
         try:
             connection = driver_manager.connect(self.connection_string(), autocommit=self.autocommit)
         except driver_manager.Error as error:
-            if error.args[0] not in _NO_DRIVER:
+            # FreeTDS gives 01000 for a connection that ends, too.
+            if error.args[0] not in _NO_DRIVER or "[FreeTDS]" in error.args[1]:
                 raise
             raise LoadError(f"{self.target}: {self._no_driver()} ({self.target.mask(error.args[1])})") from None
         try:
@@ -101,10 +102,8 @@ class ODBC(Database):
     def choose_way(self, connection: pyodbc.Connection) -> str:
         """How rows are inserted: as asked, or the best that this driver and server do."""
         fast = FAST in self.insert_ways and any(name in self.driver for name in _FAST_DRIVERS)
-        if self.odbc_insert not in (None, PLAIN) and not fast:
-            raise LoadError(
-                f"{self.target}: the driver {self.driver} cannot do --odbc_insert {self.odbc_insert}; choose {PLAIN}"
-            )
+        if self.odbc_insert == FAST and not fast:
+            raise LoadError(f"{self.target}: the driver {self.driver} cannot do --odbc_insert fast; choose {PLAIN}")
         return self.odbc_insert or (FAST if fast else PLAIN)
 
     def _quote_as(self, connection: pyodbc.Connection) -> None:
@@ -155,6 +154,13 @@ class ODBC(Database):
             # The sizes would be those of the next statement, too.
             self.cursor.setinputsizes(None)
             self.cursor.fast_executemany = False
+
+    def update_rows(self, table: Table, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
+        self.cursor.setinputsizes(self.plain_sizes([table[name].type for name in (*columns, *table.record_key)]))
+        try:
+            super().update_rows(table, columns, rows)
+        finally:
+            self.cursor.setinputsizes(None)
 
     def plain_sizes(self, types: Sequence[ColumnType]) -> list[tuple[int, int, int] | None] | None:
         """The ODBC types, sizes and decimals of parameters, where they cannot be left to the values."""
