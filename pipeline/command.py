@@ -13,6 +13,7 @@ from pipeline.launch import JobError, run_local, run_remote
 from pipeline.legacy import is_import, run_import
 from pipeline.options import JobOptions, OptionsError, is_local, parse_options, print_help
 from pipeline.processes import warm_up
+from pipeline.replay import ReplayInput, still_open
 from pipeline.report import Report
 from pipeline.signals import Interrupts
 from pipeline.terminal import Terminal
@@ -98,6 +99,8 @@ def _run(job: Job, here: bool, terminal: Terminal, interrupts: Interrupts) -> in
         except KeyboardInterrupt:
             report.state = "interrupted"
     try:
+        if isinstance(job.input, ReplayInput):
+            report.replay = {"rejects": job.input.rejects, **still_open(job.run_dir.rejects)}
         place = report.write(job.run_dir)
     except OSError as error:
         place = f"not written, {error}"

@@ -22,16 +22,24 @@ from transforms import (
     SettleDoFn,
     WriteRejects,
 )
+from transforms.rejects import ReadAgain
 
 if TYPE_CHECKING:
     from pipeline.job import Job
 
 
-def load(pipeline: beam.Pipeline, job: Job, read: beam.PTransform, rejects_name: str, is_whole: bool = False) -> None:
+def load(
+    pipeline: beam.Pipeline,
+    job: Job,
+    read: beam.PTransform,
+    read_again: ReadAgain,
+    rejects_name: str,
+    is_whole: bool = False,
+) -> None:
     """Add to ``pipeline`` all that reads by ``read``, loads, and writes rejects under ``rejects_name``.
 
-    ``read`` gives records and, tagged ``rejects``, what could not be read. ``is_whole``: it gives all of the job, so
-    that at the end can be said what becomes of records with one key.
+    ``read`` gives records and, tagged ``rejects``, what could not be read; ``read_again`` the records of rejects.
+    ``is_whole``: it gives all of the job, so that at the end can be said what becomes of records with one key.
     """
     records = pipeline | "ReadXML" >> read
     parsed = records.records | "ParseDoFn" >> _stage(job.parse(), ParsedRecord)
@@ -51,7 +59,7 @@ def load(pipeline: beam.Pipeline, job: Job, read: beam.PTransform, rejects_name:
     (
         rejects
         | "Rejects" >> beam.Flatten()
-        | "WriteRejects" >> WriteRejects(job.run_dir.rejects, rejects_name, job.input.fetch)
+        | "WriteRejects" >> WriteRejects(job.run_dir.rejects, rejects_name, read_again, job.reject_payload)
     )
 
 

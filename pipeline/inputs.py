@@ -1,4 +1,4 @@
-"""What a job reads: files, or a column of a table. The launcher asks both for the same things."""
+"""What a job reads: files, a column of a table, or rejects. The launcher asks all for the same things."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import os
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from pipeline.options import OptionsError
-from pipeline.slices import Slice, Slicer
+from pipeline.replay import ReplayInput, make_replay
+from pipeline.slices import Part, Slice, Slicer
 from transforms import (
     Contract,
     Loaded,
@@ -21,16 +23,20 @@ from transforms import (
     ReadXMLColumn,
     RecordPath,
     SourceFile,
+    Split,
     Target,
     XmlColumn,
     changed_at,
     check_column,
     expand,
-    fetch_document,
-    fetch_payload,
     input_bytes,
+    read_column_again,
+    read_files_again,
+    read_splits_again,
+    reject_files,
 )
 from transforms.insert.ledger import LEDGER
+from transforms.rejects import ReadAgain
 from transforms.target import SCHEMES
 
 _COLUMN_FLAGS = ("input_table", "input_key", "input_column", "input_where", "key_range", "skip_loaded")
@@ -69,9 +75,13 @@ class FileInput:
         paths = [file.path for file in self.files]
         return ReadXML(paths, contract.record.path, contract.namespaces, max_record_bytes)
 
-    def fetch(self, source: str, start: int, end: int) -> bytes:
-        """Bytes of a source, read again."""
-        return fetch_payload(source, start, end)
+    def read_again(self, contract: Contract, max_record_bytes: int, parts: tuple[Part, ...] | None = None) -> ReadAgain:
+        """What reads records again: of these parts, or of all."""
+        path = RecordPath.parse(contract.record.path, contract.namespaces)
+        if parts is None:
+            return partial(read_files_again, path, max_record_bytes)
+        splits = tuple(part for part in parts if isinstance(part, Split))
+        return partial(read_splits_again, splits, path, max_record_bytes)
 
     def mask(self, text: str) -> str:
         """``text`` without the input's secrets."""
@@ -108,34 +118,49 @@ class ColumnInput:
     def read_all(self, contract: Contract, max_record_bytes: int) -> ReadXMLColumn:
         return ReadXMLColumn(self.column, contract.record.path, contract.namespaces, max_record_bytes)
 
-    def fetch(self, source: str, start: int, end: int) -> bytes:
-        return fetch_document(self.column, source, start, end)
+    def read_again(self, contract: Contract, max_record_bytes: int, parts: tuple[Part, ...] | None = None) -> ReadAgain:
+        path = RecordPath.parse(contract.record.path, contract.namespaces)
+        return partial(read_column_again, self.column, path, max_record_bytes)
 
     def mask(self, text: str) -> str:
         target = Target.parse(self.column.url)
         return target.mask(text).replace(self.column.url, str(target))
 
 
-Input = FileInput | ColumnInput
+Input = FileInput | ColumnInput | ReplayInput
 
 
 def make_input(flags: Any, contract: Contract) -> Input:
     """The input that the flags mean; ``ValueError`` where it is none, or cannot be read."""
-    if not any(getattr(flags, name) for name in _COLUMN_FLAGS):
-        _refuse_urls(flags.input)
-        return FileInput(tuple(expand(flags.input)))
+    rejects = {given: files for given in flags.input if (files := reject_files(given))}
+    documents = [given for given in flags.input if given not in rejects]
+    has_column = any(getattr(flags, name) for name in _COLUMN_FLAGS)
+    if rejects and (has_column or not documents):
+        column = _column(flags, documents, contract) if has_column else None
+        return make_replay([file for files in rejects.values() for file in files], column)
+    if rejects:
+        raise OptionsError(
+            f"--input is rejects, {next(iter(rejects))}, and documents, {documents[0]}: run once for each"
+        )
+    if has_column:
+        return ColumnInput(_column(flags, documents, contract))
+    _refuse_urls(documents)
+    return FileInput(tuple(expand(documents)))
+
+
+def _column(flags: Any, inputs: list[str], contract: Contract) -> XmlColumn:
     missing = [f"--{name}" for name in ("input_table", "input_key", "input_column") if not getattr(flags, name)]
     if missing:
         raise OptionsError(f"to read a column of a table, {' and '.join(missing)} must be given too")
-    if len(flags.input) > 1:
+    if len(inputs) != 1:
         raise OptionsError("to read a column of a table, --input is one database; run once for each")
     first, last = _bounds(flags.key_range)
     key = tuple(name.strip() for name in flags.input_key.split(","))
-    column = XmlColumn(flags.input[0], flags.input_table, key, flags.input_column, flags.input_where, first, last)
+    column = XmlColumn(inputs[0], flags.input_table, key, flags.input_column, flags.input_where, first, last)
     check_column(column)
     if flags.skip_loaded:
         column = replace(column, skip=_loaded(flags, contract, column))
-    return ColumnInput(column)
+    return column
 
 
 def input_id(flags: Any) -> str:
@@ -173,7 +198,7 @@ def _bounds(key_range: str | None) -> tuple[str | None, str | None]:
 def _loaded(flags: Any, contract: Contract, column: XmlColumn) -> Loaded:
     """How rows are known to be loaded; refused where the ledger cannot tell."""
     reasons = []
-    if Target.parse(flags.input[0]) != Target.parse(flags.target):
+    if Target.parse(column.url) != Target.parse(flags.target):
         reasons.append("--input and --target must be the same database, written alike")
     if len(column.key) > 1 or len(contract.record.key) > 1:
         reasons.append("--input_key and the key of the contract's record must each be one column")

@@ -11,6 +11,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline.inputs import Input, input_id, make_input
 from pipeline.options import JobOptions, OptionsError, is_local, workers
+from pipeline.replay import ReplayInput
 from pipeline.run_folder import RunFolder
 from transforms import (
     Contract,
@@ -57,6 +58,7 @@ class Job:
     max_rejects: str | None
     limit: int | None
     slice_bytes: int
+    reject_payload: str
     log_level: str
 
     @classmethod
@@ -70,16 +72,22 @@ class Job:
         if not is_local(options) and not flags.run_dir:
             raise OptionsError("with another runner, --run_dir must name a folder that all workers can write to")
         now = datetime.now(timezone.utc)
+        given = make_input(flags, contract)
+        run_dir = RunFolder.named(flags.run_dir, f"{now:%Y%m%dT%H%M%SZ}-{contract.contract}")
+        if isinstance(given, ReplayInput) and given.is_in(run_dir.path):
+            raise OptionsError(
+                f"--run_dir {run_dir.path!r} holds the rejects of --input, which a run removes: give another"
+            )
         return cls(
             options=options.get_all_options(drop_default=True),
             contract=contract,
             contract_file=flags.contract,
             schema=schema_of(contract),
-            input=make_input(flags, contract),
+            input=given,
             target=flags.target,
             input_id=input_id(flags),
             run=Run(f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}", now),
-            run_dir=RunFolder.named(flags.run_dir, f"{now:%Y%m%dT%H%M%SZ}-{contract.contract}"),
+            run_dir=run_dir,
             workers=number,
             shards=flags.shards or shards,
             batch_size=flags.batch_size,
@@ -94,6 +102,7 @@ class Job:
             max_rejects=flags.max_rejects,
             limit=flags.limit,
             slice_bytes=flags.slice_bytes,
+            reject_payload=flags.reject_payload,
             log_level=flags.log_level,
         )
 

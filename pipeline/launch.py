@@ -131,8 +131,9 @@ def _load_slice(job: Job, part: Slice) -> _Loaded:
     set_up_logging(job.log_level)
     started = time.monotonic()
     read = ReadSlice(part.splits, job.input.read_parts(job.contract, job.max_record_bytes))
+    again = job.input.read_again(job.contract, job.max_record_bytes, part.splits)
     try:
-        counters = engine.run(lambda pipeline: graph.load(pipeline, job, read, part.name), job.options)
+        counters = engine.run(lambda pipeline: graph.load(pipeline, job, read, again, part.name), job.options)
     except engine.PipelineFailed as error:
         return _Loaded(error.counters, time.monotonic() - started, error.message, error.details)
     return _Loaded(counters, time.monotonic() - started)
@@ -148,9 +149,10 @@ def run_remote(job: Job, report: Report) -> None:
     setup = options.view_as(SetupOptions)
     setup.setup_file = setup.setup_file or str(Path(__file__).resolve().parent.parent / "setup.py")
     read = job.input.read_all(job.contract, job.max_record_bytes)
+    again = job.input.read_again(job.contract, job.max_record_bytes)
     try:
         pipeline = beam.Pipeline(options=options)
-        graph.load(pipeline, job, read, "rejects", is_whole=True)
+        graph.load(pipeline, job, read, again, "rejects", is_whole=True)
         result = pipeline.run()
         result.wait_until_finish()
     except Exception as error:
@@ -176,7 +178,8 @@ def settle_duplicates(job: Job, report: Report) -> None:
             database.close()
 
     try:
-        write_rejects(rejects(), job.run_dir.rejects, "duplicates", "insert", job.input.fetch)
+        again = job.input.read_again(job.contract, job.max_record_bytes)
+        write_rejects(rejects(), job.run_dir.rejects, "duplicates", "insert", again, job.reject_payload)
     except LoadError as error:
         raise JobError(str(error)) from None
 

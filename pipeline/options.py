@@ -15,6 +15,7 @@ from transforms.batch import DEFAULT_BATCH_BYTES, DEFAULT_BATCH_SIZE
 from transforms.insert.retry import RETRY_SECONDS
 from transforms.map.document import did_you_mean
 from transforms.parse.parser import DEFAULT_MAX_DEPTH, DEFAULT_MAX_RECORD_BYTES, MAX_MAX_DEPTH
+from transforms.rejects import FULL, NONE, SPAN
 
 DEFAULT_SLICE_BYTES = 64 * 2**20
 
@@ -70,7 +71,7 @@ class JobOptions(PipelineOptions):
             metavar="PATH|URL",
             help="An XML file, a folder (its XML files, recursively) or a glob, plain or .gz, .bz2, .xz, "
             ".zst; may be repeated. Or a database, in any form of --target, whose --input_table holds"
-            " the documents.",
+            " the documents. Or the rejects of a run, runs/<run>/rejects, which are loaded again.",
         )
         job.add_argument("--input_table", metavar="NAME", help="The table of the documents, as dbo.app_xml.")
         job.add_argument(
@@ -196,6 +197,13 @@ class JobOptions(PipelineOptions):
             type=_limit_of_rejects,
             metavar="N|P%%",
             help="Stop as failed when more records are rejected than this number, or than this share of those read.",
+        )
+        job.add_argument(
+            "--reject_payload",
+            choices=[NONE, SPAN, FULL],
+            default=FULL,
+            help="What is kept of a record that is rejected: full, the record and its place; span, its place, from "
+            "where it can be read again; none. Messages may quote a value whatever is chosen. Default %(default)s.",
         )
         job.add_argument("--limit", type=_positive, metavar="N", help="Stop after this many records.")
         job.add_argument(

@@ -25,7 +25,8 @@ PACKAGES = ("beamshred", "apache-beam", "lxml", "SQLAlchemy", "pydantic")
 class Report:
     """Counts of a run, added up slice by slice.
 
-    ``state`` is ``running``, ``done``, ``interrupted`` or ``failed``; ``error`` says why it failed.
+    ``state`` is ``running``, ``done``, ``interrupted`` or ``failed``; ``error`` says why it failed. ``replay`` says of
+    rejects that were loaded again how many there were, and which are still open.
     """
 
     def __init__(self, run_id: str, contract: Mapping[str, Any], tables: Iterable[str], options: Mapping[str, Any]):
@@ -36,6 +37,7 @@ class Report:
         self.state = "running"
         self.error: str | None = None
         self.slices = 0
+        self.replay: dict[str, Any] | None = None
         self.counters: Counter[str] = Counter()
         self.usage = Usage()
         self._started = datetime.now(timezone.utc)
@@ -69,6 +71,7 @@ class Report:
             "skipped": self._skipped(),
             "tables": {table: self.counters[f"rows.{table}"] for table in self.tables},
             "rejects": self._group("rejects."),
+            **({} if self.replay is None else {"replay": self.replay}),
             "conversions": self._conversions(),
             "warnings": self._group("warnings."),
             "started": self._started.isoformat(timespec="seconds"),

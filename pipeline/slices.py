@@ -12,18 +12,21 @@ from transforms import (
     SPLIT_BYTES,
     KeyRange,
     RecordPath,
+    RejectLines,
+    RowsAgain,
     SourceFile,
     Split,
     XmlColumn,
     plan_ranges,
     plan_splits,
+    read_part,
     read_range,
     read_split,
     unpack,
 )
 
-Part = Split | KeyRange
-"""What one reader reads at once: bytes of a file, or rows of a table."""
+Part = Split | KeyRange | RejectLines | RowsAgain
+"""What one reader reads at once: bytes of a file, rows of a table, or rejects."""
 
 FIRST_SLICE_BYTES = 4 << 20
 SLICE_SECONDS = 10.0
@@ -160,6 +163,17 @@ class Slicer:
                 break
         yield from self._close()
 
+    def of_parts(self, parts: Iterable[Part], column: XmlColumn | None) -> Generator[Slice, None, None]:
+        """The slices of rejects that are at hand, and of single rows that are read again."""
+        for part in parts:
+            if self.left == 0:
+                break
+            if self.left is not None:
+                part = replace(part, most=self.left)
+                self.left -= _count(read_part(part, self.path, column=column), self.left)
+            yield from self._add(part, part.input_bytes, part.input_bytes)
+        yield from self._close()
+
     def _of_file(
         self, file: SourceFile, stored_bytes: int, unpacked: str | None = None
     ) -> Generator[Slice, None, None]:
@@ -190,8 +204,8 @@ class Slicer:
             yield made
 
     def _limited(self, split: Split, left: int) -> Split:
-        """The split with no more than ``left`` records; those of a file that was not indexed are counted here."""
-        if split.spans is None:
+        """The split with no more than ``left`` records; where its spans are not what is read, they are counted here."""
+        if split.spans is None or split.wanted is not None:
             self.left = left - _count(read_split(split, self.path), left)
             return replace(split, most=left)
         spans = split.spans[:left]

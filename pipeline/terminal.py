@@ -79,6 +79,10 @@ class Terminal:
             self.console.print(f"{number:,} rejected: {rule}", highlight=False)
         if bugs := sum(number for rule, number in report["rejects"].items() if rule.endswith(".internal")):
             self.error(f"{bugs:,} rejected by a bug of this program: please report it, with `details` of the reject")
+        if replay := report.get("replay"):
+            self.console.print(
+                f"{replay['rejects']:,} rejects read again; still open: {replay['open']:,}", highlight=False
+            )
         for warning, number in report["warnings"].items():
             self.console.print(f"{number:,} warnings: {warning}", highlight=False, markup=False)
         failed = sorted(report["conversions"].items(), key=lambda item: -sum(item[1].values()))

@@ -104,13 +104,21 @@ def test_every_row_is_loaded_or_a_reject_that_names_it(folder: Folder) -> None:
     assert load(folder, "--max_record_bytes", "500") == 3
     assert folder.report["reconciled"] is True
     assert folder.rows("SELECT id FROM orders") == [(1,), (6,)]
-    rejects = {reject["source"]: (reject["rule"], reject["payload"]) for reject in folder.rejects}
+    rejects = {reject["source"]: (reject["rule"], reject.get("payload")) for reject in folder.rejects}
     assert rejects == {
-        "app_xml?app_id=2": ("empty", ""),
-        "app_xml?app_id=3": ("empty", ""),
-        "app_xml?app_id=4": ("max_record_bytes", long),
+        "app_xml?app_id=2": ("empty", None),
+        "app_xml?app_id=3": ("empty", None),
+        "app_xml?app_id=4": ("max_record_bytes", None),
         "app_xml?app_id=5": ("not_well_formed", "<order id='5'>"),
     }
+    # The payload of the last is in its reject; the others are read from their rows again.
+    with closing(sqlite3.connect(folder.path / "source.db")) as connection, connection:
+        connection.execute("UPDATE app_xml SET xml = ? WHERE app_id = 2", (order(2),))
+        connection.execute("DELETE FROM app_xml WHERE app_id = 3")
+    given, folder.run_dir = str(folder.run_dir / "rejects"), folder.path / "replay"
+    assert load(folder, "--input", given) == 3
+    assert folder.rows("SELECT id FROM orders") == [(1,), (2,), (4,), (6,)]
+    assert folder.report["rejects"] == {"parse.not_well_formed": 1, "read.source": 1}
 
 
 def test_two_rows_with_one_key_stop_the_run(folder: Folder, errors: list[str]) -> None:

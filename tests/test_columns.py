@@ -6,6 +6,7 @@ import gzip
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,13 +24,17 @@ from transforms.read import (
     KeyRange,
     Loaded,
     ReadXMLColumn,
+    RowsAgain,
+    Wanted,
     XmlColumn,
     check_column,
-    fetch_document,
     input_bytes,
     plan_ranges,
+    read_column_again,
     read_range,
+    read_rows,
 )
+from transforms.read.wanted import Place
 from transforms.records import Reject, XmlRecord
 
 # Without the time, that tests are named after.
@@ -95,8 +100,9 @@ def test_composite_keys_of_any_text_give_each_row_once(
     column = table(tmp_path_factory.mktemp("db"), [(*key, "<a/>") for key in keys], "a TEXT, b INTEGER")
     records = read(column, 4 * size)
     assert [record.source for record in records] == [column.source(key) for key in sorted(keys)]
-    for record in records:
-        assert fetch_document(column, record.source, 0, 4) == b"<a/>"
+    places = {(record.source, 0) for record in records}
+    again = read_column_again(column, DOCUMENT, 9, places)
+    assert sorted(again, key=lambda record: record.source) == sorted(records, key=lambda record: record.source)
 
 
 def test_three_column_key_is_read_in_its_order(tmp_path: Path) -> None:
@@ -205,11 +211,14 @@ def test_record_that_is_too_long_can_be_fetched_again(tmp_path: Path) -> None:
     for reject in read(column, max_record_bytes=100):
         assert isinstance(reject, Reject)
         assert (reject.rule, reject.payload) == ("max_record_bytes", None)
-        payload = fetch_document(column, reject.source, reject.start, reject.end)
-        assert payload.endswith(b"</a>")
-        assert len(payload) == reject.end - reject.start
-    with pytest.raises(OSError, match=r"docs\?id=3 cannot be read again: there is no such row"):
-        fetch_document(column, "docs?id=3", 0, 9)
+        wanted = Wanted((Place(0, reject.start or 0, reject.end or 0),))
+        rows = RowsAgain(((reject.source, wanted), ("docs?id=3", wanted)), 1)
+        record, gone = read_rows(column, rows, DOCUMENT)
+        assert isinstance(record, XmlRecord)
+        assert record.payload.endswith(b"</a>")
+        assert list(read_rows(column, replace(rows, most=1), DOCUMENT)) == [record]
+        assert isinstance(gone, Reject)
+        assert (gone.rule, gone.source) == ("source", "docs?id=3")
 
 
 def test_names_of_columns_are_found_whatever_their_case(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,15 @@ import pytest
 from apache_beam import coders
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from transforms.records import MappedRecord, Reject, XmlRecord
-from transforms.rejects import WriteRejects, _to_line, _write, reject_to_json
+from transforms import rejects
+from transforms.records import Context, MappedRecord, Reject, XmlRecord
+from transforms.rejects import WriteRejects, _write, reject_to_json
 
 FULL = Reject("map", "date", "no date", "orders.xml", 17, 9120, 9733, "order.placed", "4711", "<a>é</a>".encode())
+
+
+def with_payload(payload: bytes, context: Context | None = None) -> Reject:
+    return replace(FULL, payload=payload, context=context)
 
 
 def test_line_has_all_there_is() -> None:
@@ -33,12 +40,12 @@ def test_what_is_not_known_is_null() -> None:
 
 
 def test_line_ends_in_text_stay_in_one_line() -> None:
-    assert b"\n" not in reject_to_json(FULL.with_payload(b"<a>\n\r\n</a>\xe2\x80\xa8"))
+    assert b"\n" not in reject_to_json(with_payload(b"<a>\n\r\n</a>\xe2\x80\xa8"))
 
 
 @pytest.mark.parametrize("payload", [b"<a>\xe9</a>", "<a/>".encode("utf-16"), bytes(range(256))])
 def test_payload_that_is_no_utf8_is_base64(payload: bytes) -> None:
-    line = json.loads(reject_to_json(FULL.with_payload(payload)))
+    line = json.loads(reject_to_json(with_payload(payload)))
     assert base64.b64decode(line["payload_base64"]) == payload
     assert "payload" not in line
 
@@ -52,7 +59,7 @@ def test_source_whose_name_is_no_utf8() -> None:
 def test_reject_of_a_record() -> None:
     record = XmlRecord("a.xml", 3, 10, 14, b"<a/>")
     assert Reject.of(record, "parse", "rule", "message") == Reject(
-        "parse", "rule", "message", "a.xml", 3, 10, 14, payload=b"<a/>"
+        "parse", "rule", "message", "a.xml", 3, 10, 14, payload=b"<a/>", context=Context()
     )
     mapped = MappedRecord("k", ("k",), "a.xml", 3, 10, 14, b"", {})
     assert Reject.of(mapped, "load", "rule", "message", "t.c") == Reject(
@@ -65,30 +72,72 @@ def test_coder_round_trip() -> None:
     assert coder.decode(coder.encode(FULL)) == FULL
 
 
-# Fetching payloads again
+def test_context_and_encoding_stand_beside_the_payload() -> None:
+    context = Context(b"<?xml version='1.0' encoding='ISO-8859-1'?>", "<é>".encode("latin-1"), b"</x>", 1)
+    line = json.loads(reject_to_json(with_payload("<a>ü</a>".encode("latin-1"), context)))
+    assert (line["encoding"], line["payload"]) == ("iso-8859-1", "<a>ü</a>")
+    assert line["context"] == {
+        "prolog": "<?xml version='1.0' encoding='ISO-8859-1'?>", "open_tags": "<é>", "close_tags": "</x>", "depth": 1,
+    }  # fmt: skip
 
 
-def line(reject: Reject, fetch: Any) -> dict[str, Any]:
-    return json.loads(_to_line(reject, fetch)[1])
+def test_sample_of_a_rest_is_no_payload() -> None:
+    line = json.loads(reject_to_json(replace(FULL, stage="read", is_rest=True)))
+    assert (line["rest"], line["sample"], "payload" in line) == (True, "<a>é</a>", False)
 
 
-def test_payload_is_fetched_again_only_when_it_is_missing() -> None:
-    def fetch(source: str, start: int, end: int) -> bytes:
-        return f"{source} {start} {end}".encode()
-
-    without = Reject("load", "unique", "twice", "a.xml", 0, 5, 9)
-    assert line(without, fetch)["payload"] == "a.xml 5 9"
-    assert line(without, None)["payload"] is None
-    assert line(FULL, fetch)["payload"] == "<a>é</a>"
-    assert line(Reject("read", "empty", "no bytes", "a.xml"), fetch)["payload"] is None
+# What is kept, and records that are read again
 
 
-def test_payload_that_cannot_be_fetched(caplog: pytest.LogCaptureFixture) -> None:
-    def fetch(source: str, start: int, end: int) -> bytes:
-        raise FileNotFoundError(source)
+WITHOUT = Reject("insert", "unique", "twice", "a.xml", 0, 5, 9)
 
-    assert line(Reject("load", "unique", "twice", "gone.xml", 0, 5, 9), fetch)["payload"] is None
-    assert "gone.xml cannot be read again" in caplog.text
+
+def written(folder: Path, rejects: list[Reject], keep: str = "full", read_again: Any = None) -> list[dict[str, Any]]:
+    with beam.Pipeline(FnApiRunner()) as pipeline:
+        pipeline | beam.Create(rejects) | WriteRejects(str(folder), "slice-1", read_again, keep)
+    return [json.loads(line) for path in sorted(folder.iterdir()) for line in path.read_text().splitlines()]
+
+
+def test_records_are_read_again_only_where_they_are_missing(tmp_path: Path) -> None:
+    asked = []
+
+    def again(places: frozenset[tuple[str, int]]) -> Iterator[XmlRecord]:
+        asked.append(places)
+        yield XmlRecord("a.xml", 0, 5, 9, b"<b/>", Context(depth=1))
+        raise FileNotFoundError("gone.xml cannot be read")
+
+    given = [WITHOUT, replace(WITHOUT, ordinal=1), replace(FULL, stage="insert")]
+    path = Path(_write(("insert", given), str(tmp_path), "s", again))
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line["payload"] for line in lines] == ["<a>é</a>", "<b/>", None]
+    assert lines[1]["context"]["depth"] == 1
+    assert asked == [{("a.xml", 0), ("a.xml", 1)}]
+
+
+@pytest.mark.parametrize(
+    ("keep", "payload", "span"),
+    [("full", "<a>é</a>", [9120, 9733]), ("span", None, [9120, 9733]), ("none", None, None)],
+)
+def test_what_is_kept(tmp_path: Path, keep: str, payload: str | None, span: list[int] | None) -> None:
+    [line] = written(tmp_path, [FULL], keep)
+    assert (line["payload"], line["span"], line["ordinal"]) == (payload, span, 17)
+
+
+def test_files_are_for_their_owner_alone_from_the_first_byte_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modes = []
+    exact = rejects.reject_to_json
+
+    def look(reject: Reject) -> bytes:
+        [partial] = (tmp_path / "made").iterdir()
+        modes.append((partial.suffix, partial.stat().st_mode & 0o777))
+        return exact(reject)
+
+    monkeypatch.setattr(rejects, "reject_to_json", look)
+    made = Path(_write(("map", [FULL]), str(tmp_path / "made"), "slice-1"))
+    assert modes == [(".partial", 0o600)]
+    assert (made.stat().st_mode & 0o777, made.parent.stat().st_mode & 0o777) == (0o600, 0o700)
 
 
 # Files
@@ -123,6 +172,6 @@ def test_no_rejects_no_file(tmp_path: Path) -> None:
 
 def test_bundle_that_runs_again_writes_no_reject_twice(tmp_path: Path) -> None:
     for _ in range(2):
-        path = _write(("map", [reject_to_json(FULL)]), str(tmp_path), "slice-1")
+        path = _write(("map", [FULL]), str(tmp_path), "slice-1")
     assert Path(path).read_bytes() == reject_to_json(FULL) + b"\n"
     assert len(list(tmp_path.iterdir())) == 1

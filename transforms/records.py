@@ -95,8 +95,9 @@ class Reject:
     """A record that could not be loaded, or a damaged piece of a source, with the reason.
 
     ``rule`` is a short fixed word, counted in the report; ``path`` says where in the contract or the
-    record; ``message`` is for people. ``payload`` is ``None`` where it must be read again from the source;
-    ``details`` is the traceback of a bug of ours.
+    record; ``message`` is for people. ``payload`` is ``None`` where it must be read again from the source, and
+    ``context`` belongs to it; ``details`` is the traceback of a bug of ours. ``is_rest``: it stands for all of its
+    source from its place on, which cannot be read; ``payload`` is then a sample, the first of that.
     """
 
     stage: str
@@ -110,6 +111,8 @@ class Reject:
     key: str | None = None
     payload: bytes | None = None
     details: str | None = None
+    context: Context | None = None
+    is_rest: bool = False
 
     @classmethod
     def of(
@@ -125,7 +128,7 @@ class Reject:
         return cls(
             stage, rule, message, record.source, record.ordinal, record.start, record.end, path,
             key if key is not None else getattr(record, "key", None),
-            getattr(record, "payload", None),
+            getattr(record, "payload", None), context=getattr(record, "context", None),
         )  # fmt: skip
 
     @classmethod
@@ -135,8 +138,15 @@ class Reject:
         trace = "".join(traceback.format_exception(error))
         return replace(cls.of(record, stage, "internal", message), details=trace)
 
-    def with_payload(self, payload: bytes) -> Reject:
-        return replace(self, payload=payload)
+    def with_payload(self, record: XmlRecord) -> Reject:
+        """The same with the record itself, where that was read again."""
+        return replace(self, payload=record.payload, context=record.context)
+
+    def without_payload(self) -> Reject:
+        return replace(self, payload=None, context=None)
+
+    def without_place(self) -> Reject:
+        return replace(self, start=None, end=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,31 +1,45 @@
 """Rejects as lines of JSON: what could not be loaded, why, and the record itself.
 
-    {"stage": "map", "rule": "date", "path": "order.placed", "message": "...", "source": "orders.xml",
-     "ordinal": 17, "span": [9120, 9733], "key": "4711", "payload": "<order ...>...</order>"}
+    {"stage": "map", "rule": "date", "path": "order.placed", "message": "...", "source": "/in/orders.xml",
+     "ordinal": 17, "span": [9120, 9733], "key": "4711",
+     "context": {"prolog": "", "open_tags": "<orders>", "close_tags": "</orders>", "depth": 1},
+     "payload": "<order ...>...</order>"}
 
-A payload that is no UTF-8 text stands as ``payload_base64``. The files hold personal data: the folder
-is made for its owner alone.
+``context`` is what stands above the record in its document: with it, the line is all that is needed to load the record.
+Where they are no UTF-8, ``encoding`` names their encoding; what is no text stands in base64, as ``payload_base64``. Of
+a source that cannot be read from a place on, the line has ``"rest": true`` and, in place of a payload, a ``sample``.
+
+The files hold personal data: they, and a folder that is made for them, are for their owner alone.
 """
 
 from __future__ import annotations
 
 import base64
+import codecs
 import json
 import logging
-from collections.abc import Callable, Iterable
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from itertools import chain
-from typing import Any
+from typing import IO, Any
 
 import apache_beam as beam
 import orjson
 from apache_beam.io.filesystems import FileSystems
 
-from transforms.records import Reject
+from transforms.records import Context, Reject, XmlRecord
 
 logger = logging.getLogger(__name__)
 
-FetchPayload = Callable[[str, int, int], bytes]
-"""Reads bytes of a source again: its name, start and end."""
+ReadAgain = Callable[[frozenset[tuple[str, int]]], Iterable[XmlRecord]]
+"""Reads records again, in one pass over their sources: those with these sources and ordinals."""
+
+NONE, SPAN, FULL = "none", "span", "full"
+"""What is kept of a record that is rejected: neither the record nor its place, its place, or both."""
+
+_DECLARED = re.compile(rb"""<\?xml\s[^>]{0,200}?encoding\s*=\s*["']([A-Za-z][\w.\-]*)""")
 
 
 def reject_to_json(reject: Reject) -> bytes:
@@ -42,16 +56,89 @@ def reject_to_json(reject: Reject) -> bytes:
     }
     if reject.details is not None:
         line["details"] = reject.details
-    payload = reject.payload
-    try:
-        line["payload"] = None if payload is None else payload.decode()
-    except UnicodeDecodeError:
-        line["payload_base64"] = base64.b64encode(payload or b"").decode()
+    if reject.is_rest:
+        line["rest"] = True
+    line |= _content(reject)
     try:
         return orjson.dumps(line)
     except orjson.JSONEncodeError:
         # A file name need not be UTF-8 text; Python escapes what it cannot write.
         return json.dumps(line).encode()
+
+
+def _content(reject: Reject) -> dict[str, Any]:
+    payload, context = reject.payload, reject.context
+    name = "sample" if reject.is_rest else "payload"
+    if payload is None:
+        return {name: None}
+    texts = (payload, context.prolog, context.open_tags, context.close_tags) if context else (payload,)
+    for encoding in ("utf-8", _declared_encoding(texts)):
+        try:
+            decoded = [text.decode(encoding) for text in texts]
+            if tuple(text.encode(encoding) for text in decoded) == texts:
+                break
+        except (UnicodeError, LookupError):
+            continue
+    else:
+        encoding, decoded = "base64", [base64.b64encode(text).decode() for text in texts]
+    line: dict[str, Any] = {} if encoding in ("utf-8", "base64") else {"encoding": encoding}
+    if context is not None:
+        prolog, open_tags, close_tags = decoded[1:]
+        line["context"] = {"prolog": prolog, "open_tags": open_tags, "close_tags": close_tags, "depth": context.depth}
+    return line | {f"{name}_base64" if encoding == "base64" else name: decoded[0]}
+
+
+def _declared_encoding(texts: tuple[bytes, ...]) -> str:
+    found = next(filter(None, (_DECLARED.match(text) for text in texts)), None)
+    return found[1].decode("ascii").lower() if found else "utf-8"
+
+
+def reject_of_json(line: bytes) -> Reject:
+    """The reject that a line says, perhaps changed by hand; ``ValueError`` where it is none.
+
+    A payload without its context, as earlier versions wrote it, is left out: without that it may mean something else.
+    """
+    try:
+        found = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        found = json.loads(line)  # of a source whose name is no Unicode
+    if not isinstance(found, dict):
+        raise ValueError("a reject is an object of JSON")
+    try:
+        start, end = found["span"] or (None, None)
+        reject = Reject(
+            found["stage"], found["rule"], found["message"], found["source"], found["ordinal"], start, end,
+            found["path"], found["key"], is_rest=found.get("rest") is True,
+        )  # fmt: skip
+        payload, context = _read_content(found)
+    except (KeyError, TypeError, ValueError, LookupError) as error:
+        what = f"{error.args[0]!r} is missing" if type(error) is KeyError else str(error)
+        raise ValueError(f"it is no line of a file of rejects: {what}") from None
+    numbers = (reject.ordinal, reject.start, reject.end)
+    if not isinstance(reject.source, str) or not all(type(number) in (int, type(None)) for number in numbers):
+        raise ValueError("it is no line of a file of rejects: `source` is a text; `ordinal` and `span` are numbers")
+    if payload is None or context is None or reject.is_rest or reject.ordinal is None or reject.start is None:
+        return reject
+    return reject.with_payload(
+        XmlRecord(reject.source, reject.ordinal, reject.start, reject.end or 0, payload, context)
+    )
+
+
+def _read_content(line: dict[str, Any]) -> tuple[bytes | None, Context | None]:
+    encoding = codecs.lookup(line.get("encoding", "utf-8")).name
+
+    def encoded(text: str) -> bytes:
+        # What the encoding lacks, somebody has written by hand: XML has a way to say it.
+        return text.encode(encoding, "xmlcharrefreplace")
+
+    payload, encode = line.get("payload"), encoded
+    if payload is None:
+        payload, encode = line.get("payload_base64"), lambda text: base64.b64decode(text, validate=True)
+    given = line.get("context")
+    if payload is None or given is None:
+        return None, None
+    prolog, open_tags, close_tags = (encode(given[name]) for name in ("prolog", "open_tags", "close_tags"))
+    return encode(payload), Context(prolog, open_tags, close_tags, int(given["depth"]))
 
 
 class WriteRejects(beam.PTransform):
@@ -63,50 +150,81 @@ class WriteRejects(beam.PTransform):
     Args:
       folder: on any Beam filesystem.
       name: of the files, before the stage.
-      fetch_payload: reads the payload of a reject that comes without one, from its source.
+      read_again: reads the records of rejects that come without one, from their sources.
+      keep: :data:`NONE`, :data:`SPAN` or :data:`FULL`.
     """
 
-    def __init__(self, folder: str, name: str, fetch_payload: FetchPayload | None = None):
+    def __init__(self, folder: str, name: str, read_again: ReadAgain | None = None, keep: str = FULL):
         super().__init__()
         self.folder = folder
         self.name = name
-        self.fetch_payload = fetch_payload
+        self.read_again = read_again if keep == FULL else None
+        self.keep = keep
 
     def expand(self, rejects: beam.PCollection[Reject]) -> beam.PCollection[str]:
         return (
             rejects
-            | "ToJSON" >> beam.Map(_to_line, self.fetch_payload).with_output_types(tuple[str, bytes])
+            | "Keep" >> beam.Map(_kept, self.keep).with_output_types(tuple[str, Reject])
             | "Gather" >> beam.GroupByKey()
-            | "Write" >> beam.Map(_write, self.folder, self.name).with_output_types(str)
+            | "Write" >> beam.Map(_write, self.folder, self.name, self.read_again).with_output_types(str)
         )
 
 
-def _to_line(reject: Reject, fetch_payload: FetchPayload | None) -> tuple[str, bytes]:
-    if reject.payload is None and fetch_payload is not None and reject.start is not None and reject.end is not None:
-        try:
-            reject = reject.with_payload(fetch_payload(reject.source, reject.start, reject.end))
-        except OSError:
-            logger.warning("%s cannot be read again; a reject goes without its payload", reject.source)
-    return reject.stage, reject_to_json(reject)
+def _kept(reject: Reject, keep: str) -> tuple[str, Reject]:
+    if keep != FULL:
+        reject = reject.without_payload()
+    return reject.stage, reject if keep != NONE else reject.without_place()
 
 
 def write_rejects(
-    rejects: Iterable[Reject], folder: str, name: str, stage: str, fetch_payload: FetchPayload | None = None
+    rejects: Iterable[Reject],
+    folder: str,
+    name: str,
+    stage: str,
+    read_again: ReadAgain | None = None,
+    keep: str = FULL,
 ) -> None:
     """Write rejects of one stage as :class:`WriteRejects` does, without a pipeline; nothing where there are none."""
-    lines = (_to_line(reject, fetch_payload)[1] for reject in rejects)
-    for first in lines:
-        _write((stage, chain([first], lines)), folder, name)
+    kept = (_kept(reject, keep)[1] for reject in rejects)
+    for first in kept:
+        _write((stage, chain([first], kept)), folder, name, read_again if keep == FULL else None)
 
 
-def _write(group: tuple[str, Iterable[bytes]], folder: str, name: str) -> str:
-    stage, lines = group
+def _write(group: tuple[str, Iterable[Reject]], folder: str, name: str, read_again: ReadAgain | None = None) -> str:
+    stage, rejects = group
     path = FileSystems.join(folder, f"{name}-{stage}.jsonl")
     partial = path + ".partial"
-    with FileSystems.create(partial, "application/x-ndjson") as file:
-        for line in lines:
-            file.write(line + b"\n")
+    with closing(_create(partial)) as file:
+        for reject in _with_payloads(rejects, read_again):
+            file.write(reject_to_json(reject) + b"\n")
     if FileSystems.exists(path):
         FileSystems.delete([path])
     FileSystems.rename([partial], [path])
     return path
+
+
+def _create(path: str) -> IO[bytes]:
+    """A new file; a local one is for its owner alone from the first byte on."""
+    if FileSystems.get_scheme(path) is not None:
+        return FileSystems.create(path, "application/x-ndjson")
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+
+
+def _with_payloads(rejects: Iterable[Reject], read_again: ReadAgain | None) -> Iterator[Reject]:
+    """The rejects; those whose record was not at hand come last, with what one pass over their sources finds."""
+    without: dict[tuple[str, int], list[Reject]] = {}
+    for reject in rejects:
+        if read_again is None or reject.payload is not None or reject.stage == "read" or reject.ordinal is None:
+            yield reject
+        else:
+            without.setdefault((reject.source, reject.ordinal), []).append(reject)
+    if read_again is None or not without:
+        return
+    try:
+        for record in read_again(frozenset(without)):
+            yield from (reject.with_payload(record) for reject in without.pop((record.source, record.ordinal), ()))
+    except (OSError, ValueError) as error:
+        logger.warning("%s; rejects from there go without their records", error)
+    for rest in without.values():
+        yield from rest

@@ -31,23 +31,36 @@ from transforms.names import RecordPath
 from transforms.read.columns import (
     KeyRange,
     Loaded,
+    RowsAgain,
     XmlColumn,
     check_column,
-    fetch_document,
     input_bytes,
     plan_ranges,
+    read_column_again,
     read_range,
+    read_rows,
 )
 from transforms.read.connect import InputError
-from transforms.read.files import SourceFile, changed_at, expand, fetch_payload, unpack
-from transforms.read.splits import MAX_RECORD_BYTES, SPLIT_BYTES, Split, plan_splits, read_split
+from transforms.read.files import SourceFile, changed_at, expand, find_file, unpack
+from transforms.read.replay import RejectLines, RejectPlan, plan_rejects, read_rejects, reject_files
+from transforms.read.splits import (
+    MAX_RECORD_BYTES,
+    SPLIT_BYTES,
+    Split,
+    plan_splits,
+    read_files_again,
+    read_split,
+    read_splits_again,
+)
+from transforms.read.wanted import Wanted, records_at
 from transforms.records import REJECTS, Reject, XmlRecord
 
 __all__ = [
-    "MAX_RECORD_BYTES", "SPLIT_BYTES", "InputError", "KeyRange", "Loaded", "ReadRanges", "ReadResult", "ReadSplits",
-    "ReadXML", "ReadXMLColumn", "SourceFile", "Split", "XmlColumn", "changed_at", "check_column", "expand",
-    "fetch_document", "fetch_payload", "input_bytes", "plan_ranges", "plan_splits", "read_range", "read_split",
-    "unpack",
+    "MAX_RECORD_BYTES", "SPLIT_BYTES", "InputError", "KeyRange", "Loaded", "ReadRanges", "ReadRejects", "ReadResult",
+    "ReadSplits", "ReadXML", "ReadXMLColumn", "RejectLines", "RejectPlan", "RowsAgain", "SourceFile", "Split", "Wanted",
+    "XmlColumn", "changed_at", "check_column", "expand", "find_file", "input_bytes", "plan_ranges", "plan_rejects",
+    "plan_splits", "read_column_again", "read_files_again", "read_part", "read_range", "read_rejects", "read_rows", "read_split",
+    "read_splits_again", "records_at", "reject_files", "unpack",
 ]  # fmt: skip
 
 
@@ -191,6 +204,52 @@ class ReadRanges(beam.PTransform):
             "record_path": str(self.path),
             "max_record_bytes": self.max_record_bytes,
         }
+
+
+Part = Split | KeyRange | RejectLines | RowsAgain
+"""What one reader reads at once."""
+
+
+def read_part(
+    part: Part, path: RecordPath, max_record_bytes: int = MAX_RECORD_BYTES, column: XmlColumn | None = None
+) -> Iterator[XmlRecord | Reject]:
+    """The records of a part, whatever it is a part of."""
+    if isinstance(part, Split):
+        return read_split(part, path, max_record_bytes)
+    if isinstance(part, RejectLines):
+        return read_rejects(part, path)
+    assert column is not None, "rows are read from a column"
+    if isinstance(part, RowsAgain):
+        return read_rows(column, part, path, max_record_bytes)
+    return read_range(column, part, path, max_record_bytes)
+
+
+class ReadRejects(beam.PTransform):
+    """The records of rejects: of :class:`RejectLines`, and of what :class:`Wanted` leaves of sources.
+
+    Args:
+        record_path: as in :class:`ReadXML`; so are the next two.
+        column: where rows of a table are read again.
+    """
+
+    def __init__(
+        self,
+        record_path: str,
+        namespaces: Mapping[str, str] | None = None,
+        max_record_bytes: int = MAX_RECORD_BYTES,
+        column: XmlColumn | None = None,
+    ) -> None:
+        super().__init__()
+        self.path = RecordPath.parse(record_path, namespaces)
+        self.max_record_bytes = _positive("max_record_bytes", max_record_bytes)
+        self.column = column
+
+    def expand(self, parts: PCollection[Part]) -> ReadResult:
+        read = partial(read_part, path=self.path, max_record_bytes=self.max_record_bytes, column=self.column)
+        return _read(parts, read)
+
+    def display_data(self) -> dict[str, Any]:
+        return {"record_path": str(self.path), "max_record_bytes": self.max_record_bytes}
 
 
 def _read(parts: PCollection[Any], read: Callable[[Any], Iterator[XmlRecord | Reject]]) -> ReadResult:

@@ -19,8 +19,8 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from io import BytesIO
@@ -33,10 +33,11 @@ from apache_beam import coders
 
 from transforms.names import RecordPath
 from transforms.read.connect import InputError, engine_of, reading
-from transforms.read.encoding import Peekable, Read
+from transforms.read.encoding import Read
 from transforms.read.files import GZIP_MAGIC, gunzip
 from transforms.read.scan import scan
 from transforms.read.splits import MAX_RECORD_BYTES, SPLIT_BYTES, records_of
+from transforms.read.wanted import Wanted, records_at
 from transforms.records import Reject, XmlRecord
 from transforms.target import Target
 
@@ -95,7 +96,7 @@ class XmlColumn:
             )
 
     def source(self, key: Key) -> str:
-        """The name of a row, from which :func:`fetch_document` finds it again."""
+        """The name of a row, from which :func:`read_rows` finds it again."""
         return f"{self.table}?{urlencode(list(zip(self.key, map(str, key), strict=True)), quote_via=quote, safe='')}"
 
 
@@ -113,7 +114,17 @@ class KeyRange:
     most: int | None = None
 
 
+@dataclass(frozen=True)
+class RowsAgain:
+    """Single rows, by their sources, with what is wanted of each; ``most`` is how many records in all."""
+
+    rows: tuple[tuple[str, Wanted], ...]
+    input_bytes: int
+    most: int | None = None
+
+
 coders.registry.register_coder(KeyRange, coders.PickleCoder)
+coders.registry.register_coder(RowsAgain, coders.PickleCoder)
 
 
 def check_column(column: XmlColumn) -> None:
@@ -172,28 +183,52 @@ def read_range(
     return islice(items, part.most)
 
 
-def fetch_document(column: XmlColumn, source: str, start: int, end: int) -> bytes:
-    """Bytes ``start`` to ``end`` of a document, read again. ``OSError`` if its row cannot be found."""
+def read_rows(
+    column: XmlColumn, part: RowsAgain, path: RecordPath, max_record_bytes: int = MAX_RECORD_BYTES
+) -> Iterator[XmlRecord | Reject]:
+    """What is wanted of single rows. Raises :class:`InputError` where the source cannot be read."""
+    items = (
+        item for source, wanted in part.rows for item in _wanted_of_row(column, source, wanted, path, max_record_bytes)
+    )
+    return islice(items, part.most)
+
+
+def read_column_again(
+    column: XmlColumn, path: RecordPath, max_record_bytes: int, places: Collection[tuple[str, int]]
+) -> Iterator[XmlRecord]:
+    """The records at these places, sources and ordinals."""
+    for source in sorted({source for source, _ in places}):
+        for value in _documents(column, source):
+            yield from records_at(_records(column, source, value, path, max_record_bytes), places)
+
+
+def _wanted_of_row(
+    column: XmlColumn, source: str, wanted: Wanted, path: RecordPath, max_record_bytes: int
+) -> Iterator[XmlRecord | Reject]:
+    values = _documents(column, source)
+    if not values:
+        return replace(wanted, is_gone=True).select((), source)
+    return wanted.select(_records(column, source, values[0], path, max_record_bytes), source)
+
+
+def _documents(column: XmlColumn, source: str) -> list[Any]:
+    """The document of the row of this name, if there is such a row."""
     texts = [text for _, text in parse_qsl(source[len(column.table) + 1 :], keep_blank_values=True)]
-    try:
-        value = _source(column).document_at(texts)
-        return Peekable(_opened(source, value)).peek(end)[start:]
-    except InputError as error:
-        raise OSError(f"{source} cannot be read again: {error}") from None
+    return _source(column).documents_at(texts)
 
 
 def _records(
     column: XmlColumn, source: str, value: Any, path: RecordPath, max_record_bytes: int
 ) -> Iterator[XmlRecord | Reject]:
     if value is None:
-        yield Reject("read", "empty", f"the column {column.column} is NULL", source, 0, 0, 0, payload=b"")
+        yield Reject("read", "empty", f"the column {column.column} is NULL", source, 0, 0, 0, payload=b"", is_rest=True)
         return
     try:
         read = _opened(source, value)
     except UnicodeEncodeError as error:
         message = f"character {error.start} of the text is {error.object[error.start]!r}, no character of Unicode"
         payload = error.object.encode("utf-8", "backslashreplace")
-        yield Reject("read", "encoding", message, source, 0, 0, len(payload), payload=payload)
+        yield Reject("read", "encoding", message, source, 0, 0, len(payload), payload=payload, is_rest=True)
         return
     yield from records_of(scan(read, path, keep_bytes=max_record_bytes), source, max_record_bytes)
 
@@ -256,13 +291,10 @@ class _Source:
                 before = key
                 yield key, value
 
-    def document_at(self, texts: Sequence[str]) -> Any:
-        """The document of the row with this key, given as texts."""
+    def documents_at(self, texts: Sequence[str]) -> list[Any]:
+        """The document of the row with this key, given as texts, if there is one."""
         conditions = [key == _bound(key, value) for key, value in zip(self.keys, self._key_of(texts), strict=True)]
-        found = self.fetch(sa.select(self.document).where(*conditions))
-        if not found:
-            raise InputError("there is no such row")
-        return found[0][0]
+        return [value for (value,) in self.fetch(sa.select(self.document).where(*conditions).limit(1))]
 
     def row_bytes(self) -> int:
         """The bytes of a document as the first rows have them, at least 1."""

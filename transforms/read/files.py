@@ -25,6 +25,7 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from transforms.read.encoding import BrokenInput, Read
+from transforms.read.wanted import Wanted
 
 _XML_FILE = re.compile(r".*\.xml(?:\.gz|\.bz2|\.xz|\.zst)?", re.IGNORECASE | re.DOTALL)
 _COPY_BYTES = 1 << 20
@@ -35,11 +36,15 @@ _ZSTD_BYTES = 8 << 10
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file to read: ``source`` is its name for people, ``path`` where its bytes are, ``size`` in bytes there."""
+    """A file to read: ``source`` is its name for people, ``path`` where its bytes are, ``size`` in bytes there.
+
+    ``wanted`` says which of its records are to be read, where that is not all.
+    """
 
     source: str
     path: str
     size: int
+    wanted: Wanted | None = None
 
     @property
     def compressed(self) -> bool:
@@ -67,12 +72,22 @@ def changed_at(file: SourceFile) -> float:
         return 0.0
 
 
+def find_file(source: str) -> SourceFile | None:
+    """The file of exactly this name, if there is one."""
+    return next(iter(_match(_literal(source))), None) if FileSystems.exists(source) else None
+
+
+def _literal(path: str) -> str:
+    """The glob that means just this path."""
+    return re.sub(r"([\[*?])", r"[\1]", path)
+
+
 def _expand_one(pattern: str) -> list[SourceFile]:
     is_local = FileSystems.get_scheme(pattern) is None
     if is_local:
         # Beam's glob wants a folder to begin with.
         pattern = os.path.join(os.curdir, pattern)
-    literal = re.sub(r"([\[*?])", r"[\1]", pattern)
+    literal = _literal(pattern)
     found: list[SourceFile] = []
     if is_local and os.path.isdir(pattern):
         found = _xml_files(literal)
@@ -170,24 +185,6 @@ _DECOMPRESSORS: dict[str, Callable[[IO[bytes]], Read]] = {
     ".xz": lambda stored: lzma.LZMAFile(stored).read1,  # noqa: SIM115 (open_input closes what is below)
     ".zst": _zstd_reader,
 }
-
-
-def fetch_payload(path: str, start: int, end: int) -> bytes:
-    """Bytes ``start`` to ``end`` of a file, read again; less if it cannot be read so far."""
-    if _suffix(path) not in _DECOMPRESSORS:
-        with closing(open_plain(path)) as stored:
-            stored.seek(start)
-            return stored.read(end - start)
-    pieces = []
-    with open_input(path) as read:
-        position = 0
-        try:
-            while position < end and (data := read(min(_COPY_BYTES, end - position))):
-                pieces.append(data[max(start - position, 0) :])
-                position += len(data)
-        except BrokenInput:
-            pass
-    return b"".join(pieces)
 
 
 def unpack(file: SourceFile, folder: str) -> SourceFile:

@@ -6,10 +6,10 @@ compressed or in an encoding that cannot be scanned as it is, is one split, whic
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, replace
+from itertools import chain, islice
 
 from apache_beam import coders
 
@@ -17,6 +17,7 @@ from transforms.names import RecordPath
 from transforms.read.encoding import HEAD_BYTES, BrokenInput, detect
 from transforms.read.files import SourceFile, open_input, open_plain
 from transforms.read.scan import Damage, Span, scan
+from transforms.read.wanted import Place, Wanted, records_at
 from transforms.records import Context, Reject, XmlRecord
 
 SPLIT_BYTES = 1 << 20
@@ -34,7 +35,7 @@ class Split:
 
     ``source`` and ``path`` are those of :class:`~transforms.read.files.SourceFile`; ``input_bytes`` are the bytes
     of the file that the split stands for. A span is (start, end, index into ``contexts``). ``damage`` is what ends a
-    broken file; ``most`` is how many records are wanted of one that is scanned.
+    broken file; ``most`` is how many records are wanted; ``wanted`` says which, where rejects are read again.
     """
 
     source: str
@@ -45,6 +46,7 @@ class Split:
     contexts: tuple[Context, ...] = ()
     damage: Reject | None = None
     most: int | None = None
+    wanted: Wanted | None = None
 
 
 coders.registry.register_coder(Split, coders.PickleCoder)
@@ -52,6 +54,11 @@ coders.registry.register_coder(Split, coders.PickleCoder)
 
 def plan_splits(file: SourceFile, path: RecordPath, split_bytes: int = SPLIT_BYTES) -> Iterator[Split]:
     """Cut a file into splits of about ``split_bytes``, in document order. Damage goes with the last."""
+    splits = _all_splits(file, path, split_bytes)
+    return splits if file.wanted is None else _narrowed(splits, file, file.wanted)
+
+
+def _all_splits(file: SourceFile, path: RecordPath, split_bytes: int) -> Iterator[Split]:
     if file.compressed or file.size <= split_bytes or path.depth == 1:
         yield Split(file.source, file.path, file.size)
         return
@@ -65,6 +72,29 @@ def plan_splits(file: SourceFile, path: RecordPath, split_bytes: int = SPLIT_BYT
             return
         stored.seek(0)
         yield from _cut(file, scan(stored.read, path), split_bytes)
+
+
+def _narrowed(splits: Iterable[Split], file: SourceFile, wanted: Wanted) -> Iterator[Split]:
+    """Those of the splits of a file that hold what is wanted; at the end, one that tells what was not found."""
+    end, place = 0, 0
+    for split in splits:
+        if split.spans is None:
+            yield replace(split, wanted=wanted)
+            return
+        found = [Place(at, start, end) for at, (start, end, _) in enumerate(split.spans, split.first)]
+        if split.damage is not None:
+            found.append(Place(split.first + len(found), split.damage.start or 0, file.size))
+        if wanted.has_moved_rest(found, place):
+            yield Split(file.source, file.path, 0, spans=(), damage=wanted.rest_not_found(file.source))
+            wanted = replace(wanted, rest=None)
+        end, place = split.first + len(found), found[-1].end
+        here, wanted = wanted.divided(end)
+        if here:
+            yield replace(split, wanted=here)
+        if not wanted:
+            return
+    if wanted.is_missing_behind(end):
+        yield Split(file.source, file.path, 0, end, (), wanted=wanted)
 
 
 def _cut(file: SourceFile, items: Iterator[Span | Damage], split_bytes: int) -> Iterator[Split]:
@@ -97,9 +127,30 @@ def read_split(
 ) -> Iterator[XmlRecord | Reject]:
     """The records of a split, in document order; in place of one that is too long or damaged, a reject."""
     items = _scan_file(split, path, max_record_bytes) if split.spans is None else _read_spans(split, max_record_bytes)
-    yield from islice(records_of(items, split.source, max_record_bytes, split.first), split.most)
+    found = records_of(items, split.source, max_record_bytes, split.first)
     if split.damage is not None:
-        yield split.damage
+        found = chain(found, (split.damage,))
+    if split.wanted is not None:
+        found = split.wanted.select(found, split.source, split.first)
+    return islice(found, split.most)
+
+
+def read_splits_again(
+    splits: Iterable[Split], path: RecordPath, max_record_bytes: int, places: Collection[tuple[str, int]]
+) -> Iterator[XmlRecord]:
+    """The records of splits at these places, sources and ordinals: each split that may hold some is read once."""
+    for split in splits:
+        ordinals = [ordinal for source, ordinal in places if source == split.source]
+        if ordinals and (split.spans is None or any(0 <= at - split.first < len(split.spans) for at in ordinals)):
+            yield from records_at(read_split(split, path, max_record_bytes), places)
+
+
+def read_files_again(
+    path: RecordPath, max_record_bytes: int, places: Collection[tuple[str, int]]
+) -> Iterator[XmlRecord]:
+    """The same from files that were not planned: each is read once."""
+    splits = (Split(source, source, 0) for source in sorted({source for source, _ in places}))
+    return read_splits_again(splits, path, max_record_bytes, places)
 
 
 def records_of(
@@ -126,6 +177,8 @@ def _scan_file(split: Split, path: RecordPath, max_record_bytes: int) -> Iterato
 
 def _read_spans(split: Split, max_record_bytes: int) -> Iterator[Span]:
     assert split.spans is not None
+    if not split.spans:
+        return
     with closing(open_plain(split.path)) as file:
         base, data = 0, b""
         for position, (start, end, index) in enumerate(split.spans):
@@ -156,5 +209,5 @@ def _run_end(spans: tuple[tuple[int, int, int], ...], position: int) -> int:
 def _reject(damage: Damage, source: str, ordinal: int, end: int | None = None) -> Reject:
     return Reject(
         "read", damage.rule, damage.message, source, ordinal, damage.start, damage.end if end is None else end,
-        payload=damage.sample,
+        payload=damage.sample, is_rest=True,
     )  # fmt: skip
