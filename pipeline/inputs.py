@@ -73,7 +73,8 @@ class FileInput:
     def read_all(self, contract: Contract, max_record_bytes: int) -> ReadXML:
         """The transform that plans and reads by itself."""
         paths = [file.path for file in self.files]
-        return ReadXML(paths, contract.record.path, contract.namespaces, max_record_bytes)
+        limit = self.files[0].max_unpacked
+        return ReadXML(paths, contract.record.path, contract.namespaces, max_record_bytes, max_unpacked=limit)
 
     def read_again(self, contract: Contract, max_record_bytes: int, parts: tuple[Part, ...] | None = None) -> ReadAgain:
         """What reads records again: of these parts, or of all."""
@@ -137,7 +138,7 @@ def make_input(flags: Any, contract: Contract) -> Input:
     has_column = any(getattr(flags, name) for name in _COLUMN_FLAGS)
     if rejects and (has_column or not documents):
         column = _column(flags, documents, contract) if has_column else None
-        return make_replay([file for files in rejects.values() for file in files], column)
+        return make_replay([file for files in rejects.values() for file in files], column, flags.max_unpacked)
     if rejects:
         raise OptionsError(
             f"--input is rejects, {next(iter(rejects))}, and documents, {documents[0]}: run once for each"
@@ -145,7 +146,7 @@ def make_input(flags: Any, contract: Contract) -> Input:
     if has_column:
         return ColumnInput(_column(flags, documents, contract))
     _refuse_urls(documents)
-    return FileInput(tuple(expand(documents)))
+    return FileInput(tuple(expand(documents, flags.max_unpacked)))
 
 
 def _column(flags: Any, inputs: list[str], contract: Contract) -> XmlColumn:
@@ -156,7 +157,10 @@ def _column(flags: Any, inputs: list[str], contract: Contract) -> XmlColumn:
         raise OptionsError("to read a column of a table, --input is one database; run once for each")
     first, last = _bounds(flags.key_range)
     key = tuple(name.strip() for name in flags.input_key.split(","))
-    column = XmlColumn(inputs[0], flags.input_table, key, flags.input_column, flags.input_where, first, last)
+    column = XmlColumn(
+        inputs[0], flags.input_table, key, flags.input_column, flags.input_where, first, last,
+        max_unpacked=flags.max_unpacked,
+    )  # fmt: skip
     check_column(column)
     if flags.skip_loaded:
         column = replace(column, skip=_loaded(flags, contract, column))

@@ -179,6 +179,13 @@ class JobOptions(PipelineOptions):
             help="The longest record that is read (default 64M).",
         )
         job.add_argument(
+            "--max_unpacked",
+            type=_size,
+            metavar="SIZE",
+            help="The most bytes that a compressed file, or document of a table, may become; default 1G or 200 times "
+            "its size, whichever is more.",
+        )
+        job.add_argument(
             "--max_depth",
             type=_depth,
             default=DEFAULT_MAX_DEPTH,

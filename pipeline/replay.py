@@ -115,7 +115,7 @@ class _ReadAll(beam.PTransform):
         return parts | "AllParts" >> beam.Flatten() | "SpreadParts" >> beam.Reshuffle() | "Read" >> self.read
 
 
-def make_replay(paths: Iterable[str], column: XmlColumn | None) -> ReplayInput:
+def make_replay(paths: Iterable[str], column: XmlColumn | None, max_unpacked: int | None = None) -> ReplayInput:
     """The input that these files of rejects mean; :class:`InputError` where a line is none."""
     plan = plan_rejects(paths)
     parts: list[Part] = list(plan.lines)
@@ -124,7 +124,7 @@ def make_replay(paths: Iterable[str], column: XmlColumn | None) -> ReplayInput:
         if column is not None and source.startswith(f"{column.table}?"):
             rows.append((source, wanted))
         elif file := find_file(source):
-            files.append(replace(file, wanted=wanted))
+            files.append(replace(file, wanted=wanted, max_unpacked=max_unpacked))
         else:
             parts.append(Split(source, source, 0, spans=(), wanted=replace(wanted, is_gone=True)))
     for at in range(0, len(rows), _ROWS_AT_ONCE):

@@ -35,7 +35,9 @@ class RunFolder:
             return
         local = Path(self.path)
         try:
-            (local / "rejects").mkdir(mode=0o700, parents=True, exist_ok=True)
+            local.parent.mkdir(parents=True, exist_ok=True)
+            for folder in (local, local / "rejects"):
+                folder.mkdir(mode=0o700, exist_ok=True)
             for old in (local / "report.json", local / "error.txt", *(local / "rejects").glob("*.jsonl*")):
                 old.unlink(missing_ok=True)
             if not os.access(local, os.W_OK):

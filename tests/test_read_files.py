@@ -14,9 +14,9 @@ import pytest
 import zstandard
 
 from transforms.names import RecordPath
-from transforms.read import SourceFile, expand, plan_splits, read_files_again, read_split, unpack
+from transforms.read import InputError, SourceFile, expand, files, plan_splits, read_files_again, read_split, unpack
 from transforms.read.files import open_input
-from transforms.records import Reject
+from transforms.records import Reject, XmlRecord
 
 PATH = RecordPath.parse("/root/rec")
 COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
@@ -70,8 +70,9 @@ def test_name_with_glob_characters_means_the_file_that_exists(folder: Path) -> N
 
 def test_relative_names(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
-    assert [file.source for file in expand(["*.xml"])] == ["b.xml", "h[1].xml"]
-    assert expand(["sub/d.xml.zst"]) == [SourceFile("sub/d.xml.zst", "sub/d.xml.zst", 7)]
+    assert names(["*.xml"], folder) == ["b.xml", "h[1].xml"]
+    name = str(folder / "sub" / "d.xml.zst")
+    assert expand(["sub/d.xml.zst"]) == [SourceFile(name, name, 7)]
     assert len(expand(["."])) == 7
 
 
@@ -144,9 +145,79 @@ def test_unpacked_file_keeps_its_name_and_can_be_split(tmp_path: Path) -> None:
     assert unpack(unpacked, str(tmp_path)) is unpacked
 
 
-def test_damaged_file_is_not_unpacked(tmp_path: Path) -> None:
+def test_damaged_file_is_unpacked_as_far_as_it_goes(tmp_path: Path) -> None:
     file = tmp_path / "d.xml.gz"
-    file.write_bytes(gzip.compress(DOCUMENT)[:-1])
-    [packed] = expand([str(file)])
-    assert unpack(packed, str(tmp_path / "spool")) is packed
-    assert list((tmp_path / "spool").iterdir()) == []
+    for document in (DOCUMENT, DOCUMENT.decode().encode("utf-16")):
+        compressed = gzip.compress(document)
+        for cut in (len(compressed) - 1, len(compressed) // 2, 1):
+            file.write_bytes(compressed[:cut])
+            [packed] = expand([str(file)])
+            unpacked = unpack(packed, str(tmp_path / "spool"))
+            assert unpacked.path != packed.path
+            *before, reject = read_all(unpacked)
+            assert reject == "compression"
+            assert before == read_all(packed)[:-1] == RECORDS[: len(before)]
+
+
+def test_unpacked_files_are_for_their_owner_alone_from_the_first_byte_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "d.xml.gz"
+    file.write_bytes(gzip.compress(DOCUMENT))
+    modes = []
+    spool = tmp_path / "spool"
+
+    def look(*_: object) -> None:
+        modes.extend(path.stat().st_mode & 0o777 for path in (spool, *spool.iterdir()))
+
+    monkeypatch.setattr(files, "_need_space", look)
+    unpack(*expand([str(file)]), str(spool))
+    assert modes == [0o700, 0o600]
+    assert [path.stat().st_mode & 0o777 for path in spool.iterdir()] == [0o600]
+
+
+@pytest.mark.parametrize("suffix", COMPRESSORS)
+def test_bomb_gives_the_records_before_the_limit_and_a_reject_that_names_file_and_flag(
+    tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / f"d.xml{suffix}"
+    file.write_bytes(COMPRESSORS[suffix](DOCUMENT[:-7] + 2_000_000 * b" " + b"</root>"))
+    monkeypatch.setattr(files, "UNPACKED_BYTES", 1_000)
+    monkeypatch.setattr(files, "UNPACKED_RATIO", 5)
+    [bomb] = expand([str(file)])
+    for source in (bomb, unpack(bomb, str(tmp_path / "spool"))):
+        *before, reject = [item for part in plan_splits(source, PATH, 1000) for item in read_split(part, PATH)]
+        assert [record.payload for record in before if isinstance(record, XmlRecord)] == RECORDS
+        assert isinstance(reject, Reject)
+        assert reject.rule == "max_unpacked"
+        assert str(file) in reject.message
+        assert "--max_unpacked" in reject.message
+    [allowed] = expand([str(file)], 3_000_000)
+    assert read_all(allowed) == read_all(unpack(allowed, str(tmp_path / "spool"))) == RECORDS
+
+
+def test_file_of_exactly_the_limit_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "d.xml.gz"
+    file.write_bytes(gzip.compress(DOCUMENT))
+    assert read_all(*expand([str(file)], len(DOCUMENT))) == RECORDS
+    assert read_all(*expand([str(file)], len(DOCUMENT) - 1)) == [*RECORDS, "max_unpacked"]
+
+
+def test_disk_without_space_for_an_unpacked_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "d.xml.gz"
+    file.write_bytes(gzip.compress(DOCUMENT))
+    usage = files.shutil.disk_usage(tmp_path)._replace(free=5)
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda folder: usage)
+    with pytest.raises(InputError, match=r"no space to unpack .*d\.xml\.gz into .*spool: 5 bytes are free.*--run_dir"):
+        unpack(*expand([str(file)]), str(tmp_path / "spool"))
+
+
+def test_source_is_the_absolute_path_however_it_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "in").mkdir()
+    file = tmp_path / "in" / "a.xml"
+    file.write_bytes(DOCUMENT)
+    (tmp_path / "link").symlink_to(tmp_path / "in")
+    monkeypatch.chdir(tmp_path)
+    for given in ("in", "./in", "in/*.xml", "in/../in/a.xml", "**.xml", str(file), str(tmp_path)):
+        assert {found.source for found in expand([given])} - {str(tmp_path / "link" / "a.xml")} == {str(file)}
+    assert len(expand(["in", "./in/a.xml", str(file)])) == 1

@@ -80,6 +80,7 @@ class ReadXML(beam.PTransform):
         namespaces: the URIs of the prefixes in ``record_path``.
         max_record_bytes: a longer record is a reject.
         split_bytes: about how many bytes of a big file one worker reads at once.
+        max_unpacked: the most bytes of a compressed file; without it 1 GiB or 200 times its size, whichever is more.
 
     Raises:
         ValueError: for an argument that can mean nothing; when the pipeline runs, for a pattern that matches no file.
@@ -92,8 +93,10 @@ class ReadXML(beam.PTransform):
         namespaces: Mapping[str, str] | None = None,
         max_record_bytes: int = MAX_RECORD_BYTES,
         split_bytes: int = SPLIT_BYTES,
+        max_unpacked: int | None = None,
     ) -> None:
         super().__init__()
+        self.max_unpacked = None if max_unpacked is None else _positive("max_unpacked", max_unpacked)
         self.patterns = (patterns,) if isinstance(patterns, str) else tuple(patterns)
         if not self.patterns or not all(self.patterns):
             raise ValueError(f"patterns must name at least one file, folder or glob, not {patterns!r}")
@@ -104,7 +107,7 @@ class ReadXML(beam.PTransform):
         return (
             pbegin
             | "Patterns" >> beam.Create([self.patterns])
-            | "Files" >> beam.FlatMap(expand).with_output_types(SourceFile)
+            | "Files" >> beam.FlatMap(expand, self.max_unpacked).with_output_types(SourceFile)
             | "SpreadFiles" >> beam.Reshuffle()
             | "Index" >> beam.FlatMap(plan_splits, self.read.path, self.split_bytes).with_output_types(Split)
             | "SpreadSplits" >> beam.Reshuffle()

@@ -34,7 +34,7 @@ from apache_beam import coders
 from transforms.names import RecordPath
 from transforms.read.connect import InputError, engine_of, reading
 from transforms.read.encoding import Read
-from transforms.read.files import GZIP_MAGIC, gunzip
+from transforms.read.files import GZIP_MAGIC, gunzip, unpacked_limit
 from transforms.read.scan import scan
 from transforms.read.splits import MAX_RECORD_BYTES, SPLIT_BYTES, records_of
 from transforms.read.wanted import Wanted, records_at
@@ -76,6 +76,7 @@ class XmlColumn:
     ``dbo.app_xml``; ``key`` names the columns that tell the rows apart. ``where`` is a condition in the database's SQL.
     ``first`` and ``last`` bound the first column of the key; both belong to what is read. ``skip`` leaves out the rows
     whose document was loaded as a record with the row's own key: for documents that are one record, with one key.
+    ``max_unpacked`` bounds the bytes of a document that is compressed.
     """
 
     url: str = field(repr=False)
@@ -86,6 +87,7 @@ class XmlColumn:
     first: str | None = None
     last: str | None = None
     skip: Loaded | None = None
+    max_unpacked: int | None = None
 
     def __post_init__(self) -> None:
         if not (self.table and self.column and self.key and all(self.key)) or len(set(self.key)) < len(self.key):
@@ -224,7 +226,7 @@ def _records(
         yield Reject("read", "empty", f"the column {column.column} is NULL", source, 0, 0, 0, payload=b"", is_rest=True)
         return
     try:
-        read = _opened(source, value)
+        read = _opened(source, value, column.max_unpacked)
     except UnicodeEncodeError as error:
         message = f"character {error.start} of the text is {error.object[error.start]!r}, no character of Unicode"
         payload = error.object.encode("utf-8", "backslashreplace")
@@ -233,11 +235,13 @@ def _records(
     yield from records_of(scan(read, path, keep_bytes=max_record_bytes), source, max_record_bytes)
 
 
-def _opened(source: str, value: Any) -> Read:
+def _opened(source: str, value: Any, max_unpacked: int | None) -> Read:
     """The function that reads the bytes of a document as the database holds it."""
     if isinstance(value, (bytes, bytearray, memoryview)):
         data = bytes(value)
-        return gunzip(BytesIO(data), source) if data.startswith(GZIP_MAGIC) else BytesIO(data).read
+        if not data.startswith(GZIP_MAGIC):
+            return BytesIO(data).read
+        return gunzip(BytesIO(data), source, unpacked_limit(len(data), max_unpacked))
     # Only the encoding is taken off: a declaration that tells no lie stays, as it would in a file.
     return BytesIO(_DECLARED_ENCODING.sub(rb"\1", str(value).removeprefix("\ufeff").encode(), count=1)).read
 

@@ -1,18 +1,22 @@
 """Input files: which ones a user means, and their bytes, on any of Beam's filesystems.
 
 An input is a file, a folder (its ``*.xml`` files and their compressed forms, recursively) or a glob
-(``*`` stays within one folder, ``**`` does not). The suffixes ``.gz``, ``.bz2``, ``.xz`` and ``.zst``
-say that a file is compressed; offsets in such a file are those of its uncompressed bytes.
+(``*`` stays within one folder, ``**`` does not). A local file is named by its absolute path, however the input was
+written; symbolic links stay as they are. The suffixes ``.gz``, ``.bz2``, ``.xz`` and ``.zst`` say that a file is
+compressed; offsets in such a file are those of its uncompressed bytes.
 """
 
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import hashlib
+import itertools
 import lzma
 import os
 import re
+import shutil
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -24,27 +28,41 @@ from apache_beam import coders
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
+from transforms.read.connect import InputError
 from transforms.read.encoding import BrokenInput, Read
 from transforms.read.wanted import Wanted
 
 _XML_FILE = re.compile(r".*\.xml(?:\.gz|\.bz2|\.xz|\.zst)?", re.IGNORECASE | re.DOTALL)
 _COPY_BYTES = 1 << 20
+_PIECES_BETWEEN_LOOKS = 100
 GZIP_MAGIC = b"\x1f\x8b"
-# Small, because a zstandard decompressor gives all that its input holds at once.
-_ZSTD_BYTES = 8 << 10
+# Small, because a zstandard decompressor gives all that its input holds at once: up to 32 KiB for each byte.
+_ZSTD_BYTES = 1 << 10
+
+UNPACKED_BYTES = 1 << 30
+UNPACKED_RATIO = 200
+"""What compressed data may become where nobody says: so many bytes, or so many times its own, whichever is more. XML
+that people write is compressed to a tenth or a thirtieth, and seldom to a hundredth."""
+
+_SPARE_BYTES = 1 << 30
+_SPARE_SHARE = 20
+"""What unpacking leaves free on a disk: so many bytes, or one part of so many of it, whichever is less."""
 
 
 @dataclass(frozen=True)
 class SourceFile:
     """A file to read: ``source`` is its name for people, ``path`` where its bytes are, ``size`` in bytes there.
 
-    ``wanted`` says which of its records are to be read, where that is not all.
+    ``wanted`` says which of its records are to be read, where that is not all. ``max_unpacked`` bounds its bytes when
+    it is unpacked; ``fault`` is the rule and the message of what cannot be read behind its end.
     """
 
     source: str
     path: str
     size: int
     wanted: Wanted | None = None
+    max_unpacked: int | None = None
+    fault: tuple[str, str] | None = None
 
     @property
     def compressed(self) -> bool:
@@ -54,10 +72,10 @@ class SourceFile:
 coders.registry.register_coder(SourceFile, coders.PickleCoder)
 
 
-def expand(patterns: Iterable[str]) -> list[SourceFile]:
+def expand(patterns: Iterable[str], max_unpacked: int | None = None) -> list[SourceFile]:
     """The files that the patterns mean, each once, by name. ``ValueError`` for a pattern that means none."""
     files = {file.path: file for pattern in patterns for file in _expand_one(pattern)}
-    return [files[path] for path in sorted(files)]
+    return [replace(files[path], max_unpacked=max_unpacked) for path in sorted(files)]
 
 
 def changed_at(file: SourceFile) -> float:
@@ -108,7 +126,7 @@ def _xml_files(folder: str) -> list[SourceFile]:
 
 def _match(pattern: str) -> list[SourceFile]:
     [result] = FileSystems.match([pattern])
-    normalise = os.path.normpath if FileSystems.get_scheme(pattern) is None else str
+    normalise = os.path.abspath if FileSystems.get_scheme(pattern) is None else str
     paths = [(normalise(metadata.path), metadata.size_in_bytes) for metadata in result.metadata_list]
     return [SourceFile(path, path, size) for path, size in paths]
 
@@ -119,20 +137,56 @@ def open_plain(path: str) -> IO[bytes]:
 
 
 @contextmanager
-def open_input(path: str) -> Iterator[Read]:
+def open_input(path: str, max_unpacked: int | None = None, fault: tuple[str, str] | None = None) -> Iterator[Read]:
     """The function that reads a file's uncompressed bytes in order.
 
     It raises :class:`~transforms.read.encoding.BrokenInput` with the rule ``compression`` where they cannot be
-    had. Beam's own reader takes a compressed file that was cut off for one that ends there.
+    had, ``max_unpacked`` where they are more than that, and ``fault`` at their end. Beam's own reader takes a
+    compressed file that was cut off for one that ends there.
     """
     with closing(open_plain(path)) as stored:
         decompress = _DECOMPRESSORS.get(_suffix(path))
-        yield stored.read if decompress is None else _reporting(decompress(stored), path)
+        read: Read = stored.read
+        if decompress is not None:
+            read = _reporting(decompress(stored), path)
+            if max_unpacked is not None:
+                read = _bounded(read, path, max_unpacked)
+        yield read if fault is None else _ending_in(read, fault)
 
 
-def gunzip(stored: IO[bytes], name: str) -> Read:
+def gunzip(stored: IO[bytes], name: str, max_unpacked: int) -> Read:
     """The same for what gzip has compressed, wherever it is stored; ``name`` is for the error."""
-    return _reporting(_DECOMPRESSORS[".gz"](stored), name)
+    return _bounded(_reporting(_DECOMPRESSORS[".gz"](stored), name), name, max_unpacked)
+
+
+def unpacked_limit(stored_bytes: int, max_unpacked: int | None = None) -> int:
+    """How many bytes compressed data of this size may become."""
+    return max_unpacked or max(UNPACKED_BYTES, UNPACKED_RATIO * stored_bytes)
+
+
+def _bounded(read: Read, name: str, most: int) -> Read:
+    left = most
+
+    def bounded_read(size: int) -> bytes:
+        nonlocal left
+        data = read(max(min(size, left), 1))
+        left -= len(data)
+        if left < 0:
+            raise BrokenInput(
+                "max_unpacked", f"{name} becomes more than {most:,} bytes; to read all of it, raise --max_unpacked"
+            )
+        return data
+
+    return bounded_read
+
+
+def _ending_in(read: Read, fault: tuple[str, str]) -> Read:
+    def ending_read(size: int) -> bytes:
+        if data := read(size):
+            return data
+        raise BrokenInput(*fault)
+
+    return ending_read
 
 
 def _reporting(read: Read, path: str) -> Read:
@@ -190,18 +244,44 @@ _DECOMPRESSORS: dict[str, Callable[[IO[bytes]], Read]] = {
 def unpack(file: SourceFile, folder: str) -> SourceFile:
     """The same file with its bytes uncompressed in the local ``folder``, so that several workers can read it.
 
-    A file that is not compressed, or is damaged, comes back as it is: reading it tells where the damage is.
+    A file that is not compressed comes back as it is. A damaged one is unpacked as far as it goes; reading it tells of
+    the damage where it is. Raises :class:`InputError` where the disk has no place for it.
     """
     if not file.compressed:
         return file
-    os.makedirs(folder, exist_ok=True)
-    name = hashlib.blake2b(file.path.encode(), digest_size=8).hexdigest()
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    name = hashlib.blake2b(file.path.encode(errors="surrogateescape"), digest_size=8).hexdigest()
     target = os.path.join(folder, f"{name}.xml")
-    try:
-        with open_input(file.path) as read, open(target, "wb") as unpacked:
-            while data := read(_COPY_BYTES):
+    fault = None
+    with (
+        open_input(file.path, unpacked_limit(file.size, file.max_unpacked)) as read,
+        open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as unpacked,
+    ):
+        try:
+            for pieces in itertools.count():
+                if pieces % _PIECES_BETWEEN_LOOKS == 0:
+                    _need_space(folder, file, unpacked.tell())
+                if not (data := read(_COPY_BYTES)):
+                    break
                 unpacked.write(data)
-            return replace(file, path=target, size=unpacked.tell())
-    except BrokenInput:
-        os.remove(target)
-        return file
+            unpacked.flush()
+        except BrokenInput as error:
+            fault = (error.rule, error.message)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise
+            raise _no_space(folder, file, unpacked.tell(), error.strerror) from None
+        return replace(file, path=target, size=unpacked.tell(), fault=fault)
+
+
+def _need_space(folder: str, file: SourceFile, written: int) -> None:
+    usage = shutil.disk_usage(folder)
+    if usage.free < min(_SPARE_BYTES, usage.total // _SPARE_SHARE):
+        raise _no_space(folder, file, written, f"{usage.free:,} bytes are free")
+
+
+def _no_space(folder: str, file: SourceFile, written: int, why: str | None) -> InputError:
+    return InputError(
+        f"there is no space to unpack {file.source} into {folder}: {why}, {written:,} bytes are unpacked; make space,"
+        " or name a folder on a larger disk by --run_dir"
+    )

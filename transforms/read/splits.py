@@ -15,7 +15,7 @@ from apache_beam import coders
 
 from transforms.names import RecordPath
 from transforms.read.encoding import HEAD_BYTES, BrokenInput, detect
-from transforms.read.files import SourceFile, open_input, open_plain
+from transforms.read.files import SourceFile, open_input, open_plain, unpacked_limit
 from transforms.read.scan import Damage, Span, scan
 from transforms.read.wanted import Place, Wanted, records_at
 from transforms.records import Context, Reject, XmlRecord
@@ -33,9 +33,10 @@ _READ_BYTES = 4 << 20
 class Split:
     """Records to read from one file, from the ``first``-th (from 0): those at ``spans``, or all of them.
 
-    ``source`` and ``path`` are those of :class:`~transforms.read.files.SourceFile`; ``input_bytes`` are the bytes
-    of the file that the split stands for. A span is (start, end, index into ``contexts``). ``damage`` is what ends a
-    broken file; ``most`` is how many records are wanted; ``wanted`` says which, where rejects are read again.
+    ``source``, ``path``, ``max_unpacked`` and ``fault`` are those of :class:`~transforms.read.files.SourceFile`;
+    ``input_bytes`` are the bytes of the file that the split stands for. A span is (start, end, index into
+    ``contexts``). ``damage`` is what ends a broken file; ``most`` is how many records are wanted; ``wanted`` says
+    which, where rejects are read again.
     """
 
     source: str
@@ -47,6 +48,14 @@ class Split:
     damage: Reject | None = None
     most: int | None = None
     wanted: Wanted | None = None
+    max_unpacked: int | None = None
+    fault: tuple[str, str] | None = None
+
+    @classmethod
+    def of(cls, file: SourceFile) -> Split:
+        """All of a file, to be scanned by who reads it."""
+        limit = unpacked_limit(file.size, file.max_unpacked) if file.compressed else None
+        return cls(file.source, file.path, file.size, max_unpacked=limit, fault=file.fault)
 
 
 coders.registry.register_coder(Split, coders.PickleCoder)
@@ -60,7 +69,7 @@ def plan_splits(file: SourceFile, path: RecordPath, split_bytes: int = SPLIT_BYT
 
 def _all_splits(file: SourceFile, path: RecordPath, split_bytes: int) -> Iterator[Split]:
     if file.compressed or file.size <= split_bytes or path.depth == 1:
-        yield Split(file.source, file.path, file.size)
+        yield Split.of(file)
         return
     with closing(open_plain(file.path)) as stored:
         try:
@@ -68,10 +77,10 @@ def _all_splits(file: SourceFile, path: RecordPath, split_bytes: int) -> Iterato
         except BrokenInput:
             scannable = True  # The scan tells.
         if not scannable:
-            yield Split(file.source, file.path, file.size)
+            yield Split.of(file)
             return
-        stored.seek(0)
-        yield from _cut(file, scan(stored.read, path), split_bytes)
+    with open_input(file.path, fault=file.fault) as read:
+        yield from _cut(file, scan(read, path), split_bytes)
 
 
 def _narrowed(splits: Iterable[Split], file: SourceFile, wanted: Wanted) -> Iterator[Split]:
@@ -171,7 +180,7 @@ def records_of(
 
 
 def _scan_file(split: Split, path: RecordPath, max_record_bytes: int) -> Iterator[Span | Damage]:
-    with open_input(split.path) as read:
+    with open_input(split.path, split.max_unpacked, split.fault) as read:
         yield from scan(read, path, keep_bytes=max_record_bytes)
 
 
