@@ -190,3 +190,21 @@ def test_sql_server_seeks_in_its_index() -> None:
         "SELECT TOP __[POSTCOMPILE_param_1] [kind], [number] FROM [dbo].[app_xml]"
         " WHERE [kind] >= ? AND ([kind] > ? OR [number] > ?) ORDER BY [kind], [number]"
     )
+
+
+@pytest.mark.parametrize("range_bytes", [1, 1 << 20])
+def test_rows_without_a_key_are_rejects_and_no_other_is_lost(
+    source: Callable[..., XmlColumn], range_bytes: int
+) -> None:
+    """SQLite sorts NULL first, PostgreSQL last; and nothing is greater than NULL."""
+    rows = [(1, 1, "<a>1</a>"), (1, None, "<n/>"), (2, None, None), (2, 5, "<a>2</a>"), (3, 1, "<a>3</a>")]
+    column = source(rows, sa.Text(), id=sa.Integer(), part=sa.Integer())
+    with pytest.raises(InputError, match="rows without a key"):
+        read(column)  # as the command does
+    items = [item for part in plan_ranges(column, range_bytes) for item in read_range(column, part, PATH)]
+    assert [item.payload for item in items if isinstance(item, XmlRecord)] == [b"<a>1</a>", b"<a>2</a>", b"<a>3</a>"]
+    rejects = [item for item in items if isinstance(item, Reject)]
+    assert sorted((reject.rule, reject.source) for reject in rejects) == [
+        ("no_key", "app_xml?id=1"), ("no_key", "app_xml?id=2"),
+    ]  # fmt: skip
+    assert "id, part is NULL" in rejects[0].message

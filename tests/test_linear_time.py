@@ -8,7 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
+from pipeline.legacy.types import DIGITS_OR_NUMBER, FIRST_NUMBER
 from transforms import RecordPath
+from transforms.map.clean import make_cleaning as cleaned
 from transforms.map.expressions.runtime import like_pattern
 from transforms.read.scan import Damage, scan
 
@@ -45,7 +47,26 @@ def like_of_many_parts(size: int) -> None:
     assert like_pattern("%a%a%a%b", None, False)("a" * (size // 10)) is None
 
 
-@pytest.mark.parametrize("work", [name_run, attribute_run, quotes, doctype, end_tag, like_of_many_parts])
+def declarations(size: int) -> None:
+    document = ("<r>" + "<?xml <?xml " * (size // 30) + "?></r>").encode("utf-16")
+    list(scan(io.BytesIO(document).read, RecordPath.parse("/*"), keep_bytes=1 << 30))
+
+
+def blanks_of_a_number(size: int) -> None:
+    cleaned(DIGITS_OR_NUMBER)(" " * size + "x")
+
+
+def blanks_and_signs(size: int) -> None:
+    cleaned(FIRST_NUMBER)("- " * size)
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        name_run, attribute_run, quotes, doctype, end_tag, like_of_many_parts, declarations, blanks_of_a_number,
+        blanks_and_signs,
+    ],
+)  # fmt: skip
 def test_time_grows_with_the_input(work: Callable[[int], None]) -> None:
     def seconds(size: int) -> float:
         best = float("inf")
@@ -76,3 +97,10 @@ def test_attribute_above_the_records_of_more_than_ten_million_bytes_is_told_in_w
     [damage] = list(scan(io.BytesIO(document).read, RecordPath.parse("/r/b/a")))
     assert isinstance(damage, Damage)
     assert "a tag above the records has 10,000,0" in damage.message
+
+
+def test_declaration_inside_a_document_is_no_declaration() -> None:
+    document = "<r><![CDATA[<?xml version='1.0'?>]]></r>"
+    [span] = list(scan(io.BytesIO(document.encode("utf-16")).read, RecordPath.parse("/*"), keep_bytes=1000))
+    assert not isinstance(span, Damage)
+    assert span.payload == document.encode()

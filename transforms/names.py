@@ -27,6 +27,7 @@ _NAME_START = (
     "\u2c00-\u2fef\u3001-\ud7ff\uf900-\ufdcf\ufdf0-\ufffd\U00010000-\U000effff"
 )
 NCNAME = rf"[{_NAME_START}][{_NAME_START}\-.0-9\u00b7\u0300-\u036f\u203f\u2040]*"
+_MAX_LENGTH = 65_536
 _NAME_TEST = re.compile(rf"(?:\{{(?P<uri>[^}}]*)\}}|(?P<prefix>{NCNAME}):)?(?P<local>{NCNAME}|\*)\Z")
 
 
@@ -84,6 +85,8 @@ class RecordPath:
                 f"{text!r} is not an absolute path of elements; write it as /root/record, or /* for the document "
                 "element"
             )
+        if len(text) > _MAX_LENGTH:
+            raise ValueError(f"{text[:40]!r}... has {len(text):,} characters; a path has at most {_MAX_LENGTH:,}")
         # A slash inside {uri} is no separator.
         steps = re.findall(r"/((?:\{[^}]*\}|[^/])*)", text)
         if "" in steps:

@@ -22,7 +22,7 @@ FALSE_WORDS = ("0", "n", "no", "false", "f")
 _NUMBER = r"(?:(?<!\w)-)?(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d*)?|\.\d+)"
 FIRST_NUMBER = {"find": rf"(?s)^.*?({_NUMBER}).*$", "replace": r"\1"}
 """The cleaning that leaves the first number of a text, if it has one."""
-DIGITS_OR_NUMBER = {"find": rf"^\s*\$?\s*({_NUMBER})\s*$|\D", "replace": r"\1"}
+DIGITS_OR_NUMBER = {"find": rf"^\s*(?:\$\s*)?({_NUMBER})\s*$|\D", "replace": r"\1"}
 """The cleaning that leaves a number as it is, and of any other text the digits."""
 LATE_SECONDS = {"find": r"(\d:[0-5]?\d:)[6-9]\d(?!\d)", "replace": r"\g<1>59"}
 TIME_OF_DAY = {"find": r"(?<=\d)T\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?\s*$", "replace": ""}

@@ -36,4 +36,6 @@ def make_cleaning(step: Any) -> Cleaning:
         re.compile(f"{step['find']}\n|").sub(replace, "")
     except (re.error, TypeError, IndexError) as error:
         raise ValueError(f"{step!r}: {error}") from None
+    except (RecursionError, OverflowError):
+        raise ValueError(f"{str(step)[:60]}...: this regular expression is nested too deeply, or too large") from None
     return lambda text: find.sub(replace, text)

@@ -9,11 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
 from ruamel.yaml.constructor import RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent
 from ruamel.yaml.nodes import MappingNode, ScalarNode
 
 Location = tuple["str | int", ...]
+
+_MAX_DEPTH = 50
+_MAX_VALUES = 200_000
+"""Of a contract: it needs some ten levels, and a large one has ten thousand keys and values."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,35 @@ _Constructor.add_constructor("tag:yaml.org,2002:float", _Constructor.construct_n
 _Constructor.add_constructor("tag:yaml.org,2002:timestamp", lambda _, node: node.value)
 
 
+class _Composer(Composer):
+    """Refuses what is small as a text and without bounds as a value: aliases of aliases, and brackets in brackets."""
+
+    def __init__(self, loader: Any = None) -> None:
+        super().__init__(loader=loader)
+        self._sizes: dict[int, int] = {}
+        self._open = [0]
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event = self.parser.peek_event()
+        if len(self._open) > _MAX_DEPTH:
+            raise MarkedYAMLError(problem=f"it nests deeper than {_MAX_DEPTH} levels", problem_mark=event.start_mark)
+        self._open.append(1)
+        node = super().compose_node(parent, index)
+        size = self._open.pop()
+        if isinstance(event, AliasEvent):
+            if id(node) not in self._sizes:
+                raise MarkedYAMLError(problem=f"*{event.anchor} stands inside itself", problem_mark=event.start_mark)
+            size = self._sizes[id(node)]
+        self._sizes[id(node)] = size
+        self._open[-1] += size
+        if self._open[-1] > _MAX_VALUES:
+            raise MarkedYAMLError(
+                problem=f"with what its aliases stand for, it has more than {_MAX_VALUES:,} values",
+                problem_mark=event.start_mark,
+            )
+        return node
+
+
 class Document:
     """A parsed YAML or JSON text that remembers the line of every key and value.
 
@@ -85,6 +120,7 @@ class Document:
         self.file = file
         yaml = YAML(typ="rt")
         yaml.Constructor = _Constructor
+        yaml.Composer = _Composer
         try:
             self._marked = yaml.load(text)
         except MarkedYAMLError as error:

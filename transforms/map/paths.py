@@ -147,6 +147,11 @@ _TOKEN = re.compile(
 )
 
 
+_MAX_LENGTH = 65_536
+_MAX_DEPTH = 50
+"""Of predicates in predicates, and steps of one path: what is compiled of them calls itself as deep."""
+
+
 class PathError(ValueError):
     """A path that cannot be read: what is wrong, and at which character."""
 
@@ -156,7 +161,16 @@ def parse_path(text: str, namespaces: Mapping[str, str] | None = None, ignore_ca
 
     With ``ignore_case``, the names of its elements and attributes match in any case.
     """
-    return _Parser(text, namespaces or {}, ignore_case).whole()
+    if len(text) > _MAX_LENGTH:
+        raise PathError(f"{text[:40]!r}... has {len(text):,} characters; a path has at most {_MAX_LENGTH:,}")
+    try:
+        return _Parser(text, namespaces or {}, ignore_case).whole()
+    except RecursionError:
+        raise _too_deep(text) from None
+
+
+def _too_deep(text: str) -> PathError:
+    return PathError(f"{text[:40]!r}... nests deeper than {_MAX_DEPTH} levels, or has as many steps")
 
 
 class _Parser:
@@ -175,6 +189,7 @@ class _Parser:
             self.tokens.append((kind, match[kind], match.start(kind)))
             at = match.end()
         self.next = 0
+        self.depth = 0
 
     def whole(self) -> Path:
         path = self.path(self.text)
@@ -220,6 +235,8 @@ class _Parser:
         steps: list[Step] = []
         deep = False
         while True:
+            if len(steps) == _MAX_DEPTH:
+                raise _too_deep(self.text)
             step = self.group(steps) if not steps and self.peek() == "(" else self.step(deep)
             if step is not None:
                 steps.append(step)
@@ -281,9 +298,12 @@ class _Parser:
 
     def predicate(self) -> Predicate:
         if self.next < len(self.tokens) and self.tokens[self.next][0] == "number":
-            number = int(self.tokens[self.next][1])
-            if number < 1:
+            digits = self.tokens[self.next][1]
+            if len(digits) > 9:
+                raise self.error("a position has at most 9 digits, but here is")
+            if int(digits) < 1:
                 raise self.error("positions count from 1, but here is")
+            number = int(digits)
             self.next += 1
             return Position(number)
         if self.peek() == "last" and self.peek(1) == "(":
@@ -293,7 +313,12 @@ class _Parser:
         return self.condition()
 
     def condition(self) -> Condition:
-        return self.chain("or", lambda: self.chain("and", self.term))
+        self.depth += 1
+        if self.depth > _MAX_DEPTH:
+            raise _too_deep(self.text)
+        found = self.chain("or", lambda: self.chain("and", self.term))
+        self.depth -= 1
+        return found
 
     def chain(self, operator: str, operand: Callable[[], Condition]) -> Condition:
         terms = [operand()]

@@ -12,7 +12,8 @@ A row plays the part that a file plays elsewhere. Its *source* is a name by whic
   which is gone. Spans are those of its UTF-8;
 * bytes (varbinary, bytea, blob), in any encoding that a file may have, plain or compressed by gzip.
 
-A row whose document is NULL, or has nothing in it, is a reject of the rule ``empty``.
+A row whose document is NULL, or has nothing in it, is a reject of the rule ``empty``; one whose key is NULL, by which
+it could not be told from others, of the rule ``no_key``.
 """
 
 from __future__ import annotations
@@ -33,11 +34,12 @@ from apache_beam import coders
 
 from transforms.names import RecordPath
 from transforms.read.connect import InputError, engine_of, reading
-from transforms.read.encoding import Read
+from transforms.read.encoding import Peekable, Read
 from transforms.read.files import GZIP_MAGIC, gunzip, unpacked_limit
 from transforms.read.scan import scan
 from transforms.read.splits import MAX_RECORD_BYTES, SPLIT_BYTES, records_of
 from transforms.read.wanted import Wanted, records_at
+from transforms.read.window import SAMPLE_BYTES
 from transforms.records import Reject, XmlRecord
 from transforms.target import Target
 
@@ -99,18 +101,19 @@ class XmlColumn:
 
     def source(self, key: Key) -> str:
         """The name of a row, from which :func:`read_rows` finds it again."""
-        return f"{self.table}?{urlencode(list(zip(self.key, map(str, key), strict=True)), quote_via=quote, safe='')}"
+        named = [(name, str(value)) for name, value in zip(self.key, key, strict=True) if value is not None]
+        return f"{self.table}?{urlencode(named, quote_via=quote, safe='')}"
 
 
 @dataclass(frozen=True)
 class KeyRange:
     """The rows with ``after < key <= up_to``: so many ``rows`` when it was planned, of about ``input_bytes``.
 
-    ``most`` is how many records are wanted of them.
+    Without ``up_to``, it is those that have no key. ``most`` is how many records are wanted of them.
     """
 
     after: Key | None
-    up_to: Key
+    up_to: Key | None
     rows: int
     input_bytes: int
     most: int | None = None
@@ -132,8 +135,7 @@ coders.registry.register_coder(RowsAgain, coders.PickleCoder)
 def check_column(column: XmlColumn) -> None:
     """Raise :class:`InputError` where the rows cannot be read: no connection, no such table or column, keys of NULL."""
     source = _source(column)
-    no_key = sa.or_(*(key.is_(None) for key in source.keys))
-    if source.fetch(sa.select(*source.keys).where(*source.chosen, no_key).limit(1)):
+    if source.fetch(sa.select(*source.keys).where(*source.chosen, source.no_key).limit(1)):
         names = ", ".join(column.key)
         raise InputError(
             f"{column.table} has rows without a key, {names} is NULL: give --input_key columns that every row has, or"
@@ -156,6 +158,8 @@ def plan_ranges(column: XmlColumn, range_bytes: int = SPLIT_BYTES) -> Iterator[K
     source = _source(column)
     row_bytes = source.row_bytes()
     size = min(max(range_bytes // row_bytes, 1), _PAGE_ROWS)
+    if keyless := source.count_keyless():
+        yield KeyRange(None, None, keyless, keyless * row_bytes)
     after: Key | None = None
     while page := source.page(after, _PAGE_ROWS // size * size):
         if page[0] == after:
@@ -177,9 +181,11 @@ def read_range(
 
     Raises :class:`InputError` where the source cannot be read, or two rows have the same key.
     """
+    if part.up_to is None:
+        return islice((_keyless(column, key, value) for key, value in _source(column).keyless_rows()), part.most)
     items = (
         item
-        for key, value in _source(column).rows(part)
+        for key, value in _source(column).rows(part, part.up_to)
         for item in _records(column, column.source(key), value, path, max_record_bytes)
     )
     return islice(items, part.most)
@@ -235,6 +241,15 @@ def _records(
     yield from records_of(scan(read, path, keep_bytes=max_record_bytes), source, max_record_bytes)
 
 
+def _keyless(column: XmlColumn, key: Key, value: Any) -> Reject:
+    message = f"{', '.join(column.key)} is NULL: give --input_key columns that every row has"
+    try:
+        sample = Peekable(_opened(column.table, value, column.max_unpacked)).peek(SAMPLE_BYTES)
+    except UnicodeEncodeError:
+        sample = b""
+    return Reject("read", "no_key", message, column.source(key), 0, 0, len(sample), payload=sample, is_rest=True)
+
+
 def _opened(source: str, value: Any, max_unpacked: int | None) -> Read:
     """The function that reads the bytes of a document as the database holds it."""
     if isinstance(value, (bytes, bytearray, memoryview)):
@@ -264,6 +279,9 @@ class _Source:
         )
         self.example = self._example()
         self.wanted = [*self.chosen, *self._bounds(), *self._not_loaded()]
+        self.no_key = sa.or_(*(key.is_(None) for key in self.keys))
+        # Nothing is less, equal or greater than NULL: without this, what comes behind would be lost.
+        self.with_key = [*self.wanted, *(key.is_not(None) for key in self.keys)]
 
     def fetch(self, statement: sa.Select[Any]) -> Sequence[Any]:
         with reading(self.target), self.engine.connect() as connection:
@@ -271,14 +289,27 @@ class _Source:
 
     def page(self, after: Key | None, size: int) -> list[Key]:
         """The next ``size`` keys behind ``after``."""
-        statement = sa.select(*self.keys).where(*self.wanted, *self._behind(after))
+        statement = sa.select(*self.keys).where(*self.with_key, *self._behind(after))
         return [tuple(key) for key in self.fetch(statement.order_by(*self.keys).limit(size))]
 
-    def rows(self, part: KeyRange) -> Iterator[tuple[Key, Any]]:
+    def count_keyless(self) -> int:
+        """How many rows have no key."""
+        [[rows]] = self.fetch(sa.select(sa.func.count()).where(*self.wanted, self.no_key))
+        return int(rows)
+
+    def keyless_rows(self) -> Iterator[tuple[Key, Any]]:
+        """What there is of the key, and the document, of the rows without one."""
+        with reading(self.target), self.engine.connect() as connection:
+            connection = connection.execution_options(yield_per=1)
+            statement = sa.select(*self.keys, self.document).where(*self.wanted, self.no_key)
+            for *columns, value in connection.execute(statement):
+                yield tuple(columns), value
+
+    def rows(self, part: KeyRange, up_to: Key) -> Iterator[tuple[Key, Any]]:
         """Key and document of the rows of a range, as they come from the database."""
         statement = (
             sa.select(*self.keys, self.document)
-            .where(*self.wanted, *self._behind(part.after), _compared(self.keys, part.up_to, operator.lt, operator.le))
+            .where(*self.with_key, *self._behind(part.after), _compared(self.keys, up_to, operator.lt, operator.le))
             .order_by(*self.keys)
         )
         rows_at_once = _FETCH_BYTES * part.rows // max(part.input_bytes, 1)
@@ -297,6 +328,8 @@ class _Source:
 
     def documents_at(self, texts: Sequence[str]) -> list[Any]:
         """The document of the row with this key, given as texts, if there is one."""
+        if len(texts) != len(self.keys):
+            return []
         conditions = [key == _bound(key, value) for key, value in zip(self.keys, self._key_of(texts), strict=True)]
         return [value for (value,) in self.fetch(sa.select(self.document).where(*conditions).limit(1))]
 

@@ -21,7 +21,7 @@ Read = Callable[[int], bytes]
 HEAD_BYTES = 1024
 """How much of a document :func:`detect` looks at."""
 
-XML_DECLARATION = re.compile(rb"<\?xml\s[^>]*?\?>")
+XML_DECLARATION = re.compile(rb"\A<\?xml\s[^>]*?\?>")
 
 # Names that libxml2 knows too: it reads the records of these under the document's own XML declaration.
 _SCANNABLE = re.compile(r"(?:us-)?ascii|iso-8859-\d\d?|windows-125\d|koi8-[ru]|euc-(?:jp|kr)", re.IGNORECASE)

@@ -17,6 +17,7 @@ from sqlglot.tokens import Token, Tokenizer, TokenType
 
 from .errors import ExpressionError
 
+_MAX_LENGTH = 65_536
 TOO_DEEP = "this is nested too deeply; compute a part of it in a column of its own"
 
 
@@ -31,6 +32,8 @@ class Syntax:
 
 def parse(text: str) -> Syntax:
     """Parse one expression; raise :class:`ExpressionError` with the position of what does not fit."""
+    if len(text) > _MAX_LENGTH:
+        raise ExpressionError(f"this has {len(text):,} characters; at most {_MAX_LENGTH:,} are read", 0, text)
     sql, paths = _set_paths_aside(text)
     try:
         trees = _Parser().parse_into(exp.Condition, Tokenizer().tokenize(sql), sql)
