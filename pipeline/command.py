@@ -103,8 +103,8 @@ def _run(job: Job, here: bool, terminal: Terminal, interrupts: Interrupts) -> in
             report.replay = {"rejects": job.input.rejects, **still_open(job.run_dir.rejects)}
         place = report.write(job.run_dir)
     except OSError as error:
-        place = f"not written, {error}"
-        report.state, report.error = "failed", report.error or f"the report cannot be written: {error}"
+        place = "not written"
+        report.state, report.error = "failed", report.error or str(error)
     terminal.summary(report.as_dict(), place)
     if report.error:
         terminal.error(report.error)

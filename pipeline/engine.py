@@ -51,7 +51,7 @@ def run(build: Build, options: dict[str, Any]) -> Counter[str]:
 
 
 _FAILURE = re.compile(r"^(?:[\w.]+\.)?(\w+): (.+)$", re.DOTALL)
-_FOR_PEOPLE = ("InputError", "LoadError", "TransientError", "TargetError")
+_FOR_PEOPLE = ("InputError", "LoadError", "OSError", "TransientError", "TargetError")
 """Our errors that say what is wrong by themselves; others keep the name of their class."""
 
 

@@ -87,9 +87,14 @@ class RunFolder:
                 file.write(text.encode())
             return path
         partial = f"{path}.partial"
-        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(partial, path)
+        try:
+            with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+                file.write(text)
+            os.replace(partial, path)
+        except OSError as error:
+            raise OSError(
+                f"{path} cannot be written: {error.strerror}; make space, or give another --run_dir"
+            ) from None
         return path
 
     def remove_rejects(self, name: str) -> None:

@@ -19,6 +19,7 @@ from servers import new_schema
 from pipeline.command import main
 from pipeline.inputs import ColumnInput
 from tests.jobs import CONTRACT, ROOT, Folder, order
+from tests.test_interrupts import finished, wait_for, workers_of
 from transforms import XmlColumn
 
 WHOLE = CONTRACT.replace("/orders/order", "/order")
@@ -191,3 +192,23 @@ def test_postgresql_from_the_environment(folder: Folder, monkeypatch: pytest.Mon
     # A process of its own: what is forked here has the environment of an earlier test.
     assert subprocess.run([sys.executable, str(ROOT / "run_pipeline.py"), *arguments]).returncode == 0
     assert folder.rows("SELECT count(*), count(DISTINCT id) FROM orders") == [(30, 30)]
+
+
+def test_skipping_what_is_loaded_is_no_reason_to_skip_it_where_a_killed_slice_is_read_again(folder: Folder) -> None:
+    """Ten that another run has loaded are skipped; those that the killed worker had committed are read again."""
+    number = 600
+    fill(folder.database, [(at, order(at, amount="x" if at % 100 == 99 else "1")) for at in range(number)])
+    assert load(folder, "--limit", "10", source="out.db") == 0
+    arguments = column_arguments(folder, "--skip_loaded", "--batch_size", "1", "--workers", "1", source="out.db")
+    command = [sys.executable, str(ROOT / "run_pipeline.py"), *arguments]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    wait_for(lambda: folder.rows("SELECT count(*) FROM beamshred_ledger")[0][0] >= 20, process)
+    workers_of(process)[-1].kill()
+    code, errors = finished(process)
+    assert code == 3, errors
+    assert "attempt 2 of 3" in errors
+    assert folder.report["records"] == {"read": 590, "loaded": 584, "skipped": 0, "replaced": 0, "rejected": 6}
+    assert folder.rows("SELECT count(*), count(DISTINCT id) FROM orders") == [(594, 594)]
+    assert sorted(reject["source"] for reject in folder.rejects) == [
+        f"app_xml?app_id={at}99" for at in ("", *range(1, 6))
+    ]

@@ -212,6 +212,18 @@ def test_disk_without_space_for_an_unpacked_file_is_told(tmp_path: Path, monkeyp
         unpack(*expand([str(file)]), str(tmp_path / "spool"))
 
 
+def test_disk_that_is_full_while_a_file_is_unpacked_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "d.xml.gz"
+    file.write_bytes(gzip.compress(DOCUMENT))
+    [packed] = expand([str(file)])
+    spool = tmp_path / "spool"
+    place = Path(unpack(packed, str(spool)).path)
+    place.unlink()
+    place.symlink_to("/dev/full")
+    with pytest.raises(InputError, match=r"no space to unpack .*d\.xml\.gz .*No space left on device.*--run_dir"):
+        unpack(packed, str(spool))
+
+
 def test_source_is_the_absolute_path_however_it_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "in").mkdir()
     file = tmp_path / "in" / "a.xml"

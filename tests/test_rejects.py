@@ -140,6 +140,13 @@ def test_files_are_for_their_owner_alone_from_the_first_byte_on(
     assert (made.stat().st_mode & 0o777, made.parent.stat().st_mode & 0o777) == (0o600, 0o700)
 
 
+def test_full_disk_is_told_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "slice-1-map.jsonl.partial").symlink_to("/dev/full")
+    with pytest.raises(OSError, match=f"rejects cannot be written to {tmp_path}: No space left on device"):
+        _write(("map", [FULL]), str(tmp_path), "slice-1")
+    assert list(tmp_path.iterdir()) == []
+
+
 # Files
 
 

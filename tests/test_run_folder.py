@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.command import main
 from pipeline.options import OptionsError
 from pipeline.run_folder import RUNS, RunFolder
+from tests.jobs import Folder, order, orders
 
 
 @pytest.fixture
@@ -59,3 +61,36 @@ def test_rejects_of_an_attempt_that_was_given_up_are_removed(in_folder: Path) ->
         (Path(folder.rejects) / name).write_text("{}")
     folder.remove_rejects("slice-000001")
     assert [file.name for file in Path(folder.rejects).iterdir()] == [names[2]]
+
+
+def test_folder_of_a_run_is_for_its_owner_alone(in_folder: Path) -> None:
+    folder = made("ours")
+    folder.write("report.json", "{}")
+    for path in (Path(folder.path), Path(folder.rejects)):
+        assert path.stat().st_mode & 0o777 == 0o700
+    assert (Path(folder.path) / "report.json").stat().st_mode & 0o777 == 0o600
+    given = in_folder / "given"
+    given.mkdir(mode=0o755)
+    RunFolder(str(given)).create()  # what others made they share as they like
+    assert given.stat().st_mode & 0o777 == 0o755
+
+
+def test_full_disk_ends_the_run_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = Folder(tmp_path)
+    folder.write("a.xml", orders([order(1)]))
+    folder.run_dir.mkdir()
+    (folder.run_dir / "report.json.partial").symlink_to("/dev/full")
+    assert folder.run() == 1
+    error = " ".join(capsys.readouterr().err.split())
+    assert f"{folder.run_dir}/report.json cannot be written: No space left on device" in error
+    assert "give another --run_dir" in error
+    assert "Traceback" not in error
+
+
+def test_check_that_fails_leaves_no_folder(in_folder: Path) -> None:
+    folder = Folder(in_folder)
+    folder.write("a.xml", orders([order(1)]))
+    arguments = [word for word in folder.arguments(inputs=["a.xml"]) if word not in ("--run_dir", str(folder.run_dir))]
+    assert main([*arguments, "--create_disposition", "CREATE_NEVER", "--check"]) == 2
+    assert main([*arguments, "--create_disposition", "CREATE_NEVER"]) == 2
+    assert not (in_folder / RUNS).exists()

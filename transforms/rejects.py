@@ -21,7 +21,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import chain
 from typing import IO, Any
 
@@ -194,9 +194,14 @@ def _write(group: tuple[str, Iterable[Reject]], folder: str, name: str, read_aga
     stage, rejects = group
     path = FileSystems.join(folder, f"{name}-{stage}.jsonl")
     partial = path + ".partial"
-    with closing(_create(partial)) as file:
-        for reject in _with_payloads(rejects, read_again):
-            file.write(reject_to_json(reject) + b"\n")
+    try:
+        with closing(_create(partial)) as file:
+            for reject in _with_payloads(rejects, read_again):
+                file.write(reject_to_json(reject) + b"\n")
+    except OSError as error:
+        with suppress(OSError):
+            FileSystems.delete([partial])  # what there is of it may fill the disk
+        raise OSError(f"the rejects cannot be written to {folder}: {error.strerror or error}") from None
     if FileSystems.exists(path):
         FileSystems.delete([path])
     FileSystems.rename([partial], [path])

@@ -59,8 +59,8 @@ __all__ = [
     "MAX_RECORD_BYTES", "SPLIT_BYTES", "InputError", "KeyRange", "Loaded", "ReadRanges", "ReadRejects", "ReadResult",
     "ReadSplits", "ReadXML", "ReadXMLColumn", "RejectLines", "RejectPlan", "RowsAgain", "SourceFile", "Split", "Wanted",
     "XmlColumn", "changed_at", "check_column", "expand", "find_file", "input_bytes", "plan_ranges", "plan_rejects",
-    "plan_splits", "read_column_again", "read_files_again", "read_part", "read_range", "read_rejects", "read_rows", "read_split",
-    "read_splits_again", "records_at", "reject_files", "unpack",
+    "plan_splits", "read_column_again", "read_files_again", "read_part", "read_range", "read_rejects", "read_rows",
+    "read_split", "read_splits_again", "records_at", "reject_files", "unpack",
 ]  # fmt: skip
 
 
