@@ -43,7 +43,7 @@ from transforms.schema import TYPE_NAMES, ColumnType
 
 SYSTEM_VALUES = {
     "$position": ("int", "the row's number among those that its path selects below the same parent row, from 1"),
-    "$source": ("text", "the name of the file or table that the record was read from"),
+    "$source": ("text", "the file, by its absolute path, or the row of a table that the record was read from"),
     "$file": ("text", "the same without its folders"),
     "$ordinal": ("bigint", "the record's number in its source, from 0"),
     "$start": ("bigint", "the first byte of the record in its source"),
