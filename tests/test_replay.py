@@ -115,7 +115,8 @@ def test_replay_gives_the_rows_and_the_ledger_of_an_undisturbed_run(
         (folder.path / "elsewhere").rename(file)
     assert folder.tables() == folder.undisturbed()
     assert folder.run(inputs=["*.xml*"]) == 0
-    assert folder.report["skipped"] == {"unchanged": 4, "changed": 0, "contract changed": 16, "duplicates": 0}
+    skipped = {why: number for why, number in folder.report["skipped"].items() if number}
+    assert skipped == {"unchanged": 4, "contract changed": 16}
 
 
 def test_two_workers_replay_records_that_are_documents_of_their_own(folder: Replays) -> None:
@@ -392,7 +393,7 @@ def test_payload_without_its_context_is_read_from_its_source(places: Places) -> 
 def test_many_rejects_of_one_file_are_read_again_in_one_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     exact = splits.open_input
-    monkeypatch.setattr(splits, "open_input", lambda path: opened.append(path) or exact(path))
+    monkeypatch.setattr(splits, "open_input", lambda path, *more: opened.append(path) or exact(path, *more))
     places = Places(tmp_path, ".gz")
     places.write(document("utf-8"))
     wanted = frozenset((str(places.file), ordinal) for ordinal in BAD)
