@@ -151,7 +151,7 @@ def open_input(path: str, max_unpacked: int | None = None, fault: tuple[str, str
             read = _reporting(decompress(stored), path)
             if max_unpacked is not None:
                 read = _bounded(read, path, max_unpacked)
-        yield read if fault is None else _ending_in(read, fault)
+        yield ending_in(read, fault)
 
 
 def gunzip(stored: IO[bytes], name: str, max_unpacked: int) -> Read:
@@ -180,7 +180,11 @@ def _bounded(read: Read, name: str, most: int) -> Read:
     return bounded_read
 
 
-def _ending_in(read: Read, fault: tuple[str, str]) -> Read:
+def ending_in(read: Read, fault: tuple[str, str] | None) -> Read:
+    """The same function; at the end of what it reads, it raises the fault, if there is one."""
+    if fault is None:
+        return read
+
     def ending_read(size: int) -> bytes:
         if data := read(size):
             return data

@@ -15,7 +15,7 @@ from apache_beam import coders
 
 from transforms.names import RecordPath
 from transforms.read.encoding import HEAD_BYTES, BrokenInput, detect
-from transforms.read.files import SourceFile, open_input, open_plain, unpacked_limit
+from transforms.read.files import SourceFile, ending_in, open_input, open_plain, unpacked_limit
 from transforms.read.scan import Damage, Span, scan
 from transforms.read.wanted import Place, Wanted, records_at
 from transforms.records import Context, Reject, XmlRecord
@@ -79,8 +79,8 @@ def _all_splits(file: SourceFile, path: RecordPath, split_bytes: int) -> Iterato
         if not scannable:
             yield Split.of(file)
             return
-    with open_input(file.path, fault=file.fault) as read:
-        yield from _cut(file, scan(read, path), split_bytes)
+        stored.seek(0)
+        yield from _cut(file, scan(ending_in(stored.read, file.fault), path), split_bytes)
 
 
 def _narrowed(splits: Iterable[Split], file: SourceFile, wanted: Wanted) -> Iterator[Split]:
