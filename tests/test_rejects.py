@@ -114,6 +114,20 @@ def test_records_are_read_again_only_where_they_are_missing(tmp_path: Path) -> N
     assert asked == [{("a.xml", 0), ("a.xml", 1)}]
 
 
+def test_many_rejects_are_read_again_in_few_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rejects, "_MOST_WAITING", 4)
+    passes = []
+
+    def again(places: frozenset[tuple[str, int]]) -> Iterator[XmlRecord]:
+        passes.append(len(places))
+        return (XmlRecord(source, ordinal, 5, 9, b"<b/>") for source, ordinal in places)
+
+    given = [replace(WITHOUT, ordinal=at) for at in range(10)]
+    lines = Path(_write(("insert", given), str(tmp_path), "s", again)).read_text().splitlines()
+    assert passes == [4, 4, 2]
+    assert sorted(json.loads(line)["ordinal"] for line in lines if "<b/>" in line) == list(range(10))
+
+
 @pytest.mark.parametrize(
     ("keep", "payload", "span"),
     [("full", "<a>é</a>", [9120, 9733]), ("span", None, [9120, 9733]), ("none", None, None)],

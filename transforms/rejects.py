@@ -39,6 +39,9 @@ ReadAgain = Callable[[frozenset[tuple[str, int]]], Iterable[XmlRecord]]
 NONE, SPAN, FULL = "none", "span", "full"
 """What is kept of a record that is rejected: neither the record nor its place, its place, or both."""
 
+_MOST_WAITING = 50_000
+"""Rejects that wait for a pass over their sources: a pass takes as long for one, and they take memory."""
+
 _DECLARED = re.compile(rb"""<\?xml\s[^>]{0,200}?encoding\s*=\s*["']([A-Za-z][\w.\-]*)""")
 
 
@@ -217,15 +220,21 @@ def _create(path: str) -> IO[bytes]:
 
 
 def _with_payloads(rejects: Iterable[Reject], read_again: ReadAgain | None) -> Iterator[Reject]:
-    """The rejects; those whose record was not at hand come last, with what one pass over their sources finds."""
+    """The rejects; those whose record was not at hand come last, with what a pass over their sources finds."""
     without: dict[tuple[str, int], list[Reject]] = {}
     for reject in rejects:
         if read_again is None or reject.payload is not None or reject.stage == "read" or reject.ordinal is None:
             yield reject
-        else:
-            without.setdefault((reject.source, reject.ordinal), []).append(reject)
-    if read_again is None or not without:
-        return
+            continue
+        without.setdefault((reject.source, reject.ordinal), []).append(reject)
+        if len(without) == _MOST_WAITING:
+            yield from _read_again(without, read_again)
+            without = {}
+    if read_again is not None and without:
+        yield from _read_again(without, read_again)
+
+
+def _read_again(without: dict[tuple[str, int], list[Reject]], read_again: ReadAgain) -> Iterator[Reject]:
     try:
         for record in read_again(frozenset(without)):
             yield from (reject.with_payload(record) for reject in without.pop((record.source, record.ordinal), ()))
