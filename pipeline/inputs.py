@@ -170,7 +170,9 @@ def _column(flags: Any, inputs: list[str], contract: Contract) -> XmlColumn:
 def input_id(flags: Any) -> str:
     """A hash of what the flags say is read: the same command gives the same, from the same folder."""
     is_column = any(getattr(flags, name) for name in _COLUMN_FLAGS)
-    given = [str(Target.parse(text)) if is_column else _absolute(text) for text in flags.input]
+    given = [
+        str(Target.parse(text)) if is_column and not reject_files(text) else _absolute(text) for text in flags.input
+    ]
     parts = [given, flags.limit, *(getattr(flags, name) for name in _COLUMN_FLAGS if name != "skip_loaded")]
     return hashlib.blake2b(json.dumps(parts).encode(), digest_size=32).hexdigest()
 
