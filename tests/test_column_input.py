@@ -209,6 +209,5 @@ def test_skipping_what_is_loaded_is_no_reason_to_skip_it_where_a_killed_slice_is
     assert "attempt 2 of 3" in errors
     assert folder.report["records"] == {"read": 590, "loaded": 584, "skipped": 0, "replaced": 0, "rejected": 6}
     assert folder.rows("SELECT count(*), count(DISTINCT id) FROM orders") == [(594, 594)]
-    assert sorted(reject["source"] for reject in folder.rejects) == [
-        f"app_xml?app_id={at}99" for at in ("", *range(1, 6))
-    ]
+    sources = [reject["source"] for reject in folder.rejects]
+    assert sorted(sources) == sorted(f"app_xml?app_id={at}" for at in range(99, number, 100))
