@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test check format schema bench clean
+.PHONY: run test check format schema bench bench-full clean
 
 run: $(VENV)/.installed
 	@rm -rf examples/out && mkdir -p examples/out
@@ -28,6 +28,13 @@ format: $(VENV)/.installed-test
 schema: $(VENV)/.installed
 	$(BIN)/python -m transforms.map.schema_file docs/contract.schema.json
 
+# Tables and plots in benchmarks/out: in minutes, or with all inputs in an hour or two.
+bench: $(VENV)/.installed-bench
+	$(BIN)/python -m benchmarks.run
+
+bench-full: $(VENV)/.installed-bench
+	$(BIN)/python -m benchmarks.run --full
+
 clean:
 	rm -rf $(VENV) examples/out build *.egg-info
 
@@ -43,4 +50,8 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml setup.py
 
 $(VENV)/.installed-test: $(VENV)/.installed
 	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --editable '.[test]'
+	@touch $@
+
+$(VENV)/.installed-bench: $(VENV)/.installed
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --editable '.[bench]'
 	@touch $@
