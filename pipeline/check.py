@@ -21,7 +21,7 @@ from sqlalchemy.dialects import mssql
 from pipeline.capacity import ERROR, WARNING, narrower
 from pipeline.inputs import make_input
 from pipeline.options import JobOptions
-from transforms import Schema, Target, load_contract, schema_of
+from transforms import Contract, Schema, Target, schema_of
 from transforms.insert.claims import REMEDY, claimed_by_others
 from transforms.insert.database import Database
 from transforms.insert.ledger import ADDED_COLUMNS, BOOKKEEPING, LEDGER
@@ -74,9 +74,8 @@ class FoundTable:
     foreign_keys: tuple[FoundKey, ...] = ()
 
 
-def check_job(flags: JobOptions) -> list[Finding]:
+def check_job(flags: JobOptions, contract: Contract) -> list[Finding]:
     """What ``--check`` answers; ``ValueError`` where contract or input are wrong, or the target cannot be asked."""
-    contract = load_contract(flags.contract)
     if flags.input:
         make_input(flags, contract)
     return check_target(flags.target, schema_of(contract), flags.create_disposition, flags.retry_seconds)

@@ -6,10 +6,13 @@ ReadXML -> ParseDoFn -> MapDoFn -> GroupIntoBatches -> BulkInsertDoFn
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import apache_beam as beam
+from apache_beam.pvalue import PBegin
 
+from pipeline.inputs import ColumnInput, FileInput
 from transforms import (
     REJECTS,
     BatchResult,
@@ -17,15 +20,26 @@ from transforms import (
     GroupIntoBatches,
     MapDoFn,
     MappedRecord,
+    ParseDoFn,
     ParsedRecord,
+    ReadRanges,
+    ReadRejects,
+    ReadResult,
+    ReadSplits,
+    ReadXML,
+    ReadXMLColumn,
     Reject,
     SettleDoFn,
+    Split,
     WriteRejects,
+    plan_splits,
+    reach_of,
 )
 from transforms.rejects import ReadAgain
 
 if TYPE_CHECKING:
     from pipeline.job import Job
+    from pipeline.replay import ReplayInput
 
 
 def load(
@@ -33,7 +47,7 @@ def load(
     job: Job,
     read: beam.PTransform,
     read_again: ReadAgain,
-    rejects_name: str,
+    rejects_name: str | Callable[[], str],
     is_whole: bool = False,
 ) -> None:
     """Add to ``pipeline`` all that reads by ``read``, loads, and writes rejects under ``rejects_name``.
@@ -42,7 +56,7 @@ def load(
     ``is_whole``: it gives all of the job, so that at the end can be said what becomes of records with one key.
     """
     records = pipeline | "ReadXML" >> read
-    parsed = records.records | "ParseDoFn" >> _stage(job.parse(), ParsedRecord)
+    parsed = records.records | "ParseDoFn" >> _stage(_parse(job), ParsedRecord)
     mapped = parsed.records | "MapDoFn" >> _stage(MapDoFn(job.contract, job.run_id, job.run.started), MappedRecord)
     batches = mapped.records | "GroupIntoBatches" >> GroupIntoBatches(job.batch_size, job.batch_bytes, job.shards)
     results = batches | "BulkInsertDoFn" >> _stage(
@@ -61,6 +75,50 @@ def load(
         | "Rejects" >> beam.Flatten()
         | "WriteRejects" >> WriteRejects(job.run_dir.rejects, rejects_name, read_again, job.reject_payload)
     )
+
+
+def read_parts(job: Job) -> beam.PTransform:
+    """The transform that reads the parts of slices."""
+    record, most = job.contract.record.path, job.max_record_bytes
+    if isinstance(job.input, FileInput):
+        return ReadSplits(record, job.contract.namespaces, most)
+    if isinstance(job.input, ColumnInput):
+        return ReadRanges(job.input.column, record, job.contract.namespaces, most)
+    return ReadRejects(record, job.contract.namespaces, most, job.input.column)
+
+
+def read_all(job: Job) -> beam.PTransform:
+    """The transform that plans and reads by itself."""
+    record, most = job.contract.record.path, job.max_record_bytes
+    if isinstance(job.input, FileInput):
+        given = job.input
+        return ReadXML(given.patterns, record, job.contract.namespaces, most, max_unpacked=given.max_unpacked)
+    if isinstance(job.input, ColumnInput):
+        return ReadXMLColumn(job.input.column, record, job.contract.namespaces, most)
+    return _ReplayAll(job.input, ReadRejects(record, job.contract.namespaces, most, job.input.column))
+
+
+class _ReplayAll(beam.PTransform):
+    """Plans and reads rejects by itself."""
+
+    def __init__(self, given: ReplayInput, read: ReadRejects):
+        super().__init__()
+        self.given = given
+        self.read = read
+
+    def expand(self, pbegin: PBegin) -> ReadResult:
+        files = pbegin | "Files" >> beam.Create(self.given.files)
+        parts = (
+            pbegin | "Parts" >> beam.Create(self.given.parts),
+            files | "Index" >> beam.FlatMap(plan_splits, self.read.path).with_output_types(Split),
+        )
+        return parts | "AllParts" >> beam.Flatten() | "SpreadParts" >> beam.Reshuffle() | "Read" >> self.read
+
+
+def _parse(job: Job) -> ParseDoFn:
+    """The stage that parses, with what the contract can reach."""
+    reach = None if job.projection == "off" else reach_of(job.contract)
+    return ParseDoFn(job.max_record_bytes, job.max_depth, reach, strict=job.projection == "strict")
 
 
 def _stage(function: beam.DoFn, gives: type) -> beam.PTransform:

@@ -17,12 +17,7 @@ from pipeline.slices import Part, Slice, Slicer
 from transforms import (
     Contract,
     Loaded,
-    ReadRanges,
-    ReadSplits,
-    ReadXML,
-    ReadXMLColumn,
     RecordPath,
-    SourceFile,
     Split,
     Target,
     XmlColumn,
@@ -44,37 +39,20 @@ _COLUMN_FLAGS = ("input_table", "input_key", "input_column", "input_where", "key
 
 @dataclass(frozen=True)
 class FileInput:
-    """Files, as ``--input`` names them."""
+    """Files, as ``--input`` names them: there may be more than memory holds, so they are listed while they are read."""
 
-    files: tuple[SourceFile, ...]
-
-    def size(self) -> int:
-        """Bytes to read, as they are stored."""
-        return sum(file.size for file in self.files)
+    patterns: tuple[str, ...]
+    max_unpacked: int | None = None
 
     def slices(self, slicer: Slicer) -> Generator[Slice, None, None]:
-        return slicer.slices(self.files)
+        return slicer.of_files(expand(self.patterns, self.max_unpacked))
 
     def of_run(self, run_id: str) -> FileInput:
         return self
 
     def changed_since(self, moment: datetime) -> bool:
         """Whether a file was changed after that moment, as far as its filesystem tells."""
-        return any(changed_at(file) > moment.timestamp() for file in self.files)
-
-    def for_worker(self) -> FileInput:
-        """What a worker needs of it: the parts of a slice come by themselves, the list may be long."""
-        return FileInput(())
-
-    def read_parts(self, contract: Contract, max_record_bytes: int) -> ReadSplits:
-        """The transform that reads the parts of a slice."""
-        return ReadSplits(contract.record.path, contract.namespaces, max_record_bytes)
-
-    def read_all(self, contract: Contract, max_record_bytes: int) -> ReadXML:
-        """The transform that plans and reads by itself."""
-        paths = [file.path for file in self.files]
-        limit = self.files[0].max_unpacked
-        return ReadXML(paths, contract.record.path, contract.namespaces, max_record_bytes, max_unpacked=limit)
+        return any(changed_at(file) > moment.timestamp() for file in expand(self.patterns))
 
     def read_again(self, contract: Contract, max_record_bytes: int, parts: tuple[Part, ...] | None = None) -> ReadAgain:
         """What reads records again: of these parts, or of all."""
@@ -95,11 +73,8 @@ class ColumnInput:
 
     column: XmlColumn
 
-    def size(self) -> int:
-        return input_bytes(self.column)
-
     def slices(self, slicer: Slicer) -> Generator[Slice, None, None]:
-        return slicer.of_column(self.column)
+        return slicer.of_column(self.column, input_bytes(self.column))
 
     def of_run(self, run_id: str) -> ColumnInput:
         """The same, where rows that this run has loaded are not left out: a slice may come again."""
@@ -109,15 +84,6 @@ class ColumnInput:
     def changed_since(self, moment: datetime) -> bool:
         """No table tells."""
         return False
-
-    def for_worker(self) -> ColumnInput:
-        return self
-
-    def read_parts(self, contract: Contract, max_record_bytes: int) -> ReadRanges:
-        return ReadRanges(self.column, contract.record.path, contract.namespaces, max_record_bytes)
-
-    def read_all(self, contract: Contract, max_record_bytes: int) -> ReadXMLColumn:
-        return ReadXMLColumn(self.column, contract.record.path, contract.namespaces, max_record_bytes)
 
     def read_again(self, contract: Contract, max_record_bytes: int, parts: tuple[Part, ...] | None = None) -> ReadAgain:
         path = RecordPath.parse(contract.record.path, contract.namespaces)
@@ -146,7 +112,8 @@ def make_input(flags: Any, contract: Contract) -> Input:
     if has_column:
         return ColumnInput(_column(flags, documents, contract))
     _refuse_urls(documents)
-    return FileInput(tuple(expand(documents, flags.max_unpacked)))
+    expand(documents)  # raises, where one of them means nothing
+    return FileInput(tuple(documents), flags.max_unpacked)
 
 
 def _column(flags: Any, inputs: list[str], contract: Contract) -> XmlColumn:

@@ -7,25 +7,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
-from apache_beam.options.pipeline_options import PipelineOptions
-
 from pipeline.inputs import Input, input_id, make_input
-from pipeline.options import JobOptions, OptionsError, is_local, workers
+from pipeline.options import WORKER_BYTES, JobOptions, OptionsError, is_local, slice_memory, workers
 from pipeline.replay import ReplayInput
 from pipeline.run_folder import RunFolder
-from transforms import (
-    Contract,
-    LoadPolicy,
-    ParseDoFn,
-    Run,
-    Schema,
-    Target,
-    begin_run,
-    load_contract,
-    reach_of,
-    schema_of,
-    writers,
-)
+from transforms import Contract, LoadPolicy, Run, Schema, Target, begin_run, schema_of, writers
+
+
+class JobError(Exception):
+    """The job failed: the message says why, for people; ``details`` may hold a traceback."""
+
+    def __init__(self, message: str, details: str | None = None):
+        super().__init__(message)
+        self.details = details
 
 
 @dataclass(frozen=True)
@@ -36,6 +30,9 @@ class Job:
     """
 
     options: dict[str, Any]
+    runner: str
+    is_local: bool
+    beam: dict[str, Any]
     contract: Contract
     contract_file: str
     schema: Schema
@@ -59,17 +56,15 @@ class Job:
     limit: int | None
     slice_bytes: int
     reject_payload: str
+    slice_memory: int
     log_level: str
 
     @classmethod
-    def of(cls, options: PipelineOptions) -> Job:
+    def of(cls, flags: JobOptions, contract: Contract) -> Job:
         """Resolve the flags; raise ``ValueError`` (with all that is wrong) for a bad contract, input or target."""
-        flags = options.view_as(JobOptions)
-        contract = load_contract(flags.contract)
-        number = workers(options)
-        # Before anything is made: it also finds a target that is none.
-        shards = writers(flags.target, number, flags.retry_seconds)
-        if not is_local(options) and not flags.run_dir:
+        number = workers(flags)
+        shards = writers(flags.target, number, flags.retry_seconds)  # it also finds a target that is none
+        if not is_local(flags) and not flags.run_dir:
             raise OptionsError("with another runner, --run_dir must name a folder that all workers can write to")
         now = datetime.now(timezone.utc)
         given = make_input(flags, contract)
@@ -79,7 +74,10 @@ class Job:
                 f"--run_dir {run_dir.path!r} holds the rejects of --input, which a run removes: give another"
             )
         return cls(
-            options=options.get_all_options(drop_default=True),
+            options={name: value for name, value in vars(flags).items() if name != "beam"},
+            runner=flags.runner,
+            is_local=is_local(flags),
+            beam=flags.beam,
             contract=contract,
             contract_file=flags.contract,
             schema=schema_of(contract),
@@ -103,6 +101,7 @@ class Job:
             limit=flags.limit,
             slice_bytes=flags.slice_bytes,
             reject_payload=flags.reject_payload,
+            slice_memory=slice_memory(flags),
             log_level=flags.log_level,
         )
 
@@ -121,25 +120,21 @@ class Job:
         return LoadPolicy(self.run_id, self.on_existing, self.retry_seconds, self.schema.fingerprint)
 
     @property
+    def worker_memory(self) -> int:
+        """Bytes of a worker's own that it may hold between two slices; it is replaced where it holds more."""
+        return WORKER_BYTES + self.slice_memory
+
+    @property
     def record_path(self) -> str:
         return self.contract.record.path
 
-    def parse(self) -> ParseDoFn:
-        """The stage that parses, with what the contract can reach."""
-        reach = None if self.projection == "off" else reach_of(self.contract)
-        return ParseDoFn(self.max_record_bytes, self.max_depth, reach, strict=self.projection == "strict")
-
     def shown_options(self) -> dict[str, Any]:
         """The options for the report: ours, and Beam's where they were given; no secrets."""
-        ours = {
-            name: value for name, value in JobOptions([], **self.options).get_all_options().items() if name in _OURS
-        }
-        shown = {**self.options, **ours, "direct_num_workers": self.workers, "target": str(Target.parse(self.target))}
+        shown = {
+            **self.beam, **self.options, "direct_num_workers": self.workers, "target": str(Target.parse(self.target)),
+        }  # fmt: skip
         shown["input"] = [self.input.mask(given) for given in shown["input"]]
         return {
             name: value if isinstance(value, (int, float, bool, list, type(None))) else str(value)
             for name, value in sorted(shown.items())
         }
-
-
-_OURS = frozenset(JobOptions([]).get_all_options(current_only=True))

@@ -1,31 +1,22 @@
-"""Running a job: here, slice by slice in worker processes, or elsewhere in one submission."""
+"""Running a job on this machine, slice by slice in worker processes. Beam is imported in those alone."""
 
 from __future__ import annotations
 
 import logging
-import time
-import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions, SetupOptions
-from apache_beam.pvalue import PBegin
-
-from pipeline import engine, graph
-from pipeline.job import Job
+from pipeline.job import Job, JobError
 from pipeline.processes import Died, Failure, Outcome, Pool
-from pipeline.report import Report, counters_of
+from pipeline.report import Report
 from pipeline.signals import Interrupts
-from pipeline.slices import Part, Slice, Slicer, SliceSizes
-from pipeline.terminal import set_up_logging
+from pipeline.slices import Slice, Slicer, SliceSizes
 from transforms import (
     DUPLICATE_KEY,
     LoadError,
-    ReadResult,
     RecordPath,
     Reject,
     Target,
@@ -36,40 +27,53 @@ from transforms import (
     write_rejects,
 )
 
+if TYPE_CHECKING:
+    from pipeline.worker import Worker
+
 logger = logging.getLogger(__name__)
 
 
-class JobError(Exception):
-    """The job failed: the message says why, for people; ``details`` may hold a traceback."""
+@dataclass
+class _Load:
+    """Loads slice after slice, in a worker process: the pipeline is built for the first."""
 
-    def __init__(self, message: str, details: str | None = None):
-        super().__init__(message)
-        self.details = details
+    job: Job
 
+    def __call__(self, part: Slice) -> Loaded:
+        return self._worker.load(part)
 
-class ReadSlice(beam.PTransform):
-    """Reads what the launcher has planned."""
+    @cached_property
+    def _worker(self) -> Worker:
+        from pipeline.worker import Worker
 
-    def __init__(self, splits: tuple[Part, ...], read: beam.PTransform):
-        super().__init__()
-        self.splits = splits
-        self.read = read
-
-    def expand(self, pbegin: PBegin) -> ReadResult:
-        return pbegin | beam.Create(self.splits, reshuffle=False) | "Read" >> self.read
+        return Worker(self.job)
 
 
-def run_local(job: Job, report: Report, progress: Callable[[int], None], interrupts: Interrupts) -> None:
+@dataclass(frozen=True)
+class Loaded:
+    """What a process says of its slice: what it counted, its time, its memory, and why it failed, if it did."""
+
+    counters: Counter[str]
+    seconds: float
+    memory: int
+    error: str | None = None
+    details: str | None = None
+
+
+def run_local(job: Job, report: Report, progress: Callable[[int, int | None], None], interrupts: Interrupts) -> None:
     """Run a job on this machine, as many slices at once as there are workers; the report is written after each.
 
     Raises:
       JobError: a slice failed, or too many records were rejected. Slices under way are finished first.
     """
     path = RecordPath.parse(job.contract.record.path, job.contract.namespaces)
-    slicer = Slicer(path, SliceSizes(job.slice_bytes, job.workers, job.input.size()), job.run_dir.unpacked, job.limit)
+    sizes = SliceSizes(job.slice_bytes, job.workers, job.slice_memory)
+    slicer = Slicer(path, sizes, job.run_dir.unpacked, job.limit)
     slices = job.input.slices(slicer)
-    load = partial(_load_slice, replace(job, input=job.input.for_worker(), shards=1))
-    pool = Pool(load, job.workers, before_retry=lambda part: job.run_dir.remove_rejects(part.name))
+    load = _Load(replace(job, shards=1))
+    pool = Pool(
+        load, job.workers, before_retry=lambda part: job.run_dir.remove_rejects(part.name), most_bytes=job.worker_memory
+    )
     interrupts.call(pool.stop)
     logger.info("Engine: Beam's FnApiRunner, one in each of %d worker processes.", job.workers)
     error: JobError | None = None
@@ -84,7 +88,7 @@ def run_local(job: Job, report: Report, progress: Callable[[int], None], interru
                 error = error or failed
                 pool.stop()
             report.write(job.run_dir)
-            progress(part.input_bytes)
+            progress(part.input_bytes, sizes.total)
         if interrupts.requested:
             report.state = "interrupted"
         elif error is None:
@@ -102,64 +106,19 @@ def run_local(job: Job, report: Report, progress: Callable[[int], None], interru
         raise error
 
 
-@dataclass(frozen=True)
-class _Loaded:
-    """What a process says of its slice: what it counted, how long it took, and why it failed, if it did."""
-
-    counters: Counter[str]
-    seconds: float
-    error: str | None = None
-    details: str | None = None
-
-
 def _loaded(part: Slice, outcome: Outcome, slicer: Slicer, report: Report) -> Counter[str]:
     """The counters of a slice; raise :class:`JobError` if it failed, and count what it had committed."""
     if isinstance(outcome, Failure):
         raise JobError(f"a bug, please report it: {outcome.message}", outcome.details)
     if isinstance(outcome, Died):
         raise JobError(outcome.message)
-    loaded: _Loaded = outcome.value
+    loaded: Loaded = outcome.value
     if loaded.error is not None:
         report.add(loaded.counters, complete=False)
         raise JobError(loaded.error, loaded.details)
-    slicer.sizes.measured(part.weight, loaded.seconds)
+    slicer.sizes.measured(part.weight, loaded.seconds, loaded.memory)
+    report.measured(part.weight, loaded.counters["read"], loaded.seconds, loaded.memory)
     return loaded.counters
-
-
-def _load_slice(job: Job, part: Slice) -> _Loaded:
-    """Run in a process of its own."""
-    set_up_logging(job.log_level)
-    started = time.monotonic()
-    read = ReadSlice(part.splits, job.input.read_parts(job.contract, job.max_record_bytes))
-    again = job.input.read_again(job.contract, job.max_record_bytes, part.splits)
-    try:
-        counters = engine.run(lambda pipeline: graph.load(pipeline, job, read, again, part.name), job.options)
-    except engine.PipelineFailed as error:
-        return _Loaded(error.counters, time.monotonic() - started, error.message, error.details)
-    return _Loaded(counters, time.monotonic() - started)
-
-
-def run_remote(job: Job, report: Report) -> None:
-    """Submit a job to another runner as one pipeline, and wait for it.
-
-    Raises:
-      JobError: the pipeline failed, or too many records were rejected.
-    """
-    options = PipelineOptions([], **job.options)
-    setup = options.view_as(SetupOptions)
-    setup.setup_file = setup.setup_file or str(Path(__file__).resolve().parent.parent / "setup.py")
-    read = job.input.read_all(job.contract, job.max_record_bytes)
-    again = job.input.read_again(job.contract, job.max_record_bytes)
-    try:
-        pipeline = beam.Pipeline(options=options)
-        graph.load(pipeline, job, read, again, "rejects", is_whole=True)
-        result = pipeline.run()
-        result.wait_until_finish()
-    except Exception as error:
-        raise JobError(engine.reason(error), traceback.format_exc()) from None
-    report.add(counters_of(result))
-    check_rejects(job, report)
-    end(job)
 
 
 def settle_duplicates(job: Job, report: Report) -> None:

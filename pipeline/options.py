@@ -1,25 +1,36 @@
-"""Every flag of the command. Beam's own flags pass through; a flag that nobody knows is an error."""
+"""Every flag of the command. Beam's own flags pass through; a flag that nobody knows is an error.
+
+Beam is imported only where one of its flags is given: it takes a second.
+"""
 
 from __future__ import annotations
 
 import argparse
-import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, NoReturn
 
-from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
-from apache_beam.runners import create_runner
+from pipeline import resources
+from transforms.limits import (
+    DEFAULT_BATCH_BYTES,
+    DEFAULT_BATCH_SIZE,
+    DEFAULT_MAX_DEPTH,
+    DEFAULT_MAX_RECORD_BYTES,
+    FULL,
+    MAX_MAX_DEPTH,
+    NONE,
+    RETRY_SECONDS,
+    SPAN,
+)
 
-from transforms.batch import DEFAULT_BATCH_BYTES, DEFAULT_BATCH_SIZE
-from transforms.insert.retry import RETRY_SECONDS
-from transforms.map.document import did_you_mean
-from transforms.parse.parser import DEFAULT_MAX_DEPTH, DEFAULT_MAX_RECORD_BYTES, MAX_MAX_DEPTH
-from transforms.rejects import FULL, NONE, SPAN
+DEFAULT_SLICE_BYTES = 1 << 30
 
-DEFAULT_SLICE_BYTES = 64 * 2**20
-
-_ALIASES = {"--workers": "--direct_num_workers"}
+COMMAND_BYTES, WORKER_BYTES = 200 << 20, 60 << 20
+"""Memory of the command with its fork server, and of each worker, beside what a slice takes."""
+_LEAST_SLICE_MEMORY = 16 << 20
+_USUAL_SLICE_MEMORY = 96 << 20
 
 
 class OptionsError(ValueError):
@@ -59,11 +70,13 @@ def _limit_of_rejects(text: str) -> str:
     return text
 
 
-class JobOptions(PipelineOptions):
-    """What is loaded, how, and where to."""
+class JobOptions(argparse.Namespace):
+    """What is loaded, how, and where to: each flag by its name; ``beam`` are Beam's own that were given."""
 
-    @classmethod
-    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
+    beam: dict[str, Any]
+
+    @staticmethod
+    def add_flags(parser: argparse.ArgumentParser) -> None:
         job = parser.add_argument_group("beamshred")
         job.add_argument(
             "--input",
@@ -218,8 +231,15 @@ class JobOptions(PipelineOptions):
             type=_size,
             default=DEFAULT_SLICE_BYTES,
             metavar="SIZE",
-            help="The largest slice of the input that a worker loads at once (default 64M): slices begin small and "
-            "grow to about ten seconds; memory grows with them.",
+            help="The largest slice of the input that a worker loads at once (default 1G): slices begin small and "
+            "grow to about five seconds, or their share of --memory.",
+        )
+        job.add_argument(
+            "--memory",
+            type=_size,
+            metavar="SIZE",
+            help="Memory of the whole job, about (default: half of what the machine, or the control group, has). It "
+            "bounds the slices, and the number of workers where that is not given; 300M is little.",
         )
         job.add_argument(
             "--log_level",
@@ -235,67 +255,116 @@ class _Parser(argparse.ArgumentParser):
         raise OptionsError(message)
 
 
-def parse_options(argv: Sequence[str]) -> PipelineOptions:
+def parse_options(argv: Sequence[str]) -> JobOptions:
     """The options of a command line; raises :class:`OptionsError` for a flag that is unknown or wrong."""
-    argv = _canonical(argv)
-    parser = _parser()
-    _, unknown = parser.parse_known_args(argv)
-    if unknown:
-        known = [option for action in parser._actions for option in action.option_strings]
-        flag = next((word for word in unknown if word.startswith("--")), unknown[0]).split("=")[0]
-        suggestion = did_you_mean(flag, known)
-        raise OptionsError(
-            f"unknown flag or argument {flag!r}" + (f"; {suggestion}" if suggestion else "; --help lists all")
-        )
-    options = PipelineOptions(list(argv))
-    job = options.view_as(JobOptions)
-    needed = ("contract", "target") if job.check else ("input", "contract", "target")
-    missing = [f"--{name}" for name in needed if not getattr(job, name)]
+    parser = _Parser(add_help=False, allow_abbrev=False)
+    JobOptions.add_flags(parser)
+    _add_beam_flags(parser)
+    options, rest = parser.parse_known_args(_canonical(argv), JobOptions())
+    options.beam = _beam_options(rest, _names(parser)) if rest else {}
+    needed = ("contract", "target") if options.check else ("input", "contract", "target")
+    missing = [f"--{name}" for name in needed if not getattr(options, name)]
     if missing:
         raise OptionsError(
             f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; --help lists all flags"
         )
-    if any(not given.strip() for given in job.input or ()):
+    if any(not given.strip() for given in options.input or ()):
         raise OptionsError("--input is empty; name a file, a folder or a glob: . is the current folder")
     if not is_local(options):
-        if job.limit is not None:
+        if options.limit is not None:
             raise OptionsError("--limit works on the DirectRunner only; leave it out, or give a part of the input")
-        _check_runner(options.view_as(StandardOptions).runner)
-    direct = options.view_as(DirectOptions)
-    if direct.direct_running_mode == "multi_threading":
+        _check_runner(options.runner)
+    if options.direct_running_mode == "multi_threading":
         raise OptionsError(
             "--direct_running_mode multi_threading loses data at volume in Beam; "
             "use --direct_num_workers, which starts processes"
         )
-    if direct.direct_running_mode == "in_memory" and direct.direct_num_workers > 1:
+    if options.direct_running_mode == "in_memory" and options.direct_num_workers > 1:
         raise OptionsError(
             "--direct_running_mode in_memory is one process; leave it out, or set --direct_num_workers to 1"
         )
-    if direct.direct_num_workers < 0:
-        raise OptionsError(f"--direct_num_workers is 0 (one for each core) or more, not {direct.direct_num_workers}")
+    if options.direct_num_workers < 0:
+        raise OptionsError(f"--direct_num_workers is 0 (one for each core) or more, not {options.direct_num_workers}")
     return options
 
 
+def _beam_options(words: Sequence[str], ours: Iterable[str]) -> dict[str, Any]:
+    """Beam's flags among words that are none of ours."""
+    flags = [word.split("=")[0] for word in words if word.startswith("--")]
+    # Beam's flags stand in the text of this one file; what is not there need not wait for Beam.
+    beams = _flags_in_source()
+    unknown = [flag for flag in flags if flag not in beams] if beams else []
+    if unknown or not flags:
+        raise _unknown(unknown[0] if unknown else words[0], [*ours, *beams])
+
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    parser = _Parser(add_help=False, allow_abbrev=False)
+    for options in _all_subclasses(PipelineOptions):
+        options._add_argparse_args(parser)
+    _, left = parser.parse_known_args(words)
+    if left:
+        raise _unknown(next((word for word in left if word.startswith("--")), left[0]), [*ours, *_names(parser)])
+    given: dict[str, Any] = PipelineOptions(list(words)).get_all_options(drop_default=True)
+    return given
+
+
+def _flags_in_source() -> set[str]:
+    package = find_spec("apache_beam")
+    folders = package.submodule_search_locations if package else None
+    try:
+        text = Path((folders or [""])[0], "options", "pipeline_options.py").read_text(encoding="utf-8")
+    except OSError:
+        return set()
+    return set(re.findall(r"--\w+", text))
+
+
+def _unknown(word: str, known: Iterable[str]) -> OptionsError:
+    from transforms.map.document import did_you_mean
+
+    flag = word.split("=")[0]
+    suggestion = did_you_mean(flag, known)
+    return OptionsError(
+        f"unknown flag or argument {flag!r}" + (f"; {suggestion}" if suggestion else "; --help lists all")
+    )
+
+
+def _names(parser: argparse.ArgumentParser) -> list[str]:
+    return [option for action in parser._actions for option in action.option_strings]
+
+
 def _check_runner(name: str) -> None:
+    from apache_beam.runners import create_runner
+
     try:
         create_runner(name)
     except (ValueError, ImportError, AttributeError) as error:
         raise OptionsError(f"--runner {name} cannot be used: {error}") from None
 
 
-def workers(options: PipelineOptions) -> int:
-    """The number of local worker processes; without the flag, one for each core that this process may use."""
-    if options.view_as(DirectOptions).direct_running_mode == "in_memory":
+def workers(options: JobOptions) -> int:
+    """The number of local worker processes; without the flag, one for each core, if memory allows."""
+    if options.direct_running_mode == "in_memory":
         return 1
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return options.view_as(DirectOptions).direct_num_workers or cores
+    if options.direct_num_workers:
+        return int(options.direct_num_workers)
+    room = (memory(options) - COMMAND_BYTES) // (WORKER_BYTES + _LEAST_SLICE_MEMORY)
+    return max(1, min(resources.cores(), room))
 
 
-def is_local(options: PipelineOptions) -> bool:
-    return (options.view_as(StandardOptions).runner or "DirectRunner").rpartition(".")[2] in (
-        "DirectRunner",
-        "FnApiRunner",
-    )
+def memory(options: JobOptions) -> int:
+    """Bytes of memory for the whole job."""
+    return options.memory or resources.memory() // 2
+
+
+def slice_memory(options: JobOptions) -> int:
+    """Bytes that a worker may hold of one slice."""
+    share = (memory(options) - COMMAND_BYTES) // workers(options) - WORKER_BYTES
+    return max(_LEAST_SLICE_MEMORY, share if options.memory else min(share, _USUAL_SLICE_MEMORY))
+
+
+def is_local(options: JobOptions) -> bool:
+    return options.runner.rpartition(".")[2] in ("DirectRunner", "FnApiRunner")
 
 
 def print_help() -> None:
@@ -305,51 +374,60 @@ def print_help() -> None:
         description="Loads XML documents into the tables of a database, as a contract says.",
         epilog="Exit codes: 0 all loaded or skipped; 1 failed; 2 wrong flags, contract or target; "
         "3 done, with rejects. "
-        "Beam's own flags (--runner, --temp_location, --flink_master, ...) pass through to it.",
+        "Beam's own flags (--temp_location, --flink_master, ...) pass through to it.",
     )
-    JobOptions._add_argparse_args(parser)
+    JobOptions.add_flags(parser)
     tools = parser.add_argument_group("instead of a run")
     tools.add_argument(
         "--import_contract",
         metavar="FILE",
         help="Print the contract that a legacy mapping contract (JSON) becomes; what changed is said on stderr.",
     )
-    beam_flags = parser.add_argument_group("Beam")
-    beam_flags.add_argument(
-        "--runner",
-        metavar="NAME",
-        help="Beam's runner: DirectRunner (default), FlinkRunner, SparkRunner, DataflowRunner ...",
-    )
-    beam_flags.add_argument(
-        "--direct_num_workers",
-        "--workers",
-        metavar="N",
-        help="Worker processes of a local run; default: one for each core.",
-    )
+    _add_beam_flags(parser)
     parser.print_help()
 
 
+def _add_beam_flags(parser: argparse.ArgumentParser) -> None:
+    """The flags of Beam that we read ourselves; its defaults are one worker, in this process."""
+    beam = parser.add_argument_group("Beam")
+    beam.add_argument(
+        "--runner",
+        metavar="NAME",
+        default="DirectRunner",
+        help="Beam's runner: DirectRunner (default), FlinkRunner, SparkRunner, DataflowRunner ...",
+    )
+    beam.add_argument(
+        "--direct_num_workers",
+        "--workers",
+        type=_whole,
+        default=0,
+        metavar="N",
+        help="Worker processes of a local run; default: one for each core.",
+    )
+    beam.add_argument(
+        "--direct_running_mode",
+        choices=["multi_processing", "in_memory", "multi_threading"],
+        default="multi_processing",
+        help=argparse.SUPPRESS,
+    )
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+
+
 def _canonical(argv: Sequence[str]) -> list[str]:
-    """``--batch-size 5`` as ``--batch_size 5``, ``--workers`` as Beam's name for it."""
+    """``--batch-size 5`` as ``--batch_size 5``."""
     words = []
     for word in argv:
         if word.startswith("--"):
             flag, equals, value = word.partition("=")
-            flag = "--" + flag[2:].replace("-", "_")
-            word = _ALIASES.get(flag, flag) + equals + value
+            word = "--" + flag[2:].replace("-", "_") + equals + value
         words.append(word)
-    # Beam's own defaults are one worker, in this process.
-    for flag, default in (("--direct_num_workers", "0"), ("--direct_running_mode", "multi_processing")):
-        if not any(word.split("=")[0] == flag for word in words):
-            words += [flag, default]
     return words
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(add_help=False, allow_abbrev=False)
-    for options in _all_subclasses(PipelineOptions):
-        options._add_argparse_args(parser)
-    return parser
 
 
 def _all_subclasses(cls: Any) -> list[Any]:

@@ -1,14 +1,15 @@
-"""Tasks in processes: each in one of its own, as many at once as there are workers.
+"""Tasks in worker processes, as many at once as there are workers.
 
-    command ── fork server (has imported Beam) ──> task, task, ...
+    command ── fork server (has imported Beam) ──> worker: task, task, ...
        ^                                              │
-       └────────── one pipe for each task ────────────┘
+       └────────── one pipe for each worker ──────────┘
 
-A process that is started anew imports Beam for more than a second; a forked one starts in milliseconds. A task that
-has ended gives all its memory back, and one that must end can be killed whatever state Beam is in. No process starts
-another one, and none opens a port.
+A process that is started anew imports Beam for more than a second; a forked one starts in milliseconds. It takes task
+after task, since what it has made for the first serves the next; one that has come to hold more memory than it should
+is replaced between two tasks. One that must end can be killed whatever state Beam is in. No process starts another one,
+and none opens a port.
 
-What became of a task is decided by its pipe alone: an answer, or the end of the pipe, which is the end of the process.
+What became of a task is decided by the pipe alone: an answer, or the end of the pipe, which is the end of the process.
 (The exit code comes by way of the fork server, is lost with it, and can be read only once: two threads that join one
 process take a success for exit code 255.)
 """
@@ -28,14 +29,13 @@ import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
 FORKSERVER = multiprocessing.get_context("forkserver")
-FORKSERVER.set_forkserver_preload(["pipeline.engine"])
+FORKSERVER.set_forkserver_preload(["pipeline.worker"])
 
 PAUSES = (1.0, 5.0)
 """Seconds before the second and the third attempt of a task whose process died."""
@@ -71,10 +71,13 @@ Outcome = Answer | Failure | Died
 
 
 class Pool(Generic[T]):
-    """Calls ``function(task)`` for each task, in a process of its own, ``workers`` at once.
+    """Calls ``function(task)`` for each task, in ``workers`` processes at once.
 
-    A task whose process dies is tried again after each of ``pauses`` (seconds); ``before_retry`` is called with it
-    first. Tasks are taken from their iterator while others run, one ahead. Only for the main thread.
+    A worker is started when there is a task and none is free. ``function`` comes to it once: what it keeps of one task
+    is there for the next. A task whose process dies is tried again after each of ``pauses`` (seconds); ``before_retry``
+    is called with it first. Tasks are taken from their iterator while others run, one ahead. Only for the main thread.
+
+    A worker that holds more than ``most_bytes`` of memory of its own after a task is replaced.
     """
 
     def __init__(
@@ -83,12 +86,15 @@ class Pool(Generic[T]):
         workers: int,
         pauses: Sequence[float] = PAUSES,
         before_retry: Callable[[T], None] = lambda task: None,
+        most_bytes: int | None = None,
     ):
         self._function = function
         self._workers = workers
         self._pauses = pauses
         self._before_retry = before_retry
-        self._running: dict[Connection, _Attempt[T]] = {}
+        self._most_bytes = most_bytes
+        self._running: dict[Connection, tuple[_Worker, _Attempt[T]]] = {}
+        self._free: list[_Worker] = []
         self._again: list[_Attempt[T]] = []
         self._stopped = False
 
@@ -120,8 +126,9 @@ class Pool(Generic[T]):
                     exhausted = not ahead
                 yield from self._ended()
         finally:
-            for attempt in self._running.values():
-                attempt.kill()
+            for worker in [*self._free, *(worker for worker, _ in self._running.values())]:
+                worker.kill()
+            self._free.clear()
             self._running.clear()
 
     def _due(self) -> _Attempt[T] | None:
@@ -133,18 +140,20 @@ class Pool(Generic[T]):
         return None
 
     def _start(self, attempt: _Attempt[T]) -> None:
-        oom_kills = _oom_kills()
-        receiver, sender = FORKSERVER.Pipe(duplex=False)
+        attempt.oom_kills = _oom_kills()
+        while self._free:
+            worker = self._free.pop()
+            if worker.send(attempt.task):
+                self._running[worker.connection] = worker, attempt
+                return
+            worker.kill()  # it died while it had nothing to do
         try:
-            attempt.process = _start(sender, self._function, attempt.task)
+            worker = _Worker(self._function)
         except (EOFError, OSError) as error:
-            receiver.close()
             self._died(attempt, f"no process could be started: {error or type(error).__name__}")
             return
-        finally:
-            sender.close()
-        attempt.oom_kills = oom_kills
-        self._running[receiver] = attempt
+        worker.send(attempt.task)  # where that fails, the pipe tells so
+        self._running[worker.connection] = worker, attempt
 
     def _ended(self) -> Iterator[tuple[T, Outcome]]:
         due = min((attempt.due for attempt in self._again), default=None)
@@ -153,19 +162,22 @@ class Pool(Generic[T]):
         if not self._running:
             time.sleep(timeout or 0)
             return
-        for receiver in wait(list(self._running), timeout):
-            assert isinstance(receiver, Connection)
-            attempt = self._running.pop(receiver)
+        for connection in wait(list(self._running), timeout):
+            assert isinstance(connection, Connection)
+            worker, attempt = self._running.pop(connection)
             try:
-                outcome: Outcome = receiver.recv()
+                outcome, held = connection.recv()
             except (EOFError, OSError, pickle.UnpicklingError):
-                if last := self._died(attempt, attempt.how_it_ended()):
+                last = self._died(attempt, worker.how_it_ended(attempt.oom_kills))
+                worker.kill()
+                if last:
                     yield attempt.task, last
+                continue
+            if self._most_bytes is None or held <= self._most_bytes:
+                self._free.append(worker)
             else:
-                yield attempt.task, outcome
-            finally:
-                receiver.close()
-                attempt.kill()
+                worker.kill()
+            yield attempt.task, outcome
 
     def _died(self, attempt: _Attempt[T], how: str) -> Died | None:
         logger = logging.getLogger(__name__)
@@ -181,32 +193,54 @@ class Pool(Generic[T]):
         return None
 
 
+@dataclass
 class _Attempt(Generic[T]):
-    def __init__(self, task: T, number: int, due: float = 0.0):
-        self.task = task
-        self.number = number
-        self.due = due
-        self.process: BaseProcess | None = None
-        self.oom_kills: int | None = None
+    task: T
+    number: int
+    due: float = 0.0
+    oom_kills: int | None = None
+
+
+class _Worker:
+    """A process, and the pipe by which it gets tasks and answers."""
+
+    def __init__(self, function: Callable[[Any], Any]):
+        warm_up()
+        self.connection, theirs = FORKSERVER.Pipe()
+        try:
+            self._process = FORKSERVER.Process(target=_work, args=(dict(os.environ), theirs, function))
+            self._process.start()
+        except BaseException:
+            self.connection.close()
+            raise
+        finally:
+            theirs.close()
+
+    def send(self, task: Any) -> bool:
+        """Give it a task; whether it could be given."""
+        try:
+            self.connection.send(task)
+        except OSError:
+            return False
+        return True
 
     def kill(self) -> None:
         """End the process, if it still runs; its database connection rolls back."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.join(_JOIN_SECONDS)
+        self.connection.close()
+        self._process.kill()
+        self._process.join(_JOIN_SECONDS)
 
-    def how_it_ended(self) -> str:
-        """In words for people."""
-        assert self.process is not None
-        self.process.join(_JOIN_SECONDS)
-        code, name = self.process.exitcode, f"the worker process {self.process.pid}"
+    def how_it_ended(self, oom_kills: int | None) -> str:
+        """In words for people; ``oom_kills`` are those before its task."""
+        self._process.join(_JOIN_SECONDS)
+        code, name = self._process.exitcode, f"the worker process {self._process.pid}"
         if code is not None and code < 0:
             how = f"{name} was killed by {signal.Signals(-code).name}"
         else:
             # 255 is also what is told when the fork server, which knows the code, has gone.
             how = f"{name} ended" + ("" if code in (None, 255) else f" with exit code {code}")
         kills = _oom_kills()
-        if kills is not None and self.oom_kills is not None and kills > self.oom_kills:
+        if kills is not None and oom_kills is not None and kills > oom_kills:
             how += " (the kernel has ended a process of this machine that was out of memory: try fewer --workers)"
         return how
 
@@ -244,14 +278,13 @@ def warm_up() -> None:
             os.environ["PYTHONPATH"] = path
 
 
-def _start(sender: Connection, function: Callable[[Any], Any], task: Any) -> BaseProcess:
-    warm_up()
-    process = FORKSERVER.Process(target=_answer, args=(dict(os.environ), sender, function, task))
-    process.start()
-    return process
+def cool_down() -> None:
+    """End a fork server that may still import, where nothing will be loaded: it would hold our standard error open."""
+    if server := forkserver._forkserver._forkserver_pid:  # type: ignore[attr-defined]
+        os.kill(server, signal.SIGKILL)
 
 
-def _answer(environment: dict[str, str], sender: Connection, function: Callable[[Any], Any], task: Any) -> None:
+def _work(environment: dict[str, str], connection: Connection, function: Callable[[Any], Any]) -> None:
     # Ctrl-C reaches all processes of a terminal; what becomes of it the command alone decides.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -259,14 +292,27 @@ def _answer(environment: dict[str, str], sender: Connection, function: Callable[
     threading.Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
     # What was imported stays: the collector need not look at it, nor touch pages that are shared.
     gc.freeze()
-    try:
-        outcome: Outcome = Answer(function(task))
-    except BaseException as error:
-        outcome = Failure(str(error) or type(error).__name__, traceback.format_exc())
-    sender.send(outcome)
-    sender.close()
+    while True:
+        try:
+            task = connection.recv()
+        except (EOFError, OSError):
+            break
+        try:
+            outcome: Outcome = Answer(function(task))
+        except BaseException as error:
+            outcome = Failure(str(error) or type(error).__name__, traceback.format_exc())
+        connection.send((outcome, _held_bytes()))
     # Threads of Beam may still run; what had to be committed is.
     os._exit(0)
+
+
+def _held_bytes() -> int:
+    """Memory of this process that no other shares; 0 where the system does not tell."""
+    try:
+        with open("/proc/self/smaps_rollup", encoding="ascii") as sizes:
+            return 1024 * sum(int(line.split()[1]) for line in sizes if line.startswith("Private_"))
+    except OSError:
+        return 0
 
 
 def _end_with_parent() -> None:

@@ -12,15 +12,9 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-import apache_beam as beam
-from apache_beam.io.filesystems import FileSystems
-from apache_beam.pvalue import PBegin
-
 from pipeline.slices import Part, Slice, Slicer
 from transforms import (
     Contract,
-    ReadRejects,
-    ReadResult,
     RecordPath,
     RowsAgain,
     SourceFile,
@@ -36,6 +30,8 @@ from transforms import (
     records_at,
     reject_files,
 )
+from transforms.filesystems import is_local
+from transforms.read.files import open_plain
 from transforms.rejects import ReadAgain, reject_of_json
 
 MOST_NAMED = 1000
@@ -58,12 +54,10 @@ class ReplayInput:
     files: tuple[SourceFile, ...]
     column: XmlColumn | None
 
-    def size(self) -> int:
-        return sum(part.input_bytes for part in self.parts) + sum(file.size for file in self.files)
-
     def slices(self, slicer: Slicer) -> Generator[Slice, None, None]:
+        slicer.sizes.total = sum(part.input_bytes for part in self.parts) + sum(file.size for file in self.files)
         yield from slicer.of_parts(self.parts, self.column)
-        yield from slicer.slices(self.files)
+        yield from slicer.of_files(self.files, slicer.sizes.total)
 
     def of_run(self, run_id: str) -> ReplayInput:
         return self
@@ -72,15 +66,6 @@ class ReplayInput:
         """Whether rejects or sources were changed after that moment, as far as their filesystems tell."""
         files = chain(filter(None, map(find_file, self.paths)), self.files)
         return any(changed_at(file) > moment.timestamp() for file in files)
-
-    def for_worker(self) -> ReplayInput:
-        return replace(self, paths=(), parts=(), files=())
-
-    def read_parts(self, contract: Contract, max_record_bytes: int) -> ReadRejects:
-        return ReadRejects(contract.record.path, contract.namespaces, max_record_bytes, self.column)
-
-    def read_all(self, contract: Contract, max_record_bytes: int) -> _ReadAll:
-        return _ReadAll(self, self.read_parts(contract, max_record_bytes))
 
     def read_again(self, contract: Contract, max_record_bytes: int, parts: tuple[Part, ...] | None = None) -> ReadAgain:
         path = RecordPath.parse(contract.record.path, contract.namespaces)
@@ -96,23 +81,6 @@ class ReplayInput:
         """Whether a file of rejects lies below this folder."""
         within = os.path.join(_real(folder), "")
         return any(_real(path).startswith(within) for path in self.paths)
-
-
-class _ReadAll(beam.PTransform):
-    """Plans and reads by itself, on another runner."""
-
-    def __init__(self, given: ReplayInput, read: ReadRejects):
-        super().__init__()
-        self.given = given
-        self.read = read
-
-    def expand(self, pbegin: PBegin) -> ReadResult:
-        files = pbegin | "Files" >> beam.Create(self.given.files)
-        parts = (
-            pbegin | "Parts" >> beam.Create(self.given.parts),
-            files | "Index" >> beam.FlatMap(plan_splits, self.read.path).with_output_types(Split),
-        )
-        return parts | "AllParts" >> beam.Flatten() | "SpreadParts" >> beam.Reshuffle() | "Read" >> self.read
 
 
 def make_replay(paths: Iterable[str], column: XmlColumn | None, max_unpacked: int | None = None) -> ReplayInput:
@@ -153,7 +121,7 @@ def still_open(folder: str) -> dict[str, Any]:
     rules: Counter[str] = Counter()
     named: list[dict[str, Any]] = []
     for path in reject_files(folder):
-        with closing(FileSystems.open(path)) as file:
+        with closing(open_plain(path)) as file:
             for line in file:
                 reject = reject_of_json(line)
                 rules[f"{reject.stage}.{reject.rule}"] += 1
@@ -163,4 +131,4 @@ def still_open(folder: str) -> dict[str, Any]:
 
 
 def _real(path: str) -> str:
-    return os.path.realpath(path) if FileSystems.get_scheme(path) is None else path
+    return os.path.realpath(path) if is_local(path) else path

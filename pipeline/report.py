@@ -8,18 +8,33 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from importlib import metadata
 from typing import Any
 
 import psutil
-from apache_beam.runners.runner import PipelineResult
 
 from pipeline.run_folder import RunFolder
-from transforms import NAMESPACE, SKIPPED
+from transforms import SKIPPED
 
 RECORDS = ("read", "loaded", "skipped", "replaced", "rejected")
 PACKAGES = ("beamshred", "apache-beam", "lxml", "SQLAlchemy", "pydantic")
+
+
+@dataclass
+class Size:
+    """Of the slices of a run: the first, the smallest, the largest and the last."""
+
+    first: float | None = None
+    least: float = 0
+    most: float = 0
+    last: float = 0
+
+    def add(self, value: float) -> None:
+        if self.first is None:
+            self.first = self.least = value
+        self.least, self.most, self.last = min(self.least, value), max(self.most, value), value
 
 
 class Report:
@@ -38,6 +53,7 @@ class Report:
         self.error: str | None = None
         self.slices = 0
         self.replay: dict[str, Any] | None = None
+        self._sizes: dict[str, Size] = {}
         self.counters: Counter[str] = Counter()
         self.usage = Usage()
         self._started = datetime.now(timezone.utc)
@@ -47,6 +63,12 @@ class Report:
         """Add the counters of one pipeline; if it did not run to its end, of what it came to."""
         self.counters.update(counters)
         self.slices += complete
+
+    def measured(self, weight: int, records: int, seconds: float, memory: int) -> None:
+        """A slice had so many bytes of XML and records, and took so long and so much memory."""
+        sizes = {"bytes": weight, "records": records, "seconds": round(seconds, 3), "memory_bytes": memory}
+        for name, value in sizes.items():
+            self._sizes.setdefault(name, Size()).add(value)
 
     @property
     def records(self) -> dict[str, int]:
@@ -78,6 +100,7 @@ class Report:
             "seconds": round(seconds, 3),
             "records_per_second": round(records["read"] / seconds, 1) if seconds else None,
             "slices": self.slices,
+            "slice_sizes": {name: asdict(size) for name, size in self._sizes.items()},
             "cpu_seconds": round(self.usage.cpu_seconds, 2),
             "peak_memory_bytes": self.usage.peak_bytes,
             "options": self.options,
@@ -103,15 +126,6 @@ class Report:
             column, _, rule = name.rpartition(".")
             columns.setdefault(column, {})[rule] = number
         return columns
-
-
-def counters_of(result: PipelineResult) -> Counter[str]:
-    """The counters of our stages, summed over the steps of a pipeline."""
-    counters: Counter[str] = Counter()
-    for counter in result.metrics().query()["counters"]:
-        if counter.key.metric.namespace == NAMESPACE:
-            counters[counter.key.metric.name] += counter.result
-    return counters
 
 
 def versions() -> dict[str, str]:

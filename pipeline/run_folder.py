@@ -10,9 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from apache_beam.io.filesystems import FileSystems
-
 from pipeline.options import OptionsError
+from transforms.filesystems import is_local, join
 
 RUNS = "runs"
 """The folder of the folders of runs, where none is given."""
@@ -67,12 +66,12 @@ class RunFolder:
 
     @property
     def is_local(self) -> bool:
-        return FileSystems.get_scheme(self.path) is None
+        return is_local(self.path)
 
     @property
     def rejects(self) -> str:
         """Where the rejects go."""
-        return FileSystems.join(self.path, "rejects")
+        return join(self.path, "rejects")
 
     @property
     def unpacked(self) -> Path:
@@ -81,8 +80,10 @@ class RunFolder:
 
     def write(self, name: str, text: str) -> str:
         """Write a file; give its path. Whoever reads it never sees half of it, where the filesystem can do that."""
-        path = FileSystems.join(self.path, name)
+        path = join(self.path, name)
         if not self.is_local:
+            from apache_beam.io.filesystems import FileSystems
+
             with FileSystems.create(path, "text/plain") as file:
                 file.write(text.encode())
             return path

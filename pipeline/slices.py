@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Generator, Iterable
+from collections import Counter, deque
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -28,8 +28,14 @@ from transforms import (
 Part = Split | KeyRange | RejectLines | RowsAgain
 """What one reader reads at once: bytes of a file, rows of a table, or rejects."""
 
-FIRST_SLICE_BYTES = 4 << 20
-SLICE_SECONDS = 10.0
+FIRST_SLICE_BYTES = 8 << 20
+"""The size of the first slices: less than this is loaded by one worker in a second or two."""
+LEAST_SLICE_BYTES = 2 << 20
+PART_BYTES = 4 << 10
+"""What opening a file weighs: there may be 100,000 of 50 bytes each."""
+SLICE_SECONDS = 5.0
+
+_FILES_AHEAD = 10_000
 
 _COMPRESSION = 10
 """How many bytes of XML a byte of a compressed file is taken for, until it is unpacked."""
@@ -58,32 +64,38 @@ class Slice:
 class SliceSizes:
     """How large the next slice is, in bytes of XML.
 
-    The first slices are small, so that all workers start at once. Then a slice is to take about
-    :data:`SLICE_SECONDS` by what was measured, as each costs about half a second before its first record; and those at
-    the end are small again, so that the workers finish together.
+    The first slices are small, so that all workers start at once. Then a slice grows until it takes about
+    :data:`SLICE_SECONDS` (each costs a tenth of a second before its first record) or its share of the memory, by what
+    was measured. Those at the end are small again, so that the workers finish together.
 
     Args:
-      most: bytes of the largest slice: memory grows with it.
+      most: bytes of the largest slice.
       workers: how many slices are loaded at once.
-      input_bytes: all of the input.
+      memory: bytes that a worker may hold of one slice: its rows above all, which no size of its XML foretells.
     """
 
-    def __init__(self, most: int, workers: int, input_bytes: int):
+    def __init__(self, most: int, workers: int, memory: int):
         self.most = most
         self.workers = workers
-        self.left = input_bytes
+        self.memory = memory
+        self.total: int | None = None
+        """Bytes of the whole input, as it is stored, once they are known."""
+        self.planned = 0
+        """Those of them that are in slices."""
         self._size = min(most, FIRST_SLICE_BYTES)
 
     def next(self) -> int:
         """The size of the slice that is planned next."""
-        last = max(self.left // (2 * self.workers), FIRST_SLICE_BYTES)
+        if self.total is None or self.total <= FIRST_SLICE_BYTES:
+            return self._size
+        last = max((self.total - self.planned) // (2 * self.workers), LEAST_SLICE_BYTES)
         return min(self._size, last, self.most)
 
-    def measured(self, weight: int, seconds: float) -> None:
-        """A slice of this weight took so long."""
-        fits = int(weight * SLICE_SECONDS / max(seconds, 0.01))
+    def measured(self, weight: int, seconds: float, memory: int) -> None:
+        """A slice of this weight took so long, and so much memory."""
+        fits = weight * min(SLICE_SECONDS / max(seconds, 0.01), self.memory / max(memory, 1))
         # Not more than doubled: a slice may have been an easy one.
-        self._size = max(min(fits, 2 * self._size, self.most), min(FIRST_SLICE_BYTES, self.most))
+        self._size = max(min(int(fits), 2 * self._size, self.most), min(LEAST_SLICE_BYTES, self.most))
 
 
 class Slicer:
@@ -111,9 +123,12 @@ class Slicer:
         self._input_bytes = 0
         self._in_use: Counter[str] = Counter()
 
-    def slices(self, files: Iterable[SourceFile]) -> Generator[Slice, None, None]:
-        """The slices; each is to be given to :meth:`release` when it was loaded."""
-        for file in files:
+    def of_files(self, files: Iterable[SourceFile], total: int | None = None) -> Generator[Slice, None, None]:
+        """The slices of files; each is to be given to :meth:`release` when it was loaded.
+
+        ``total`` are the bytes of the whole input, if they are known.
+        """
+        for file in self._ahead(files) if total is None else files:
             if self.left == 0:
                 break
             if not file.compressed or file.size * _COMPRESSION < self.split_bytes or self.path.depth == 1:
@@ -151,8 +166,24 @@ class Slicer:
             del self._in_use[unpacked]
             Path(unpacked).unlink(missing_ok=True)
 
-    def of_column(self, column: XmlColumn) -> Generator[Slice, None, None]:
-        """The slices of a column of a table."""
+    def _ahead(self, files: Iterable[SourceFile]) -> Iterator[SourceFile]:
+        """The files, of which some are looked at before their turn: so the end of the input is seen to come."""
+        files = iter(files)
+        waiting: deque[SourceFile] = deque()
+        size = 0
+        while True:
+            for file in islice(files, _FILES_AHEAD - len(waiting)):
+                waiting.append(file)
+                size += file.size
+            if len(waiting) < _FILES_AHEAD:
+                self.sizes.total = size
+            if not waiting:
+                return
+            yield waiting.popleft()
+
+    def of_column(self, column: XmlColumn, input_bytes: int) -> Generator[Slice, None, None]:
+        """The slices of a column of a table, which holds so many bytes."""
+        self.sizes.total = input_bytes
         for part in plan_ranges(column, self.split_bytes):
             if self.left is not None:
                 number = part.rows if self.path.depth == 1 else _count(read_range(column, part, self.path), self.left)
@@ -189,7 +220,7 @@ class Slicer:
         self, part: Part, weight: int, input_bytes: int, unpacked: str | None = None
     ) -> Generator[Slice, None, None]:
         self._splits.append(part)
-        self._weight += weight
+        self._weight += weight + PART_BYTES
         self._input_bytes += input_bytes
         if self._weight >= self.sizes.next():
             yield from self._close(unpacked)
@@ -199,7 +230,7 @@ class Slicer:
             self._number += 1
             made = Slice(self._number, tuple(self._splits), self._input_bytes, self._weight, unpacked)
             self._use(unpacked)
-            self.sizes.left -= self._input_bytes
+            self.sizes.planned += self._input_bytes
             self._splits, self._weight, self._input_bytes = [], 0, 0
             yield made
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.logging import RichHandler
@@ -13,7 +13,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Column, Table
 from rich.text import Text
 
-from pipeline.check import Finding
+if TYPE_CHECKING:
+    from pipeline.check import Finding
 
 _STYLES = {"error": "red", "warning": "yellow"}
 
@@ -56,8 +57,8 @@ class Terminal:
         else:
             console.print("The target takes all that the contract gives.")
 
-    def progress(self, total_bytes: int) -> SliceProgress:
-        return SliceProgress(self.console, total_bytes)
+    def progress(self) -> SliceProgress:
+        return SliceProgress(self.console)
 
     def summary(self, report: dict[str, Any], place: str) -> None:
         records = report["records"]
@@ -106,14 +107,14 @@ def _findings_table(findings: Sequence[Finding]) -> Table:
 
 
 class SliceProgress:
-    """A bar of input bytes; nothing where nobody watches."""
+    """A bar of input bytes, once their sum is known; nothing where nobody watches."""
 
-    def __init__(self, console: Console, total_bytes: int):
+    def __init__(self, console: Console):
         self._bar = Progress(
             TextColumn("loading"), BarColumn(), DownloadColumn(), TimeRemainingColumn(),
             console=console, transient=True, disable=not console.is_terminal,
         )  # fmt: skip
-        self._task = self._bar.add_task("loading", total=total_bytes)
+        self._task = self._bar.add_task("loading", total=None)
 
     def __enter__(self) -> SliceProgress:
         self._bar.start()
@@ -124,5 +125,5 @@ class SliceProgress:
     ) -> None:
         self._bar.stop()
 
-    def __call__(self, input_bytes: int) -> None:
-        self._bar.advance(self._task, input_bytes)
+    def __call__(self, input_bytes: int, total_bytes: int | None) -> None:
+        self._bar.update(self._task, advance=input_bytes, total=total_bytes)

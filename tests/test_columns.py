@@ -23,7 +23,6 @@ from transforms.read import (
     InputError,
     KeyRange,
     Loaded,
-    ReadXMLColumn,
     RowsAgain,
     Wanted,
     XmlColumn,
@@ -34,6 +33,7 @@ from transforms.read import (
     read_range,
     read_rows,
 )
+from transforms.read.transform import ReadXMLColumn
 from transforms.read.wanted import Place
 from transforms.records import Reject, XmlRecord
 

@@ -14,8 +14,9 @@ from apache_beam.testing.util import assert_that, equal_to
 from apache_beam.transforms.display import DisplayData
 from databases import SCHEMA, database, empty_database, order
 
-from transforms.insert import BulkInsertDoFn, LoadError, SettleDoFn
+from transforms.insert import LoadError
 from transforms.insert.database import RefusedError
+from transforms.insert.dofn import BulkInsertDoFn, SettleDoFn
 from transforms.metrics import counted
 from transforms.records import REJECTS, BatchResult, encode_block, encode_family
 

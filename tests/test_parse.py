@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from transforms.parse import ParseDoFn
+from transforms.parse.dofn import ParseDoFn
 from transforms.parse.parser import RecordParser
 from transforms.records import REJECTS, Context, ParsedRecord, Reject, XmlRecord
 

@@ -18,7 +18,8 @@ from apache_beam.testing.util import assert_that, equal_to
 from apache_beam.transforms.display import DisplayData
 
 from transforms.names import RecordPath
-from transforms.read import ReadSplits, ReadXML, SourceFile, Split, expand, plan_splits, read_split
+from transforms.read import SourceFile, Split, expand, plan_splits, read_split
+from transforms.read.transform import ReadSplits, ReadXML
 from transforms.records import Context, Reject, XmlRecord
 
 PATH = RecordPath.parse("/root/group/rec")
@@ -232,4 +233,4 @@ def test_many_contexts_and_splits(tmp_path: Path) -> None:
     records = [record for split in splits for record in read_split(split, path)]
     assert [record.ordinal for record in records] == list(range(1000))
     assert records[-1].context.open_tags == b"<lists><list name='499'>"
-    assert expand([file.path])[0].size == file.size
+    assert next(expand([file.path])).size == file.size

@@ -16,7 +16,8 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from transforms import rejects
 from transforms.records import Context, MappedRecord, Reject, XmlRecord
-from transforms.rejects import WriteRejects, _write, reject_to_json
+from transforms.rejects import reject_to_json, write_group
+from transforms.sink import WriteRejects
 
 FULL = Reject("map", "date", "no date", "orders.xml", 17, 9120, 9733, "order.placed", "4711", "<a>é</a>".encode())
 
@@ -107,7 +108,7 @@ def test_records_are_read_again_only_where_they_are_missing(tmp_path: Path) -> N
         raise FileNotFoundError("gone.xml cannot be read")
 
     given = [WITHOUT, replace(WITHOUT, ordinal=1), replace(FULL, stage="insert")]
-    path = Path(_write(("insert", given), str(tmp_path), "s", again))
+    path = Path(write_group(("insert", given), str(tmp_path), "s", again))
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert [line["payload"] for line in lines] == ["<a>é</a>", "<b/>", None]
     assert lines[1]["context"]["depth"] == 1
@@ -123,7 +124,7 @@ def test_many_rejects_are_read_again_in_few_passes(tmp_path: Path, monkeypatch: 
         return (XmlRecord(source, ordinal, 5, 9, b"<b/>") for source, ordinal in places)
 
     given = [replace(WITHOUT, ordinal=at) for at in range(10)]
-    lines = Path(_write(("insert", given), str(tmp_path), "s", again)).read_text().splitlines()
+    lines = Path(write_group(("insert", given), str(tmp_path), "s", again)).read_text().splitlines()
     assert passes == [4, 4, 2]
     assert sorted(json.loads(line)["ordinal"] for line in lines if "<b/>" in line) == list(range(10))
 
@@ -149,7 +150,7 @@ def test_files_are_for_their_owner_alone_from_the_first_byte_on(
         return exact(reject)
 
     monkeypatch.setattr(rejects, "reject_to_json", look)
-    made = Path(_write(("map", [FULL]), str(tmp_path / "made"), "slice-1"))
+    made = Path(write_group(("map", [FULL]), str(tmp_path / "made"), "slice-1"))
     assert modes == [(".partial", 0o600)]
     assert (made.stat().st_mode & 0o777, made.parent.stat().st_mode & 0o777) == (0o600, 0o700)
 
@@ -157,7 +158,7 @@ def test_files_are_for_their_owner_alone_from_the_first_byte_on(
 def test_full_disk_is_told_in_a_line(tmp_path: Path) -> None:
     (tmp_path / "slice-1-map.jsonl.partial").symlink_to("/dev/full")
     with pytest.raises(OSError, match=f"rejects cannot be written to {tmp_path}: No space left on device"):
-        _write(("map", [FULL]), str(tmp_path), "slice-1")
+        write_group(("map", [FULL]), str(tmp_path), "slice-1")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -193,6 +194,6 @@ def test_no_rejects_no_file(tmp_path: Path) -> None:
 
 def test_bundle_that_runs_again_writes_no_reject_twice(tmp_path: Path) -> None:
     for _ in range(2):
-        path = _write(("map", [FULL]), str(tmp_path), "slice-1")
+        path = write_group(("map", [FULL]), str(tmp_path), "slice-1")
     assert Path(path).read_bytes() == reject_to_json(FULL) + b"\n"
     assert len(list(tmp_path.iterdir())) == 1

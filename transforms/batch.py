@@ -21,14 +21,13 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import MIN_TIMESTAMP
 from apache_beam.utils.windowed_value import WindowedValue
 
+from transforms import coders as coders
+from transforms.limits import DEFAULT_BATCH_BYTES, DEFAULT_BATCH_SIZE
 from transforms.metrics import NAMESPACE
 from transforms.records import MappedRecord, encode_block, encode_family
 
 BLOCKS_PER_BATCH = 4
 """More would make the blocks of a small bundle tiny, fewer would make more batches that are not full."""
-
-DEFAULT_BATCH_SIZE = 500
-DEFAULT_BATCH_BYTES = 16 * 2**20
 
 
 def shard_of(key: str, shards: int) -> str:

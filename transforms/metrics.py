@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections import Counter as Tally
 from functools import cache
-
-from apache_beam.metrics import Metrics
-from apache_beam.metrics.metricbase import Counter
+from typing import TYPE_CHECKING
 
 from transforms.records import Reject
+
+if TYPE_CHECKING:
+    from apache_beam.metrics.metricbase import Counter
 
 NAMESPACE = "beamshred"
 
@@ -32,7 +33,9 @@ def count(name: str, by: int = 1) -> None:
 
 @cache
 def _counter(name: str) -> Counter:
-    # Making one costs more than counting.
+    # Making one costs more than counting; and the names of the counters are of use without Beam.
+    from apache_beam.metrics import Metrics
+
     return Metrics.counter(NAMESPACE, name)
 
 

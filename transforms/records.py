@@ -1,4 +1,4 @@
-"""The values that stages hand on, and their Beam coders.
+"""The values that stages hand on; :mod:`transforms.coders` has their Beam coders.
 
     ReadXML -> XmlRecord -> ParseDoFn -> ParsedRecord -> MapDoFn -> MappedRecord
             -> GroupIntoBatches -> (shard, [block, ...]) -> BulkInsertDoFn -> BatchResult
@@ -16,7 +16,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import zstandard
-from apache_beam import coders
 from lxml import etree
 
 REJECTS = "rejects"
@@ -194,53 +193,3 @@ def encode_family(record: MappedRecord) -> bytes:
 
 def decode_family(encoded: bytes) -> MappedRecord:
     return MappedRecord(*pickle.loads(encoded))
-
-
-class _PickleCoder(coders.Coder):
-    """Plain pickle: Beam's own fallback for unknown types is many times dearer."""
-
-    def encode(self, value: Any) -> bytes:
-        return pickle.dumps(value, 5)
-
-    def decode(self, encoded: bytes) -> Any:
-        return pickle.loads(encoded)
-
-    def is_deterministic(self) -> bool:
-        return False
-
-
-class _MappedRecordCoder(_PickleCoder):
-    def encode(self, value: MappedRecord) -> bytes:
-        return encode_family(value)
-
-    def decode(self, encoded: bytes) -> MappedRecord:
-        return decode_family(encoded)
-
-
-class _ParsedRecordCoder(_PickleCoder):
-    """An lxml element cannot be pickled: it travels as its own text and is parsed again.
-
-    What ParseDoFn refused never comes here, so that a parser without limits is safe.
-    """
-
-    def encode(self, value: ParsedRecord) -> bytes:
-        document = etree.tostring(value.root.getroottree(), encoding="utf-8", with_tail=False)
-        return pickle.dumps((value.record, document), 5)
-
-    def decode(self, encoded: bytes) -> ParsedRecord:
-        record, document = pickle.loads(encoded)
-        parser = etree.XMLParser(resolve_entities="internal", no_network=True, huge_tree=True)
-        root = etree.fromstring(document, parser)
-        for _ in range(record.context.depth):
-            root = root[0]
-        return ParsedRecord(record, root)
-
-    def estimate_size(self, value: ParsedRecord) -> int:
-        # Beam samples sizes even between fused stages; serialising a tree for that would be a waste.
-        return len(value.record.payload)
-
-
-coders.registry.register_coder(ParsedRecord, _ParsedRecordCoder)
-coders.registry.register_coder(MappedRecord, _MappedRecordCoder)
-for _value in (XmlRecord, Reject, BatchResult):
-    coders.registry.register_coder(_value, _PickleCoder)

@@ -25,19 +25,16 @@ from contextlib import closing, suppress
 from itertools import chain
 from typing import IO, Any
 
-import apache_beam as beam
 import orjson
-from apache_beam.io.filesystems import FileSystems
 
+from transforms.filesystems import is_local, join
+from transforms.limits import FULL, NONE
 from transforms.records import Context, Reject, XmlRecord
 
 logger = logging.getLogger(__name__)
 
 ReadAgain = Callable[[frozenset[tuple[str, int]]], Iterable[XmlRecord]]
 """Reads records again, in one pass over their sources: those with these sources and ordinals."""
-
-NONE, SPAN, FULL = "none", "span", "full"
-"""What is kept of a record that is rejected: neither the record nor its place, its place, or both."""
 
 _MOST_WAITING = 50_000
 """Rejects that wait for a pass over their sources: a pass takes as long for one, and they take memory."""
@@ -144,36 +141,7 @@ def _read_content(line: dict[str, Any]) -> tuple[bytes | None, Context | None]:
     return encode(payload), Context(prolog, open_tags, close_tags, int(given["depth"]))
 
 
-class WriteRejects(beam.PTransform):
-    """Writes rejects to ``<folder>/<name>-<stage>.jsonl``; nothing at all when there are none.
-
-    One file for each stage, under a name that does not depend on the worker: a bundle that is run again
-    overwrites what it wrote, and no reject is there twice.
-
-    Args:
-      folder: on any Beam filesystem.
-      name: of the files, before the stage.
-      read_again: reads the records of rejects that come without one, from their sources.
-      keep: :data:`NONE`, :data:`SPAN` or :data:`FULL`.
-    """
-
-    def __init__(self, folder: str, name: str, read_again: ReadAgain | None = None, keep: str = FULL):
-        super().__init__()
-        self.folder = folder
-        self.name = name
-        self.read_again = read_again if keep == FULL else None
-        self.keep = keep
-
-    def expand(self, rejects: beam.PCollection[Reject]) -> beam.PCollection[str]:
-        return (
-            rejects
-            | "Keep" >> beam.Map(_kept, self.keep).with_output_types(tuple[str, Reject])
-            | "Gather" >> beam.GroupByKey()
-            | "Write" >> beam.Map(_write, self.folder, self.name, self.read_again).with_output_types(str)
-        )
-
-
-def _kept(reject: Reject, keep: str) -> tuple[str, Reject]:
+def kept(reject: Reject, keep: str) -> tuple[str, Reject]:
     if keep != FULL:
         reject = reject.without_payload()
     return reject.stage, reject if keep != NONE else reject.without_place()
@@ -187,15 +155,20 @@ def write_rejects(
     read_again: ReadAgain | None = None,
     keep: str = FULL,
 ) -> None:
-    """Write rejects of one stage as :class:`WriteRejects` does, without a pipeline; nothing where there are none."""
-    kept = (_kept(reject, keep)[1] for reject in rejects)
-    for first in kept:
-        _write((stage, chain([first], kept)), folder, name, read_again if keep == FULL else None)
+    """Write rejects of one stage as :class:`~transforms.sink.WriteRejects` does, without a pipeline."""
+    found = (kept(reject, keep)[1] for reject in rejects)
+    for first in found:
+        write_group((stage, chain([first], found)), folder, name, read_again if keep == FULL else None)
 
 
-def _write(group: tuple[str, Iterable[Reject]], folder: str, name: str, read_again: ReadAgain | None = None) -> str:
+def write_group(
+    group: tuple[str, Iterable[Reject]],
+    folder: str,
+    name: str | Callable[[], str],
+    read_again: ReadAgain | None = None,
+) -> str:
     stage, rejects = group
-    path = FileSystems.join(folder, f"{name}-{stage}.jsonl")
+    path = join(folder, f"{name if isinstance(name, str) else name()}-{stage}.jsonl")
     partial = path + ".partial"
     try:
         with closing(_create(partial)) as file:
@@ -203,20 +176,40 @@ def _write(group: tuple[str, Iterable[Reject]], folder: str, name: str, read_aga
                 file.write(reject_to_json(reject) + b"\n")
     except OSError as error:
         with suppress(OSError):
-            FileSystems.delete([partial])  # what there is of it may fill the disk
+            _delete(partial)  # what there is of it may fill the disk
         raise OSError(f"the rejects cannot be written to {folder}: {error.strerror or error}") from None
-    if FileSystems.exists(path):
-        FileSystems.delete([path])
-    FileSystems.rename([partial], [path])
+    _rename(partial, path)
     return path
 
 
 def _create(path: str) -> IO[bytes]:
     """A new file; a local one is for its owner alone from the first byte on."""
-    if FileSystems.get_scheme(path) is not None:
+    if not is_local(path):
+        from apache_beam.io.filesystems import FileSystems
+
         return FileSystems.create(path, "application/x-ndjson")
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+
+
+def _delete(path: str) -> None:
+    if is_local(path):
+        os.remove(path)
+        return
+    from apache_beam.io.filesystems import FileSystems
+
+    FileSystems.delete([path])
+
+
+def _rename(path: str, name: str) -> None:
+    if is_local(path):
+        os.replace(path, name)
+        return
+    from apache_beam.io.filesystems import FileSystems
+
+    if FileSystems.exists(name):
+        FileSystems.delete([name])
+    FileSystems.rename([path], [name])
 
 
 def _with_payloads(rejects: Iterable[Reject], read_again: ReadAgain | None) -> Iterator[Reject]:

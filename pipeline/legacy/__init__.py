@@ -27,7 +27,7 @@ from pipeline.legacy.write import write_yaml
 from transforms.map.document import ContractError, Problem
 from transforms.map.load import parse_contract
 
-__all__ = ["LegacyError", "Notes", "convert_legacy", "is_import", "read_legacy", "run_import"]
+__all__ = ["LegacyError", "Notes", "convert_legacy", "read_legacy", "run_import"]
 
 _FLAGS = ("--import_contract", "--import-contract")
 
@@ -66,11 +66,6 @@ def _left_out(contract: dict[str, Any], problem: Problem, legacy: Legacy, notes:
         if (mapping.table, mapping.column) == (location[1], name):
             notes.cannot(problem.message, mapping)
     return True
-
-
-def is_import(argv: Sequence[str]) -> bool:
-    """Whether a command line asks for an import."""
-    return any(word.split("=")[0] in _FLAGS for word in argv)
 
 
 def run_import(argv: Sequence[str]) -> int:

@@ -13,8 +13,7 @@ database must be able to do; the other modules are one for each database.
 
 from transforms.insert.database import LoadError, open_database
 from transforms.insert.decide import DUPLICATE_KEY, LoadPolicy
-from transforms.insert.dofn import BulkInsertDoFn, SettleDoFn, counters_of_tally
-from transforms.insert.duplicates import settle
+from transforms.insert.duplicates import counters_of_tally, settle
 from transforms.insert.load import load_batch
 from transforms.insert.prepare import TargetError, prepare_target, writers
 from transforms.insert.runs import Run, begin_run, end_run
@@ -22,11 +21,9 @@ from transforms.target import Target
 
 __all__ = [
     "DUPLICATE_KEY",
-    "BulkInsertDoFn",
     "LoadError",
     "LoadPolicy",
     "Run",
-    "SettleDoFn",
     "Target",
     "TargetError",
     "begin_run",

@@ -11,10 +11,10 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 from apache_beam.transforms.display import DisplayDataItem
 
+from transforms import coders as coders
 from transforms.insert.database import Database, open_database, translated
 from transforms.insert.decide import ON_EXISTING, LoadPolicy
-from transforms.insert.duplicates import settle
-from transforms.insert.ledger import Tally
+from transforms.insert.duplicates import counters_of_tally, settle
 from transforms.insert.load import load_batch
 from transforms.insert.retry import RETRY_SECONDS, retried
 from transforms.metrics import NAMESPACE, SKIPPED, count, count_reject
@@ -143,11 +143,6 @@ class SettleDoFn(beam.DoFn):
     def teardown(self) -> None:
         if self._database is not None:
             self._database.close()
-
-
-def counters_of_tally(tally: Tally) -> dict[str, int]:
-    """The counters of a tally by their names as metrics."""
-    return {**tally.records, **{f"rows.{label}": by for label, by in tally.rows.items()}}
 
 
 def _connected(target: str, retry_seconds: float, odbc_insert: str | None = None) -> Database:

@@ -104,3 +104,8 @@ def _settled(found: list[tuple[Duplicate, Entry]], policy: LoadPolicy) -> tuple[
             tally.skip("duplicates", -1)
         rejects += lost(duplicate, entry, tally)
     return tally, rejects
+
+
+def counters_of_tally(tally: Tally) -> dict[str, int]:
+    """The counters of a tally by their names as metrics."""
+    return {**tally.records, **{f"rows.{label}": by for label, by in tally.rows.items()}}

@@ -9,12 +9,10 @@ from typing import TypeVar
 import tenacity
 
 from transforms.insert.database import LoadError, TransientError
+from transforms.limits import RETRY_SECONDS as RETRY_SECONDS
 from transforms.target import Target
 
 T = TypeVar("T")
-
-RETRY_SECONDS = 120.0
-"""How long what fails by a transient error is tried again, unless something else is asked for."""
 
 _logger = logging.getLogger(__name__)
 

@@ -7,16 +7,12 @@ from xml.parsers import expat
 
 from lxml import etree
 
+from transforms.limits import DEFAULT_MAX_DEPTH, DEFAULT_MAX_RECORD_BYTES
 from transforms.parse import projection
 from transforms.parse.projection import Projection
 from transforms.reach import Reach
 from transforms.records import ParsedRecord, Reject, XmlRecord
 
-DEFAULT_MAX_RECORD_BYTES = 64 * 2**20
-DEFAULT_MAX_DEPTH = 256
-"""libxml2's own limit, unless its option ``huge`` lifts it."""
-MAX_MAX_DEPTH = 2048
-"""libxml2's limit with ``huge`` (xmlParserMaxDepth in its parserInternals.h)."""
 _LONGEST_TEXT = 10_000_000
 """libxml2's own limit in bytes, unless ``huge`` lifts it."""
 

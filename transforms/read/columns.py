@@ -30,7 +30,6 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
 import sqlalchemy as sa
-from apache_beam import coders
 
 from transforms.names import RecordPath
 from transforms.read.connect import InputError, engine_of, reading
@@ -126,10 +125,6 @@ class RowsAgain:
     rows: tuple[tuple[str, Wanted], ...]
     input_bytes: int
     most: int | None = None
-
-
-coders.registry.register_coder(KeyRange, coders.PickleCoder)
-coders.registry.register_coder(RowsAgain, coders.PickleCoder)
 
 
 def check_column(column: XmlColumn) -> None:

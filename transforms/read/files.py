@@ -12,6 +12,7 @@ import bz2
 import errno
 import gzip
 import hashlib
+import heapq
 import itertools
 import lzma
 import os
@@ -21,15 +22,16 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain, groupby
+from operator import attrgetter
 from typing import IO
 
 import zstandard
-from apache_beam import coders
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
 
+from transforms.filesystems import is_local
 from transforms.read.connect import InputError
 from transforms.read.encoding import BrokenInput, Read
+from transforms.read.walk import glob, walk
 from transforms.read.wanted import Wanted
 
 _XML_FILE = re.compile(r".*\.xml(?:\.gz|\.bz2|\.xz|\.zst)?", re.IGNORECASE | re.DOTALL)
@@ -69,22 +71,33 @@ class SourceFile:
         return _suffix(self.path) in _DECOMPRESSORS
 
 
-coders.registry.register_coder(SourceFile, coders.PickleCoder)
+def expand(patterns: Iterable[str], max_unpacked: int | None = None) -> Iterator[SourceFile]:
+    """The files that the patterns mean, each once, by name, found while they are asked for.
+
+    Raises ``ValueError`` at once for a pattern that means none.
+    """
+    lists = [_checked(pattern) for pattern in dict.fromkeys(patterns)]
+    merged = heapq.merge(*lists, key=attrgetter("path"))
+    return (replace(next(same), max_unpacked=max_unpacked) for _, same in groupby(merged, attrgetter("path")))
 
 
-def expand(patterns: Iterable[str], max_unpacked: int | None = None) -> list[SourceFile]:
-    """The files that the patterns mean, each once, by name. ``ValueError`` for a pattern that means none."""
-    files = {file.path: file for pattern in patterns for file in _expand_one(pattern)}
-    return [replace(files[path], max_unpacked=max_unpacked) for path in sorted(files)]
+def _checked(pattern: str) -> Iterator[SourceFile]:
+    found = find_files(pattern)
+    first = next(found, None)
+    if first is None:
+        raise ValueError(f"the input {pattern!r} matches no file; give a file, a folder of *.xml files or a glob")
+    return chain([first], found)
 
 
 def changed_at(file: SourceFile) -> float:
     """When a file was last changed, in seconds since 1970; 0 where its filesystem does not tell."""
     try:
-        if FileSystems.get_scheme(file.path) is None:
+        if is_local(file.path):
             status = os.stat(file.path)
             # A copy may keep the time of its content, and not that of its own.
             return max(status.st_mtime, status.st_ctime)
+        from apache_beam.io.filesystems import FileSystems
+
         return float(FileSystems.last_updated(file.path))
     except Exception:  # each filesystem has its own errors; reading tells those that matter
         return 0.0
@@ -92,7 +105,16 @@ def changed_at(file: SourceFile) -> float:
 
 def find_file(source: str) -> SourceFile | None:
     """The file of exactly this name, if there is one."""
+    if is_local(source):
+        return _local(source) if os.path.exists(source) else None
+    from apache_beam.io.filesystems import FileSystems
+
     return next(iter(_match(_literal(source))), None) if FileSystems.exists(source) else None
+
+
+def _local(path: str) -> SourceFile:
+    path = os.path.abspath(path)
+    return SourceFile(path, path, os.stat(path).st_size)
 
 
 def _literal(path: str) -> str:
@@ -100,39 +122,48 @@ def _literal(path: str) -> str:
     return re.sub(r"([\[*?])", r"[\1]", path)
 
 
-def _expand_one(pattern: str) -> list[SourceFile]:
-    is_local = FileSystems.get_scheme(pattern) is None
-    if is_local:
-        # Beam's glob wants a folder to begin with.
-        pattern = os.path.join(os.curdir, pattern)
+def find_files(pattern: str) -> Iterator[SourceFile]:
+    """The files that one pattern means, by name; it may be none."""
+    if not is_local(pattern):
+        yield from _remote(pattern)
+        return
+    if os.path.isdir(pattern):
+        paths: Iterator[str] = filter(_XML_FILE.fullmatch, walk(os.path.abspath(pattern)))
+    elif os.path.exists(pattern):
+        paths = iter([pattern])
+    else:
+        paths = glob(pattern) if re.search(r"[*?\[]", pattern) else iter(())
+    yield from map(_local, paths)
+
+
+def _remote(pattern: str) -> Iterator[SourceFile]:
+    from apache_beam.io.filesystems import FileSystems
+
     literal = _literal(pattern)
-    found: list[SourceFile] = []
-    if is_local and os.path.isdir(pattern):
-        found = _xml_files(literal)
-    elif FileSystems.exists(pattern):
+    if FileSystems.exists(pattern):
         found = _match(literal)
     elif literal != pattern:
         found = _match(pattern)
-    elif not is_local:
-        found = _xml_files(literal)
-    if not found:
-        raise ValueError(f"the input {pattern!r} matches no file; give a file, a folder of *.xml files or a glob")
-    return found
-
-
-def _xml_files(folder: str) -> list[SourceFile]:
-    return [file for file in _match(folder.rstrip("/") + "/**") if _XML_FILE.fullmatch(file.path)]
+    else:
+        found = [file for file in _match(literal.rstrip("/") + "/**") if _XML_FILE.fullmatch(file.path)]
+    return iter(sorted(found, key=attrgetter("path")))
 
 
 def _match(pattern: str) -> list[SourceFile]:
+    from apache_beam.io.filesystems import FileSystems
+
     [result] = FileSystems.match([pattern])
-    normalise = os.path.abspath if FileSystems.get_scheme(pattern) is None else str
-    paths = [(normalise(metadata.path), metadata.size_in_bytes) for metadata in result.metadata_list]
-    return [SourceFile(path, path, size) for path, size in paths]
+    return [SourceFile(found.path, found.path, found.size_in_bytes) for found in result.metadata_list]
 
 
 def open_plain(path: str) -> IO[bytes]:
     """The bytes of a file as they are stored."""
+    if is_local(path):
+        return open(path, "rb")
+    # Importing Beam takes a second, and opening a file by it ten times as long as by Python.
+    from apache_beam.io.filesystem import CompressionTypes
+    from apache_beam.io.filesystems import FileSystems
+
     return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
 
 

@@ -15,12 +15,10 @@ from dataclasses import dataclass, field, replace
 from io import BytesIO
 from itertools import islice
 
-from apache_beam import coders
-from apache_beam.io.filesystems import FileSystems
-
+from transforms.filesystems import is_local, join
 from transforms.names import RecordPath
 from transforms.read.connect import InputError
-from transforms.read.files import open_plain
+from transforms.read.files import find_files, open_plain
 from transforms.read.scan import Damage, Span, scan
 from transforms.read.splits import SPLIT_BYTES
 from transforms.read.wanted import Place, Wanted
@@ -48,9 +46,6 @@ class RejectLines:
         return self.end - self.start
 
 
-coders.registry.register_coder(RejectLines, coders.PickleCoder)
-
-
 @dataclass
 class RejectPlan:
     """What files of rejects hold: ``lines`` to read, and what is ``wanted`` of sources; ``rejects`` counts all."""
@@ -63,16 +58,14 @@ class RejectPlan:
 def reject_files(pattern: str) -> list[str]:
     """The files of rejects that an input means: one, a glob of them, or a folder; none where it is something else."""
     if pattern.endswith(_SUFFIX):
-        [found] = FileSystems.match([pattern])
-    elif _is_folder_of_rejects(pattern):
-        [found] = FileSystems.match([FileSystems.join(pattern.rstrip("/"), f"*{_SUFFIX}")])
-    else:
-        return []
-    return sorted(metadata.path for metadata in found.metadata_list)
+        return [file.path for file in find_files(pattern)]
+    if _is_folder_of_rejects(pattern):
+        return [file.path for file in find_files(join(pattern, f"*{_SUFFIX}"))]
+    return []
 
 
 def _is_folder_of_rejects(pattern: str) -> bool:
-    if FileSystems.get_scheme(pattern) is not None:
+    if not is_local(pattern):
         return pattern.rstrip("/").endswith("/rejects")
     try:
         with os.scandir(pattern) as entries:

@@ -11,8 +11,6 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 
-from apache_beam import coders
-
 from transforms.names import RecordPath
 from transforms.read.encoding import HEAD_BYTES, BrokenInput, detect
 from transforms.read.files import SourceFile, ending_in, open_input, open_plain, unpacked_limit
@@ -56,9 +54,6 @@ class Split:
         """All of a file, to be scanned by who reads it."""
         limit = unpacked_limit(file.size, file.max_unpacked) if file.compressed else None
         return cls(file.source, file.path, file.size, max_unpacked=limit, fault=file.fault)
-
-
-coders.registry.register_coder(Split, coders.PickleCoder)
 
 
 def plan_splits(file: SourceFile, path: RecordPath, split_bytes: int = SPLIT_BYTES) -> Iterator[Split]:

@@ -1,0 +1,84 @@
+"""One run of the command: prepare the target, run the job, say what happened, and give the exit code."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from pipeline.check import NOTE, check_job, check_target, errors_in
+from pipeline.command import FAILED, LOADED, WITH_REJECTS, WRONG
+from pipeline.job import Job, JobError
+from pipeline.launch import run_local
+from pipeline.options import JobOptions
+from pipeline.replay import ReplayInput, still_open
+from pipeline.report import Report
+from pipeline.signals import Interrupts
+from pipeline.terminal import Terminal
+from transforms import Contract, InputError, Target, prepare_target
+
+
+def check(flags: JobOptions, contract: Contract, terminal: Terminal) -> int:
+    findings = check_job(flags, contract)
+    terminal.checked(findings)
+    return WRONG if errors_in(findings) else LOADED
+
+
+def prepared(flags: JobOptions, contract: Contract, terminal: Terminal) -> Job:
+    """The job, with a target that is ready for it; ``ValueError`` where something is wrong, and no run folder then."""
+    job = Job.of(flags, contract)
+    findings = check_target(job.target, job.schema, job.create_disposition, job.retry_seconds)
+    if problems := [finding for finding in findings if finding.severity != NOTE]:
+        terminal.findings(problems)
+    if errors := errors_in(findings):
+        raise ValueError(f"The target does not take what the contract gives, and nothing was written: {errors}")
+    job.run_dir.create()
+    prepare_target(job.target, job.schema, job.create_disposition, job.odbc_insert, job.retry_seconds)
+    job = job.begun()
+    if job.run.goes_on:
+        terminal.note(
+            f"Going on with the run {job.run_id}, which was begun at {job.run.started:%F %T} UTC and did not end."
+        )
+    return job
+
+
+def run(job: Job, terminal: Terminal, interrupts: Interrupts) -> int:
+    contract = {"name": job.contract.contract, "file": job.contract_file, "fingerprint": job.contract.fingerprint()}
+    report = Report(job.run_id, contract, job.contract.tables, job.shown_options())
+    with report.usage:
+        try:
+            if job.is_local:
+                with terminal.progress() as progress:
+                    run_local(job, report, progress, interrupts)
+            else:
+                from pipeline.remote import run_remote
+
+                run_remote(job, report)
+            if report.state == "running":
+                report.state = "done"
+            if not report.reconciled and report.state == "done":
+                raise JobError(f"the counts do not add up: {report.records}; this is a bug, please report it")
+        except (JobError, InputError, OSError) as error:
+            report.state, report.error = "failed", str(error)
+            _keep_details(job, getattr(error, "details", None))
+        except KeyboardInterrupt:
+            report.state = "interrupted"
+    try:
+        if isinstance(job.input, ReplayInput):
+            report.replay = {"rejects": job.input.rejects, **still_open(job.run_dir.rejects)}
+        place = report.write(job.run_dir)
+    except OSError as error:
+        place = "not written"
+        report.state, report.error = "failed", report.error or str(error)
+    terminal.summary(report.as_dict(), place)
+    if report.error:
+        terminal.error(report.error)
+    if report.state != "done":
+        terminal.error("What was committed stays; the same command goes on from there.")
+        return FAILED
+    return WITH_REJECTS if report.records["rejected"] else LOADED
+
+
+def _keep_details(job: Job, details: str | None) -> None:
+    """A traceback is for whoever mends the program: it goes into the run's folder, not onto the screen."""
+    if details:
+        with suppress(OSError):  # the disk may be full
+            job.run_dir.write("error.txt", job.input.mask(Target.parse(job.target).mask(details)))

@@ -1,0 +1,66 @@
+"""MapDoFn: from the element tree of a record to its rows, as a contract says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+from apache_beam.pvalue import TaggedOutput
+
+from transforms import coders as coders
+from transforms.map.compiler import Mapper
+from transforms.map.contract import Contract
+from transforms.metrics import NAMESPACE, count, count_reject
+from transforms.records import REJECTS, MappedRecord, ParsedRecord, Reject
+
+
+@beam.typehints.with_input_types(ParsedRecord)
+@beam.typehints.with_output_types(MappedRecord)
+class MapDoFn(beam.DoFn):
+    """Maps records to rows; one that breaks a rule of the contract goes to the output tagged ``rejects``.
+
+    Args:
+      contract: from :func:`transforms.load_contract`.
+      run_id: names the run, for contracts that put it into a column.
+      started: the time of the run, with its zone; now, when it is not given.
+    """
+
+    def __init__(self, contract: Contract, run_id: str = "", started: datetime | None = None):
+        self.contract = contract
+        self.run_id = run_id
+        self.started = started or datetime.now(timezone.utc)
+        self._rows = Metrics.distribution(NAMESPACE, "map.record_rows")
+
+    def display_data(self) -> dict[str, Any]:
+        return {"contract": self.contract.contract, "fingerprint": self.contract.fingerprint()}
+
+    def setup(self) -> None:
+        self._mapper = Mapper(self.contract, self.run_id, self.started)
+
+    def process(self, parsed: ParsedRecord) -> Iterator[MappedRecord | TaggedOutput]:
+        try:
+            mapped = self._mapper.map(parsed)
+        except Exception as error:
+            mapped = Reject.of_bug(parsed.record, "map", error)
+        self._count_oddities()
+        if isinstance(mapped, Reject):
+            count_reject(mapped)
+            yield TaggedOutput(REJECTS, mapped)
+        else:
+            count("mapped")
+            self._rows.update(sum(map(len, mapped.rows.values())))
+            yield mapped
+
+    def _count_oddities(self) -> None:
+        failures, warnings = self._mapper.failures, self._mapper.warnings
+        if failures:
+            for (column, rule), number in failures.items():
+                count(f"failures.{column}.{rule}", number)
+            failures.clear()
+        if warnings:
+            for warning, number in warnings.items():
+                count(f"warnings.{warning}", number)
+            warnings.clear()

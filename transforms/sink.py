@@ -1,0 +1,43 @@
+"""WriteRejects: what becomes of rejects in a pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import apache_beam as beam
+
+from transforms import coders as coders
+from transforms.limits import FULL
+from transforms.records import Reject
+from transforms.rejects import ReadAgain, kept, write_group
+
+
+class WriteRejects(beam.PTransform):
+    """Writes rejects to ``<folder>/<name>-<stage>.jsonl``; nothing at all when there are none.
+
+    One file for each stage, under a name that does not depend on the worker: a bundle that is run again
+    overwrites what it wrote, and no reject is there twice.
+
+    Args:
+      folder: on any Beam filesystem.
+      name: of the files, before the stage; or what gives it where they are written.
+      read_again: reads the records of rejects that come without one, from their sources.
+      keep: ``none``, ``span`` or ``full``, as :mod:`transforms.limits` says.
+    """
+
+    def __init__(
+        self, folder: str, name: str | Callable[[], str], read_again: ReadAgain | None = None, keep: str = FULL
+    ):
+        super().__init__()
+        self.folder = folder
+        self.name = name
+        self.read_again = read_again if keep == FULL else None
+        self.keep = keep
+
+    def expand(self, rejects: beam.PCollection[Reject]) -> beam.PCollection[str]:
+        return (
+            rejects
+            | "Keep" >> beam.Map(kept, self.keep).with_output_types(tuple[str, Reject])
+            | "Gather" >> beam.GroupByKey()
+            | "Write" >> beam.Map(write_group, self.folder, self.name, self.read_again).with_output_types(str)
+        )
