@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pipeline.job import Job, JobError
-from pipeline.processes import Died, Failure, Outcome, Pool
+from pipeline.processes import Died, Failure, Last, Outcome, Pool
 from pipeline.report import Report
 from pipeline.signals import Interrupts
 from pipeline.slices import Slice, Slicer, SliceSizes
@@ -39,8 +39,9 @@ class _Load:
 
     job: Job
 
-    def __call__(self, part: Slice) -> Loaded:
-        return self._worker.load(part)
+    def __call__(self, part: Slice) -> Loaded | Last:
+        loaded = self._worker.load(part)
+        return loaded if loaded.error is None else Last(loaded)
 
     @cached_property
     def _worker(self) -> Worker:

@@ -70,6 +70,13 @@ class Died:
 Outcome = Answer | Failure | Died
 
 
+@dataclass(frozen=True)
+class Last:
+    """What a task's function returns where its process should do no other: what that holds may be in no good order."""
+
+    value: Any
+
+
 class Pool(Generic[T]):
     """Calls ``function(task)`` for each task, in ``workers`` processes at once.
 
@@ -148,7 +155,7 @@ class Pool(Generic[T]):
                 return
             worker.kill()  # it died while it had nothing to do
         try:
-            worker = _Worker(self._function)
+            worker = _Worker(self._function, self._most_bytes)
         except (EOFError, OSError) as error:
             self._died(attempt, f"no process could be started: {error or type(error).__name__}")
             return
@@ -166,14 +173,14 @@ class Pool(Generic[T]):
             assert isinstance(connection, Connection)
             worker, attempt = self._running.pop(connection)
             try:
-                outcome, held = connection.recv()
+                outcome, goes_on = connection.recv()
             except (EOFError, OSError, pickle.UnpicklingError):
                 last = self._died(attempt, worker.how_it_ended(attempt.oom_kills))
                 worker.kill()
                 if last:
                     yield attempt.task, last
                 continue
-            if self._most_bytes is None or held <= self._most_bytes:
+            if goes_on:
                 self._free.append(worker)
             else:
                 worker.kill()
@@ -204,11 +211,11 @@ class _Attempt(Generic[T]):
 class _Worker:
     """A process, and the pipe by which it gets tasks and answers."""
 
-    def __init__(self, function: Callable[[Any], Any]):
+    def __init__(self, function: Callable[[Any], Any], most_bytes: int | None):
         warm_up()
         self.connection, theirs = FORKSERVER.Pipe()
         try:
-            self._process = FORKSERVER.Process(target=_work, args=(dict(os.environ), theirs, function))
+            self._process = FORKSERVER.Process(target=_work, args=(dict(os.environ), theirs, function, most_bytes))
             self._process.start()
         except BaseException:
             self.connection.close()
@@ -284,7 +291,9 @@ def cool_down() -> None:
         os.kill(server, signal.SIGKILL)
 
 
-def _work(environment: dict[str, str], connection: Connection, function: Callable[[Any], Any]) -> None:
+def _work(
+    environment: dict[str, str], connection: Connection, function: Callable[[Any], Any], most_bytes: int | None
+) -> None:
     # Ctrl-C reaches all processes of a terminal; what becomes of it the command alone decides.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -298,10 +307,13 @@ def _work(environment: dict[str, str], connection: Connection, function: Callabl
         except (EOFError, OSError):
             break
         try:
-            outcome: Outcome = Answer(function(task))
+            value = function(task)
         except BaseException as error:
-            outcome = Failure(str(error) or type(error).__name__, traceback.format_exc())
-        connection.send((outcome, _held_bytes()))
+            connection.send((Failure(str(error) or type(error).__name__, traceback.format_exc()), False))
+        else:
+            is_last = isinstance(value, Last)
+            goes_on = not is_last and (most_bytes is None or _held_bytes() <= most_bytes)
+            connection.send((Answer(value.value if is_last else value), goes_on))
     # Threads of Beam may still run; what had to be committed is.
     os._exit(0)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline.processes import Answer, Died, Failure, Outcome, Pool
+from pipeline.processes import Answer, Died, Failure, Last, Outcome, Pool
 
 
 def double(number: int) -> int:
@@ -45,6 +45,20 @@ def leave(code: int) -> None:
 def sleep(seconds: float) -> float:
     time.sleep(seconds)
     return seconds
+
+
+def own_number(task: object) -> object:
+    number = os.getpid()
+    return Last(number) if task == "last" else number
+
+
+def hold(size: int) -> int:
+    """Keep so many bytes, and say by which process."""
+    _held.append(b"x" * size)
+    return os.getpid()
+
+
+_held: list[bytes] = []
 
 
 def outcomes(pool: Pool, tasks: list) -> dict[object, Outcome]:
@@ -134,3 +148,44 @@ def test_tasks_are_planned_one_ahead() -> None:
     next(run)
     assert len(taken) <= 4
     run.close()
+
+
+def numbers(pool: Pool, tasks: list) -> list[int]:
+    return [outcome.value for _, outcome in pool.run(iter(tasks)) if isinstance(outcome, Answer)]
+
+
+def test_process_takes_task_after_task() -> None:
+    assert len(set(numbers(Pool(own_number, 1), list(range(5))))) == 1
+
+
+def test_one_task_starts_one_process() -> None:
+    started = []
+    for _ in Pool(own_number, 4).run(iter([1])):
+        started = [one for one in psutil.Process().children(recursive=True) if "forkserver" in str(one.cmdline())]
+    assert len(started) == 2  # the fork server and one worker
+
+
+def test_process_that_holds_too_much_is_replaced() -> None:
+    large, *after = numbers(Pool(hold, 1, most_bytes=200 << 20), [300 << 20, 1, 1])
+    assert large not in after
+    assert len(set(after)) == 1
+
+
+def test_process_that_failed_or_says_so_does_no_other_task() -> None:
+    first, *after = numbers(Pool(own_number, 1), ["last", 1, 2])
+    assert first not in after
+
+
+def test_process_that_dies_while_it_has_nothing_to_do_costs_no_attempt(caplog: pytest.LogCaptureFixture) -> None:
+    pool: Pool = Pool(own_number, 1, pauses=())
+
+    seen = []
+    for task, outcome in pool.run(iter([1, 2, 3])):
+        assert isinstance(outcome, Answer)
+        seen.append(outcome.value)
+        if task == 2:
+            [worker] = pool._free
+            worker._process.kill()
+            worker._process.join()
+    assert seen[0] == seen[1] != seen[2]
+    assert "again" not in caplog.text

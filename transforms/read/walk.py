@@ -52,7 +52,10 @@ def glob(pattern: str) -> Iterator[str]:
     assert first is not None, "without a glob character it is a name"
     folder = os.path.dirname(pattern[: first.start()])
     below = pattern[len(folder) :].lstrip("/") + ("*" if pattern.endswith("/") else "")
-    matches = re.compile(_translated(below), re.DOTALL).fullmatch
+    try:
+        matches = re.compile(_translated(below), re.DOTALL).fullmatch
+    except re.error as error:
+        raise ValueError(f"the input {pattern!r} is no glob: {error}") from None
     # Where the pattern begins at a name, so does what it is compared with.
     start = len(folder) if folder.endswith("/") or not folder else len(folder) + 1
     if os.path.isdir(folder or os.curdir):
@@ -63,7 +66,7 @@ def glob(pattern: str) -> Iterator[str]:
 
 def _translated(pattern: str) -> str:
     """The pattern as a regular expression: the rules are those of Beam's filesystems."""
-    parts = re.split(r"(\*\*|\*|\?|\[!?\]?[^\]]*\])", pattern)
+    parts = re.split(r"(\*\*|\*|\?|\[(?:!.|[^!])[^\]]*\])", pattern, flags=re.DOTALL)
     for number in range(1, len(parts), 2):
         part = parts[number]
         if part.startswith("["):
