@@ -301,6 +301,8 @@ def _work(
     threading.Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
     # What was imported stays: the collector need not look at it, nor touch pages that are shared.
     gc.freeze()
+    # Rows are born by the thousand and die by counting their references: looking for circles among them is in vain.
+    gc.set_threshold(100_000, 50, 1000)
     while True:
         try:
             task = connection.recv()

@@ -22,8 +22,7 @@ _LT_OR_GT = _LT & _GT
 """What is left of either without the one bit in which they differ."""
 _BUT_THAT_BIT = 0xFF ^ _LT ^ _GT
 # What has no tags inside, and how it ends.
-_CLOSERS = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
-_OPENER = re.compile(b"|".join(map(re.escape, _CLOSERS)))
+_CLOSERS = ((b"<!--", b"-->"), (b"<![CDATA[", b"]]>"), (b"<?", b"?>"))
 # Each alternative begins differently, so that a failure takes no longer than a match.
 _TAG = re.compile(rb"""<[^<>"']*(?:"[^<"]*"[^<>"']*|'[^<']*'[^<>"']*)*>""")
 
@@ -57,17 +56,23 @@ def find_tags(document: bytes, begin: int = 0) -> Tags | None:
 
 def _tags(document: bytes, text: NDArray[np.uint8], places: Places) -> Tags | None:
     """The tags, by the places of ``<`` and ``>``."""
-    kinds = text[places]
-    in_turn = len(places) % 2 == 0 and bool((kinds[::2] == _LT).all() and (kinds[1::2] == _GT).all())
-    start = places[::2] if in_turn else places[kinds == _LT]
+    is_lt = text[places] == _LT
+    start = places[is_lt]
     if not len(start) or start[-1] == len(text) - 1:
         return None
     mark = text[start + 1]
     special = (mark == _BANG) | (mark == _QUESTION)
     if special.any():
         outside = _outside_opaque(document, places, start[special].tolist())
-        return None if outside is None else _tags(document, text, outside)
-    end = places[1::2] if in_turn else _ends(document, start, places[kinds == _GT])
+        if outside is None:
+            return None
+        mark = mark[outside[is_lt]]
+        places, is_lt = places[outside], is_lt[outside]
+        start = places[is_lt]
+        if not len(start):
+            return None
+    in_turn = len(places) == 2 * len(start) and bool(is_lt[::2].all())
+    end = places[1::2] if in_turn else _ends(document, start, places[~is_lt])
     if end is None:
         return None
     opens = mark != _SLASH
@@ -80,30 +85,32 @@ def _tags(document: bytes, text: NDArray[np.uint8], places: Places) -> Tags | No
     return Tags(start, end, opens, closes, level)
 
 
-def _outside_opaque(document: bytes, places: Places, specials: list[int]) -> Places | None:
-    """Those of the places that are not in a comment, CDATA section or processing instruction.
+def _outside_opaque(document: bytes, places: Places, specials: list[int]) -> Flags | None:
+    """Which of the places are not in a comment, CDATA section or processing instruction.
 
     ``specials`` are the places of all ``<!`` and ``<?``. ``None`` if there is one that is none of the three.
     """
+    find, opens = document.find, document.startswith
     borders: list[int] = []  # of each, where it starts and where it is over
     done = 0
     for start in specials:
         if start < done:
             continue
-        opener = _OPENER.match(document, start)
-        if opener is None:
+        for opener, closer in _CLOSERS:
+            if opens(opener, start):
+                break
+        else:
             return None
-        closer = _CLOSERS[opener[0]]
-        end = document.find(closer, opener.end())
+        end = find(closer, start + len(opener))
         if end < 0:
             return None
         done = end + len(closer)
         borders += start, done
-    numbers = np.searchsorted(places, borders).tolist()
+    numbers = places.searchsorted(borders).tolist()
     outside = np.ones(len(places), np.bool_)
     for first, last in zip(numbers[::2], numbers[1::2], strict=True):
         outside[first:last] = False
-    return places[outside]
+    return outside
 
 
 def _ends(document: bytes, start: Places, candidates: Places) -> Places | None:
