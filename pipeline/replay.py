@@ -69,7 +69,8 @@ class ReplayInput:
 
     def read_again(self, contract: Contract, max_record_bytes: int, parts: tuple[Part, ...] | None = None) -> ReadAgain:
         path = RecordPath.parse(contract.record.path, contract.namespaces)
-        return partial(_again, self.parts if parts is None else parts, self.files, path, max_record_bytes, self.column)
+        parts, files = (self.parts, self.files) if parts is None else (parts, ())
+        return partial(_again, parts, files, path, max_record_bytes, self.column)
 
     def mask(self, text: str) -> str:
         if self.column is None:

@@ -98,10 +98,10 @@ def _outside_opaque(document: bytes, places: Places, specials: list[int]) -> Fla
             continue
         for opener, closer in _CLOSERS:
             if opens(opener, start):
+                end = find(closer, start + len(opener))
                 break
         else:
             return None
-        end = find(closer, start + len(opener))
         if end < 0:
             return None
         done = end + len(closer)
