@@ -153,7 +153,7 @@ def test_circle_names_all_its_tables() -> None:
         ("{from: a, blank: never}", "c.blank: not one of 'keep' or 'null' (here: 'never')"),
         (
             "{from: a, clean: shout}",
-            "c.clean: 'shout' is none of trim, collapse, upper, lower, digits, nor {find: regex",
+            "c.clean: 'shout' is none of trim, collapse, upper, lower, digits, first_number, nor {find: regex",
         ),
         ("{from: a, clean: [trim, {find: '('}]}", "c.clean: {'find': '('}: missing ), unterminated subpattern"),
         (

@@ -149,7 +149,7 @@ def test_rows_of_slots_and_unions_are_compared_with_one_another() -> None:
         ("name", "tables.t.unique: this should be a mapping, with `by` (here: 'name')"),
         (
             "{by: name, prefer: {nme: [x]}}",
-            "tables.t.unique.prefer: there is no such column in this table (here: 'nme')",
+            "tables.t.unique.prefer: there is no such column in this table, nor is it in its `let` (here: 'nme')",
         ),
         ("{by: name, prefer: {name: x}}", "tables.t.unique.prefer.name: this should be a list (here: 'x')"),
         ("{by: name, prefer: {name: [x], n: [1]}}", "tables.t.unique.prefer: there should be only one"),
@@ -157,7 +157,7 @@ def test_rows_of_slots_and_unions_are_compared_with_one_another() -> None:
             "{by: name, prefer: {n: [1, one]}}",
             "tables.t.unique.prefer.n.1: no value of the type int: 'one' is not a whole number (here: 'one')",
         ),
-        ("{by: name, order: n}", "tables.t.unique.order: unknown key; known: by, keep, prefer"),
+        ("{by: name, order: n}", "tables.t.unique.order: unknown key; known: below, by, keep, prefer"),
     ],
 )
 def test_wrong_use(unique: str, said: str) -> None:

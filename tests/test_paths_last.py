@@ -53,7 +53,7 @@ def test_a_walk_finds_the_last_elements_attribute_too(path: str, ignore_case: bo
     parsed, walk, values = parse_path(path, {}, ignore_case), Walk(), [None]
     assert walk.add_value(parsed, "first", 0)
     walk.compile()(TREE, values)
-    assert values == [compile_take(parsed, "first")(TREE)]
+    assert values == [compile_take(compile_path(parsed), "first")(TREE)]
 
 
 @pytest.mark.parametrize(

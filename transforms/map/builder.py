@@ -12,11 +12,13 @@ from transforms.map.calls import attempt, first_given, is_broken, make_filter, m
 from transforms.map.climb import depth_of, reads_above_record
 from transforms.map.columns import ColumnError, Failures, default_of, is_system, make_column
 from transforms.map.contract import ColumnModel, Contract, Rule, Source, TableModel
+from transforms.map.elements import elements_of, reference
 from transforms.map.expressions import Expression, compile_expression
-from transforms.map.paths import Attribute, Path, parse_path
+from transforms.map.owners import Owners
+from transforms.map.paths import Attribute, Path, Up, parse_path
 from transforms.map.resolve import sources
 from transforms.map.scope import Scope, guarded, indented, tuple_of
-from transforms.map.select import compile_path
+from transforms.map.select import compile_from_all, compile_path
 from transforms.map.tables import (
     columns_read,
     computed_in_order,
@@ -65,10 +67,13 @@ class Builder:
         self.warnings = warnings
         self.reads_above = False
         self.scopes: list[Scope] = []
+        self.elements = elements_of(contract)
         self.names: dict[str, Any] = {
             "ColumnError": ColumnError,
+            "named": {},
             "Candidates": Candidates,
             "Folded": Folded,
+            "Owners": Owners,
             "attempt": partial(attempt, failures),
             "one_by_one": partial(one_by_one, failures),
             "first_given": first_given,
@@ -89,6 +94,11 @@ class Builder:
 
     def _record(self) -> None:
         root, model = self._new_scope(0, ()), self.contract.record
+        for name, element in self.elements.items():
+            self.reads_above = self.reads_above or reads_above_record(element.path, element.depth)
+            start = f"named[{element.base!r}]" if element.base else "[element]"
+            select = self._name("select", compile_from_all(element.path))
+            root.opening.append(f"named[{name!r}] = {select}({start})")
         columns = [self._column(root, f"record.key.{name}", column, True) for name, column in model.key.items()]
         root.lines += guarded("row_0", [], columns, "errors")
         places = {name: f"row_0[{number}]" for number, name in enumerate(model.key)}
@@ -112,6 +122,10 @@ class Builder:
                 into = "candidates, errors"
                 lines.append(f"candidates = Candidates({self._name('choose', self._choice(label, table))})")
             for _, source in sources(table):
+                named = reference(source.rows)
+                if named:
+                    lines += self._rows_of_named(label, table, source, named, above, into)
+                    continue
                 path = parse_path(source.rows, self.contract.namespaces, self.contract.defaults.ignore_case)
                 self.reads_above = self.reads_above or reads_above_record(path, scope.depth)
                 if path.alternatives == _TOP and not table.unique:
@@ -138,6 +152,25 @@ class Builder:
             elements = f"{self._name('select', compile_path(path))}(element)"
         return [f"for place, child in enumerate({elements}, 1):", "    " + below.call("child", "place", into)]
 
+    def _rows_of_named(
+        self,
+        label: str,
+        table: TableModel,
+        source: Source,
+        named: tuple[str, str],
+        above: tuple[str, ...],
+        into: str,
+    ) -> list[str]:
+        """The lines that call a scope of its own for each element below a named one, or for that itself."""
+        name, rest = named
+        path = parse_path(rest, self.contract.namespaces, self.contract.defaults.ignore_case)
+        below = self._new_scope(self.elements[name].depth + min(map(depth_of, path.alternatives)), above)
+        below.lines += self._table(label, table, source, below, above)
+        elements = f"named[{name!r}]"
+        if path.alternatives != _TOP:
+            elements = f"{self._name('select', compile_from_all(path))}({elements})"
+        return [f"for place, child in enumerate({elements}, 1):", "    " + below.call("child", "place", into)]
+
     def _choice(self, label: str, table: TableModel) -> Choose:
         return make_choice(label, self.schema.by_label[label].column_names, table)
 
@@ -146,10 +179,14 @@ class Builder:
         row = f"row_{self._labels.index(label) + 1}"
         position = "place" if source.unpivot else "position"
         is_computed = any(column.expression is not None for column in source.columns.values())
-        is_careful = source.where or table.skip_empty or table.reject_when or table.warn_when or is_computed
+        is_careful = any([source.where, table.skip_empty, table.reject_when, table.warn_when, is_computed, source.let])
         make = self._careful_row if is_careful else self._simple_row
-        lines, is_kept = make(label, table, source, scope, above[-1], row, position)
-        kept = [f"rows[{label!r}].append({row})", *self._below(label, scope, (*above, row))]
+        lines, is_kept, places = make(label, table, source, scope, above[-1], row, position)
+        kept = [f"rows[{label!r}].append({row})"]
+        for name in table.unique.prefer if table.unique else ():
+            preferred = places[name] if name in source.let else self._with_default(places[name], source.columns[name])
+            kept.append(f"candidates.prefer({preferred})")
+        kept += self._below(label, scope, (*above, row))
         lines += [f"if {is_kept}:", *indented(kept)] if is_kept else kept
         if table.unique:
             lines = ["rows, errors = candidates.next()", *lines]
@@ -166,34 +203,37 @@ class Builder:
 
     def _simple_row(
         self, label: str, table: TableModel, source: Source, scope: Scope, parent: str, row: str, position: str
-    ) -> tuple[list[str], str]:
+    ) -> tuple[list[str], str, dict[str, str]]:
         takes = self._takes(label, table, parent)
         keys = primary_key(self.contract, label)
         columns = [
             self._column(scope, f"{label}.{name}", column, column.required or name in keys, position=position)
             for name, column in source.columns.items()
         ]
-        return guarded(row, list(takes.values()), columns, "errors"), ""
+        places = {name: f"{row}[{number}]" for number, name in enumerate([*takes, *source.columns])}
+        return guarded(row, list(takes.values()), columns, "errors"), "", places
 
     def _careful_row(
         self, label: str, table: TableModel, source: Source, scope: Scope, parent: str, row: str, position: str
-    ) -> tuple[list[str], str]:
+    ) -> tuple[list[str], str, dict[str, str]]:
         """A row that may not be kept: its errors count, and its defaults are filled in, only if it is."""
         takes = self._takes(label, table, parent)
         keys = primary_key(self.contract, label)
         values, errors = row.replace("row", "values"), row.replace("row", "errors")
-        read = {name: column for name, column in source.columns.items() if column.expression is None}
+        read = {name: column for name, column in source.named.items() if column.expression is None}
         expressions = [
-            self._column(scope, f"{label}.{name}", column, column.required or name in keys, True, position)
+            self._column(
+                scope, f"{label}.{name}", column, column.required or name in keys, name not in source.let, position
+            )
             for name, column in read.items()
         ]
         lines = [f"{errors} = []", *guarded(values, list(takes.values()), expressions, errors)]
         places = {name: f"{values}[{number}]" for number, name in enumerate([*takes, *read])}
         types = types_of(self.contract, self.schema, label, source)
-        for name in computed_in_order(source.columns, types):
-            column = source.columns[name]
+        for name in computed_in_order(source.named, types):
+            column, is_late = source.named[name], name not in source.let
             make = make_column(
-                self.contract, f"{label}.{name}", column, column.required or name in keys, self.failures, True
+                self.contract, f"{label}.{name}", column, column.required or name in keys, self.failures, is_late
             )
             expression = compile_expression(column.expression or "", types)
             compute = self._call(scope, expression, expression.compile(expression_slot(expression)), places, position)
@@ -204,7 +244,11 @@ class Builder:
         ]
         conditions = [self._where(scope, label, source, types, places, errors, position)] if source.where else []
         if table.skip_empty:
-            data = [places[name] for name, column in read.items() if _is_data(column) and name not in keys]
+            data = [
+                places[name]
+                for name, column in read.items()
+                if _is_data(column) and name not in keys and name not in source.let
+            ]
             conditions.append(
                 "(" + " or ".join([*(f"{place} is not None" for place in data), f"is_broken({errors})"]) + ")"
             )
@@ -214,9 +258,9 @@ class Builder:
             f"{row} = {tuple_of(final)}",
         ]
         if not conditions:
-            return lines + kept, ""
+            return lines + kept, "", places
         keep = row.replace("row", "keep")
-        return [*lines, f"{keep} = {' and '.join(conditions)}", f"if {keep}:", *indented(kept)], keep
+        return [*lines, f"{keep} = {' and '.join(conditions)}", f"if {keep}:", *indented(kept)], keep, places
 
     def _takes(self, label: str, table: TableModel, parent: str) -> dict[str, str]:
         """The inherited columns by name, as items of the parent's row."""
@@ -265,10 +309,9 @@ class Builder:
         position: str,
     ) -> str:
         expression = compile_expression(source.where or "", types)
-        read = columns_read(expression, source.columns, types)
-        paths = {
-            f"{label}.{name}" for name in read if name in source.columns and source.columns[name].on_error != "null"
-        }
+        named = source.named
+        read = columns_read(expression, named, types)
+        paths = {f"{label}.{name}" for name in read if name in named and named[name].on_error != "null"}
         keeps = make_filter(expression.compile_condition(expression_slot(expression)), f"{label}.where", paths)
         return f"{self._name('where', keeps)}({self._arguments(scope, expression, places, position)}, {errors})"
 
@@ -316,6 +359,9 @@ class Builder:
     def _raw_of_path(self, scope: Scope, text: str, take: str, ignore_case: bool, position: str) -> str:
         if text in _SYSTEM:
             return _SYSTEM[text].format(position=position)
+        named = reference(text)
+        if named:
+            return self._raw_of_named(scope, named, take, ignore_case)
         path = parse_path(text, self.contract.namespaces, ignore_case)
         self.reads_above = self.reads_above or reads_above_record(path, scope.depth)
         own = _own_attribute(path)
@@ -328,7 +374,33 @@ class Builder:
             slot = scope.slot()
             if scope.walk.add_value(path, take, slot):
                 return f"found[{slot}]"
-        return f"{self._name('take', compile_take(path, take))}(element)"
+        shared = _shared(path) if take in ("first", "last") else None
+        if shared is not None:
+            owners, attribute = shared
+            key = repr(owners.alternatives)
+            if key not in scope.owners:
+                scope.own(key, f"{self._name('select', compile_path(owners))}(element)")
+            return self._raw_of_owners(scope.owners[key], attribute, take)
+        return f"{self._name('take', compile_take(compile_path(path), take))}(element)"
+
+    def _raw_of_named(self, scope: Scope, named: tuple[str, str], take: str, ignore_case: bool) -> str:
+        """A value below a named element, which has been looked up for the record."""
+        name, rest = named
+        path = parse_path(rest, self.contract.namespaces, ignore_case)
+        self.reads_above = self.reads_above or reads_above_record(path, self.elements[name].depth)
+        attribute = _own_attribute(path)
+        if attribute is not None and take in ("first", "last"):
+            if name not in scope.owners:
+                scope.own(name, f"named[{name!r}]")
+            return self._raw_of_owners(scope.owners[name], attribute, take)
+        select = compile_from_all(path)
+        return f"{self._name('take', compile_take(select, take))}(named[{name!r}])"
+
+    def _raw_of_owners(self, owners: str, attribute: Attribute, take: str) -> str:
+        """The attribute of the first, or last, of some elements that has it."""
+        if attribute.ignore_case:
+            return f"{owners}.{take}_folded({attribute.name!r}, {attribute.name.casefold()!r})"
+        return f"{owners}.{take}({attribute.name!r})"
 
     def _name(self, kind: str, thing: Any) -> str:
         name = f"{kind}_{len(self.names)}"
@@ -344,6 +416,16 @@ def expression_slot(expression: Expression) -> Callable[[str, str], int]:
 def _is_data(column: ColumnModel) -> bool:
     """Whether a column holds what the document says, and not only where."""
     return bool(column.from_) and column.from_ != ["$name"] and not is_system(column)
+
+
+def _shared(path: Path) -> tuple[Path, Attribute] | None:
+    """A path to one attribute as that to its elements and the attribute."""
+    *steps, attribute = path.alternatives[0] or (None,)
+    if len(path.alternatives) > 1 or not isinstance(attribute, Attribute) or attribute.pattern:
+        return None
+    if steps == [Up()] and not attribute.ignore_case:
+        return None  # there is a quicker way for ../@name
+    return Path(path.text, (tuple(steps),)), attribute
 
 
 def _own_attribute(path: Path) -> Attribute | None:

@@ -9,6 +9,7 @@ from transforms.map.climb import depth_of, ends_above_record, leaves_record
 from transforms.map.contract import SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel, Contract, Rule, Source, TableModel
 from transforms.map.convert import ConversionError, make_converter
 from transforms.map.document import Location, did_you_mean
+from transforms.map.elements import reference
 from transforms.map.expressions import ExpressionError, compile_expression
 from transforms.map.paths import PathError, Up, parse_path
 from transforms.map.resolve import resolve, sources
@@ -58,6 +59,7 @@ def check_contract(contract: Contract) -> Iterator[Finding]:
     unsound = {place[1] for place, *_ in found if place[2] in ("key", "parent", "inherit")}
     sound = {label: contract.tables[label] for label in ordered if label not in unsound}
     checker = _Checker(contract, resolved, schema_of(contract.model_copy(update={"tables": sound})))
+    yield from checker.named()
     yield from checker.record()
     for label in [*ordered, *(label for label in resolved.tables if label not in ordered)]:
         yield from checker.table(label)
@@ -70,18 +72,23 @@ def _check_table(contract: Contract, label: str, table: TableModel, is_ordered: 
             if name not in table.columns:
                 yield (*place, key), "there is no such column in this table", name, did_you_mean(name, table.columns)
     for name, values in table.unique.prefer.items() if table.unique else ():
-        if name not in table.columns:
+        if name not in table.named:
             yield (
                 (*place, "unique", "prefer"),
-                "there is no such column in this table",
+                "there is no such column in this table, nor is it in its `let`",
                 name,
-                did_you_mean(name, table.columns),
+                did_you_mean(name, table.named),
             )
             continue
         for number, value in enumerate(values):
-            yield from _check_constant(
-                (*place, "unique", "prefer", name, number), table.columns[name].column_type, value
-            )
+            yield from _check_constant((*place, "unique", "prefer", name, number), table.named[name].column_type, value)
+    if table.unique and table.unique.below == "keep" and not set(table.key) <= set(table.unique.by):
+        yield (
+            (*place, "unique", "below"),
+            "rows below can stay with another row only where that has the same key",
+            None,
+            "put the columns of `key` into `by`",
+        )
     yield from _check_slots(place, table, table)
     for number, source in enumerate(table.union):
         yield from _check_slots((*place, "union", number), source, table)
@@ -111,6 +118,9 @@ def _check_table(contract: Contract, label: str, table: TableModel, is_ordered: 
                 None,
             )
     takes = inherited(contract, label)
+    yield from _check_let(place, table, {**dict.fromkeys(takes.values()), **table.columns})
+    for number, source in enumerate(table.union):
+        yield from _check_let((*place, "union", number), source, {**dict.fromkeys(takes.values()), **table.columns})
     for name in table.inherit:
         if name not in takes:
             yield (*place, "inherit", name), "the parent has no such key column", None, did_you_mean(name, takes)
@@ -123,6 +133,11 @@ def _check_table(contract: Contract, label: str, table: TableModel, is_ordered: 
         )
     if len(set(takes.values())) < len(takes):
         yield (*place, "inherit"), "two inherited columns would have one name", None, None
+
+
+def _check_let(place: Location, source: Source, columns: Mapping[str, Any]) -> Iterator[Finding]:
+    for name in sorted(set(source.let) & set(columns)):
+        yield (*place, "let", name), "the rows have a column of this name", None, "give the value another name"
 
 
 def _check_slots(place: Location, source: Source, table: TableModel) -> Iterator[Finding]:
@@ -182,6 +197,52 @@ class _Checker:
         self.resolved = resolved
         self.schema = schema
         self.depths: dict[str | None, int] = {None: 0}
+        self.elements: dict[str, int] = {}
+
+    def named(self) -> Iterator[Finding]:
+        """Check the named elements, and learn how deep they stand."""
+        for name, text in self.contract.elements.items():
+            place: Location = ("elements", name)
+            if f"${name}" in (*SYSTEM_VALUES, *UNPIVOT_VALUES):
+                yield place, f"${name} is a system value", None, "give the element another name"
+            if not reference(f"${name}/."):
+                yield place, "a path could not begin with this name", name, "use letters, digits and underscores"
+            depth = yield from self._elements(place, text, 0)
+            self.elements[name] = depth
+
+    def _elements(self, place: Location, text: str, depth: int):  # type: ignore[no-untyped-def]
+        """Check a path of elements below those at a depth; give the depth of what it selects, at the least."""
+        named = reference(text)
+        if named and named[0] not in self.elements:
+            yield place, *self._unknown(named[0])
+            return depth
+        start = self.elements[named[0]] if named else depth
+        try:
+            path = parse_path(named[1] if named else text, self.contract.namespaces)
+        except PathError as error:
+            yield place, str(error), None, None
+            return depth
+        if not path.selects_elements:
+            if place[-1] == "rows":
+                message, remedy = "rows are elements, and this selects attributes", "`unpivot` makes rows of attributes"
+            else:
+                message, remedy = "this selects attributes", "name their element: $name/@id reads them"
+            yield place, message, text, remedy
+        if any(isinstance(step, Up) for steps in path.alternatives for step in steps):
+            above = "their parent's row" if place[-1] == "rows" else "the record"
+            yield (
+                place,
+                f"{'rows' if place[-1] == 'rows' else 'elements'} stand below {above}, and `..` leads out of it",
+                text,
+                None,
+            )
+        return start + min(map(depth_of, path.alternatives))
+
+    def _unknown(self, name: str) -> tuple[str, Any, str | None]:
+        if name in self.contract.elements:
+            return "this element is declared below", f"${name}", "put it above"
+        known = [f"${known}" for known in self.contract.elements]
+        return "there is no element of this name under `elements`", f"${name}", did_you_mean(f"${name}", known)
 
     def record(self) -> Iterator[Finding]:
         model = self.resolved.record
@@ -202,19 +263,19 @@ class _Checker:
         depths = []
         for origin, source in sources(table):
             place: Location = ("tables", label, *origin)
-            depth = above + (yield from self._rows(place, source))
+            depth = yield from self._rows(place, source, above)
             depths.append(depth)
             types = types_of(self.resolved, self.schema, label, source) if label in self.schema.by_label else {}
-            computed = [name for name, column in source.columns.items() if column.expression is not None]
+            computed = [name for name, column in source.named.items() if column.expression is not None]
             broken = False
-            for name, column in source.columns.items():
+            for name, column in source.named.items():
                 for finding in self._column(
                     self._place_of(label, origin, name), column, depth, types, bool(source.unpivot)
                 ):
                     broken = True
                     yield finding
             if computed and not broken and types:
-                for name in set(computed) - set(computed_in_order(source.columns, types)):
+                for name in set(computed) - set(computed_in_order(source.named, types)):
                     yield (
                         (*self._place_of(label, origin, name), "expression"),
                         "these expressions use one another in a circle",
@@ -229,38 +290,33 @@ class _Checker:
     def _place_of(self, label: str, origin: Location, name: str) -> Location:
         """Where a column was written: in the source, in the table, or in a group that the table includes."""
         table = self.contract.tables[label]
-        if origin and name in table.union[int(origin[1])].columns:
-            return ("tables", label, *origin, "columns", name)
-        if name in table.columns:
-            return ("tables", label, "columns", name)
+        for key in ("columns", "let"):
+            if origin and name in getattr(table.union[int(origin[1])], key):
+                return ("tables", label, *origin, key, name)
+            if name in getattr(table, key):
+                return ("tables", label, key, name)
         groups = [group for group in table.include if name in self.contract.column_groups.get(group, {})]
         return ("column_groups", groups[-1], name)
 
-    def _rows(self, place: Location, source: Source):  # type: ignore[no-untyped-def]
-        """Check the row path; give how many elements below the row above its rows stand, at the least."""
+    def _rows(self, place: Location, source: Source, above: int):  # type: ignore[no-untyped-def]
+        """Check the row path; give how many elements below the record its rows stand, at the least."""
         for number, text in enumerate(source.unpivot or ()):
             yield from self._path((*place, "unpivot", number), text, 0, check_climbs=False)
-        try:
-            path = parse_path(source.rows, self.contract.namespaces)
-        except PathError as error:
-            yield (*place, "rows"), str(error), None, None
-            return 0
-        if not path.selects_elements:
+        if above and reference(source.rows):
             yield (
                 (*place, "rows"),
-                "rows are elements, and this selects attributes",
+                "only rows of the record itself are found by the name of an element",
                 source.rows,
-                "`unpivot` makes rows of attributes",
+                "start at the parent's row",
             )
-        if any(isinstance(step, Up) for steps in path.alternatives for step in steps):
-            yield (*place, "rows"), "rows stand below their parent's row, and `..` leads out of it", source.rows, None
-        return min(map(depth_of, path.alternatives))
+            return above
+        return (yield from self._elements((*place, "rows"), source.rows, above))
 
     def _column(
         self, place: Location, column: ColumnModel, depth: int, types: Mapping[str, ColumnType], unpivots: bool
     ) -> Iterator[Finding]:
         for text in column.from_ or ():
-            if text.startswith("$"):
+            if text.startswith("$") and "/" not in text:
                 yield from self._system(place, column, text, unpivots)
             else:
                 yield from self._path((*place, "from"), text, depth, column)
@@ -313,6 +369,12 @@ class _Checker:
     def _path(
         self, place: Location, text: str, depth: int, column: ColumnModel | None = None, check_climbs: bool = True
     ) -> Iterator[Finding]:
+        named = reference(text)
+        if named:
+            if named[0] not in self.elements:
+                yield place, *self._unknown(named[0])
+                return
+            depth, text = self.elements[named[0]], named[1]
         try:
             path = parse_path(text, self.contract.namespaces)
         except PathError as error:
@@ -360,7 +422,7 @@ class _Checker:
             yield place, str(error), None, None
             return None
         for path in expression.paths:
-            if not path.startswith("$"):
+            if path not in types:
                 yield from self._path(place, path, depth)
         return expression.type
 

@@ -8,14 +8,27 @@ from typing import Any
 
 Cleaning = Callable[[str], str]
 
+_NUMBER = r"(?:(?<!\w)-)?(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d*)?|\.\d+)"
+_FIRST_NUMBER = re.compile(_NUMBER, re.ASCII)
+
+
+def _first_number(text: str) -> str:
+    if text.isdigit():
+        return text
+    found = _FIRST_NUMBER.search(text)
+    return found[0] if found else text
+
+
 CLEANINGS: dict[str, Cleaning] = {
     "trim": str.strip,
     "collapse": lambda text: " ".join(text.split()),
     "upper": str.upper,
     "lower": str.lower,
     "digits": lambda text: "".join(re.findall("[0-9]", text)),
+    "first_number": _first_number,
 }
-"""The named cleanings. ``collapse`` also turns runs of blanks and line ends into one blank."""
+"""The named cleanings. ``collapse`` also turns runs of blanks and line ends into one blank; ``first_number`` leaves
+a text without a number as it is."""
 
 
 def make_cleaning(step: Any) -> Cleaning:

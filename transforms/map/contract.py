@@ -96,7 +96,9 @@ class _Reading(_Model):
         "keep", description="Whether a text of nothing but blanks is a value of type text, or none."
     )
     format: Texts | None = Field(
-        None, description="How dates, numbers, booleans or binaries are written, where not as XML Schema says."
+        None,
+        description="How dates, numbers, booleans or binaries are written, where not as XML Schema says; or the name "
+        "of one of `formats`.",
     )
     zone: str | None = Field(None, description="The time zone of dates and times: see the types.")
     rounding: Rounding | None = Field(
@@ -231,7 +233,11 @@ class Unique(_Model):
     prefer: dict[str, list[Scalar]] = Field(
         default_factory=dict,
         max_length=1,
-        description="{column: [best value, next best, ...]}: the row whose value stands first.",
+        description="{name: [best value, next best, ...]}: the row whose value stands first, of a column or of `let`.",
+    )
+    below: Literal["drop", "keep"] = Field(
+        "drop",
+        description="What becomes of the rows below one that goes: they go too, or stay with the one kept.",
     )
 
 
@@ -254,9 +260,18 @@ class Source(_Model):
         description="Each makes a row of every row element; {name} in paths, values and conditions stands for the "
         "slot's value; a path that is empty then finds nothing.",
     )
+    let: Columns = Field(
+        default_factory=dict,
+        description="Values by name, written like columns, for conditions and expressions: they are not in the table.",
+    )
     columns: Columns = Field(
         default_factory=dict, description="The columns by name: a path, a system value, or the keys of a column."
     )
+
+    @property
+    def named(self) -> dict[str, ColumnModel]:
+        """All that expressions may name: the columns, and the values of ``let``."""
+        return {**self.columns, **self.let}
 
 
 class TableModel(Source):
@@ -266,9 +281,7 @@ class TableModel(Source):
     union: list[Source] = Field(
         default_factory=list, description="Several sources of rows; the columns of a source replace those of the table."
     )
-    unique: Unique | None = Field(
-        None, description="Of rows that are the same, one is kept; with the others goes all that is below them."
-    )
+    unique: Unique | None = Field(None, description="Of rows that are the same, one is kept; the others go.")
     skip_empty: bool = Field(
         False, description="Leave out rows that hold nothing but keys, constants, computed values and defaults."
     )
@@ -350,6 +363,14 @@ class Contract(_Model):
     schema_: str | None = Field(None, alias="schema", description="The database schema of the tables.")
     defaults: Defaults = Field(
         default_factory=Defaults.model_construct, description="What columns say unless they say otherwise."
+    )
+    formats: dict[Name, Texts] = Field(
+        default_factory=dict, description='Lists of formats by name, for `format`: {us_dates: ["%m/%d/%Y", iso]}.'
+    )
+    elements: dict[Name, str] = Field(
+        default_factory=dict,
+        description='Elements of the record by name: {buyer: Parties/Party[@role="buyer"]}. Any path may begin with '
+        "one: $buyer/Name.",
     )
     record: RecordModel = Field(description="Which elements are records, and what identifies one.")
     lookups: dict[Name, LookupSpec] = Field(default_factory=dict, description="Tables of {text: value} for `lookup`.")

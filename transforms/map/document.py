@@ -223,7 +223,7 @@ _SOURCES = {"from", "value", "expression"}
 
 def _is_column(location: Location) -> bool:
     return (
-        location[-2:-1] == ("columns",)
+        location[-2:-1] in (("columns",), ("let",))
         or location[:-1] == ("record", "key")
         or (location[:1] == ("column_groups",) and len(location) == 3)
     )

@@ -80,14 +80,15 @@ def _without(data: Any, locations: list[Location]) -> Any:
     """
     data = copy.deepcopy(data)
     for location in locations:
-        is_column = "columns" in location[:-1] or location[:2] == ("record", "key") or location[0] == "column_groups"
-        part = _part(location) if is_column else location
+        part = _column_of(location)
+        is_column = bool(part)
+        part = part or location
         above = data
         for step in part[:-1]:
-            above = above[step] if isinstance(above, dict) and step in above else None
+            above = _item(above, step)
         if not isinstance(above, dict):
             continue
-        if is_column and len(part) > 2:
+        if is_column:
             above[part[-1]] = {"value": ""}
         elif location[0] == "lookups" and len(location) > 1:
             data["lookups"][location[1]] = {}
@@ -96,9 +97,21 @@ def _without(data: Any, locations: list[Location]) -> Any:
     return data
 
 
-def _part(location: Location) -> Location:
-    """The place of the column that a location is in."""
-    return location[: location.index("columns", 2) + 2] if "columns" in location[2:] else location[:3]
+def _item(above: Any, step: str | int) -> Any:
+    try:
+        return above[step]
+    except (KeyError, IndexError, TypeError):
+        return None
+
+
+def _column_of(location: Location) -> Location:
+    """The place of the column that a location is in; nothing where it is in none."""
+    for key in ("columns", "let"):
+        if location[0] == "tables" and key in location[2:-1]:
+            return location[: location.index(key, 2) + 2]
+    if location[:2] == ("record", "key") or location[0] == "column_groups":
+        return location[:3] if len(location) > 2 else ()
+    return ()
 
 
 def _spelled(document: Document, location: Location) -> Location:
@@ -163,7 +176,7 @@ def _known_keys(location: Location) -> list[str]:
     """The keys of the model that a location is in."""
     above = location[:-1]
     model = _MODELS.get(above[:1], Contract)
-    if "columns" in above or above[:2] == ("record", "key") or above[:1] == ("column_groups",):
+    if _column_of(location):
         model = ColumnModel
     elif "reject_when" in above or "warn_when" in above:
         model = Rule

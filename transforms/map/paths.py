@@ -14,6 +14,7 @@ matches in any namespace (see :mod:`transforms.names`), and a value may be teste
 ``Bal[Tp/Cd in ('OPBD', 'PRCD')]``      with one of these values
 ``Tx[@id and not(Rvsl)]``               that is there; ``and``, ``or``, ``not(...)``, brackets
 ``Tx[normalize-space(@id)]``            that is there and not blank; compared, the text without outer blanks
+``Bal[upper-case(Tp) = 'OPBD']``        compared in capitals; also ``lower-case``, and either around the other
 ``(Stmt/Bal)[last()]/@id``              by position among all that the path in brackets selects
 ``*/Stmt | */Rpt``                      either, in the order of the document
 ======================================  ==================================================================
@@ -83,13 +84,14 @@ class Compare:
     """``path``, ``path = 'a'``, ``path != 'a'``, ``path in ('a', 'b')``; no values: it is there.
 
     ``normalized``: of ``normalize-space(path)``, whose text has no blanks around it and single ones within,
-    and which without values is one that is not blank.
+    and which without values is one that is not blank. ``case``: ``upper-case(path)`` or ``lower-case(path)``.
     """
 
     path: Path
     values: frozenset[str] | None = None
     negated: bool = False
     normalized: bool = False
+    case: str | None = None
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,9 @@ def paths_within(step: Step) -> Iterator[Path]:
         elif isinstance(predicate, Logic):
             waiting += predicate.terms
 
+
+CASES: dict[str, Callable[[str], str]] = {"upper-case": str.upper, "lower-case": str.lower}
+"""The functions that change a text's case before it is compared."""
 
 _TOKEN = re.compile(
     rf"""\s*(?:
@@ -336,30 +341,36 @@ class _Parser:
             inner = self.condition()
             self.expect(")")
             return inner
-        if self.peek() == "normalize-space" and self.peek(1) == "(":
+        functions: list[str] = []
+        while self.peek() in ("normalize-space", *CASES) and self.peek(1) == "(":
+            functions.append(self.tokens[self.next][1])
             self.next += 2
-            path = self.path()
+        path = self.path()
+        for _ in functions:
             self.expect(")")
-            return self.compare(path, normalized=True)
-        return self.compare(self.path())
+        case = next((name for name in functions if name in CASES), None)
+        return self.compare(path, "normalize-space" in functions, case)
 
-    def compare(self, path: Path, normalized: bool = False) -> Compare:
+    def compare(self, path: Path, normalized: bool, case: str | None) -> Compare:
         if self.take("="):
-            return Compare(path, frozenset([self.literal()]), normalized=normalized)
+            return Compare(path, frozenset([self.literal(case)]), False, normalized, case)
         if self.take("!="):
-            return Compare(path, frozenset([self.literal()]), negated=True, normalized=normalized)
+            return Compare(path, frozenset([self.literal(case)]), True, normalized, case)
         if self.take("in"):
             self.expect("(")
-            values = [self.literal()]
+            values = [self.literal(case)]
             while self.take(","):
-                values.append(self.literal())
+                values.append(self.literal(case))
             self.expect(")")
-            return Compare(path, frozenset(values), normalized=normalized)
-        return Compare(path, normalized=normalized)
+            return Compare(path, frozenset(values), False, normalized, case)
+        return Compare(path, None, False, normalized, case)
 
-    def literal(self) -> str:
+    def literal(self, case: str | None) -> str:
         kind, token, _ = self.tokens[self.next] if self.next < len(self.tokens) else ("", "", 0)
         if kind not in ("string", "number"):
             raise self.error("a quoted text expected before")
+        text = token[1:-1] if kind == "string" else token
+        if case and CASES[case](text) != text:
+            raise self.error(f"{case}(...) is never equal to a text that is not so itself, as here")
         self.next += 1
-        return token[1:-1] if kind == "string" else token
+        return text

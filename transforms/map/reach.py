@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from transforms.map.contract import SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel, Contract, Source
+from transforms.map.elements import elements_of, reference
 from transforms.map.expressions import compile_expression
 from transforms.map.paths import Attribute, Child, Compare, Condition, Logic, Path, Pick, Position, Step, Up, parse_path
 from transforms.map.resolve import resolve, sources
@@ -36,6 +37,7 @@ def reach_of(contract: Contract) -> Reach:
     contract = resolve(contract)
     finder = _Finder(contract)
     root = _Node()
+    finder.named(root)
     for column in contract.record.key.values():
         finder.column([root], column)
     for rule in [*contract.record.reject_when, *contract.record.warn_when]:
@@ -52,7 +54,7 @@ def reach_of(contract: Contract) -> Reach:
             finder.source(rows, source)
             types = types_of(contract, schema, label, source)
             rules = [rule.when for rule in [*table.reject_when, *table.warn_when]]
-            computed = [column.expression for column in source.columns.values() if column.expression is not None]
+            computed = [column.expression for column in source.named.values() if column.expression is not None]
             for text in [*rules, *computed, *([source.where] if source.where else [])]:
                 finder.expression(rows, text, types)
         nodes[label] = found
@@ -62,9 +64,16 @@ def reach_of(contract: Contract) -> Reach:
 class _Finder:
     def __init__(self, contract: Contract):
         self.contract = contract
+        self.elements: dict[str, list[_Node]] = {}
+
+    def named(self, root: _Node) -> None:
+        """Find the named elements of the contract, which all paths may begin with."""
+        for name, element in elements_of(self.contract).items():
+            start = self.elements[element.base] if element.base else [root]
+            self.elements[name] = self._walk(start, element.path)
 
     def source(self, rows: list[_Node], source: Source) -> None:
-        for column in source.columns.values():
+        for column in source.named.values():
             self.column(rows, column)
         for text in source.unpivot or ():
             _read_whole(self.path(rows, text, self.contract.defaults.ignore_case))
@@ -83,6 +92,9 @@ class _Finder:
 
     def path(self, start: list[_Node], text: str, ignore_case: bool) -> list[_Node]:
         """Walk a path; give the elements that it ends at, none where it ends at attributes."""
+        named = reference(text)
+        if named:
+            start, text = self.elements[named[0]], named[1]
         return self._walk(start, parse_path(text, self.contract.namespaces, ignore_case))
 
     def _walk(self, start: list[_Node], path: Path) -> list[_Node]:

@@ -37,12 +37,25 @@ def _resolve_table(contract: Contract, table: TableModel) -> TableModel:
     return table.model_copy(
         update={
             "columns": columns,
+            "let": _let(contract, table.let),
             "union": [
-                source.model_copy(update={"columns": _with_defaults(contract, _typed(source.columns, columns))})
+                source.model_copy(
+                    update={
+                        "columns": _with_defaults(contract, _typed(source.columns, columns)),
+                        "let": _let(contract, _typed(source.let, table.let)),
+                    }
+                )
                 for source in table.union
             ],
         }
     )
+
+
+def _let(contract: Contract, values: dict[str, ColumnModel]) -> dict[str, ColumnModel]:
+    """Values that are in no INSERT cannot be left out of one."""
+    return {
+        name: column.model_copy(update={"omit": False}) for name, column in _with_defaults(contract, values).items()
+    }
 
 
 def _typed(replacements: dict[str, ColumnModel], columns: dict[str, ColumnModel]) -> dict[str, ColumnModel]:
@@ -58,9 +71,15 @@ def _typed(replacements: dict[str, ColumnModel], columns: dict[str, ColumnModel]
 def _with_defaults(contract: Contract, columns: dict[str, ColumnModel]) -> dict[str, ColumnModel]:
     defaults = _said(contract.defaults)
     types = {name: _said(reading) for name, reading in defaults.pop("types", {}).items()}
-    return {
-        name: column.model_copy(update=dict(_applicable(column, defaults, types))) for name, column in columns.items()
-    }
+    found = {}
+    for name, column in columns.items():
+        resolved = column.model_copy(update=dict(_applicable(column, defaults, types)))
+        if resolved.format and contract.formats:
+            # A name stands for its list, also within a list.
+            formats = [one for word in resolved.format for one in contract.formats.get(word, [word])]
+            resolved = resolved.model_copy(update={"format": formats})
+        found[name] = resolved
+    return found
 
 
 def _said(reading: Any) -> dict[str, Any]:
@@ -119,15 +138,18 @@ def read_csv(lookup: Lookup, folder: Path) -> Lookup:
 def sources(table: TableModel) -> list[tuple[Location, Source]]:
     """All the sources of a table's rows, each with all of its columns and without slots; and where each stands."""
     if not table.union:
-        return [((), source) for source in _slots(table, table.columns, table.where)]
+        return [((), source) for source in _slots(table, table.columns, table.let, table.where)]
     found: list[tuple[Location, Source]] = []
     for number, source in enumerate(table.union):
         where = " AND ".join(f"({condition})" for condition in (table.where, source.where) if condition) or None
-        found += [(("union", number), one) for one in _slots(source, {**table.columns, **source.columns}, where)]
+        columns, let = {**table.columns, **source.columns}, {**table.let, **source.let}
+        found += [(("union", number), one) for one in _slots(source, columns, let, where)]
     return found
 
 
-def _slots(source: Source, columns: dict[str, ColumnModel], where: str | None) -> Iterator[Source]:
+def _slots(
+    source: Source, columns: dict[str, ColumnModel], let: dict[str, ColumnModel], where: str | None
+) -> Iterator[Source]:
     for slot in source.slots or [{}]:
         texts = {f"{{{name}}}": _text(value) for name, value in slot.items()}
         yield Source.model_construct(
@@ -136,6 +158,7 @@ def _slots(source: Source, columns: dict[str, ColumnModel], where: str | None) -
             unpivot=_filled(source.unpivot, texts),
             slots=[],
             columns={name: _filled_column(column, texts) for name, column in columns.items()} if texts else columns,
+            let={name: _filled_column(column, texts) for name, column in let.items()} if texts else let,
         )
 
 
@@ -146,6 +169,8 @@ def _filled_column(column: ColumnModel, texts: dict[str, str]) -> ColumnModel:
     if column.from_:
         # A slot that has no such field leaves its path empty.
         filled["from_"] = [path for path in filled["from_"] if path.strip()]
+    if column.default != "" and filled["default"] == "":
+        filled["default"] = None
     return column.model_copy(update=filled)
 
 

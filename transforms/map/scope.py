@@ -38,6 +38,8 @@ class Scope:
     walk: Walk = field(default_factory=Walk)
     slots: int = 0
     folds: bool = False
+    owners: dict[str, str] = field(default_factory=dict)
+    opening: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     result: str | None = None
 
@@ -45,6 +47,11 @@ class Scope:
         """A new place in the list that the walk fills."""
         self.slots += 1
         return self.slots - 1
+
+    def own(self, key: str, elements: str) -> None:
+        """Look up elements once, at the beginning: several columns read their attributes."""
+        self.owners[key] = f"at_{len(self.owners)}"
+        self.opening.append(f"{self.owners[key]} = Owners({elements})")
 
     def function(self) -> Iterator[str]:
         """The lines of the function."""
@@ -56,6 +63,7 @@ class Scope:
         if self.slots:
             yield f"    found = [None] * {self.slots}"
             yield f"    walk_{self.number}(element, found)"
+        yield from indented(self.opening)
         yield from indented(self.lines)
         if self.result:
             yield f"    return {self.result}"

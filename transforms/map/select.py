@@ -7,7 +7,7 @@ from typing import Any, TypeGuard
 
 from lxml.etree import _Element
 
-from transforms.map.paths import Attribute, Child, Compare, Condition, Path, Pick, Position, Predicate, Step, Up
+from transforms.map.paths import CASES, Attribute, Child, Compare, Condition, Path, Pick, Position, Predicate, Step, Up
 
 Select = Callable[[_Element], "list[Any]"]
 """Elements come as they are, attributes as their values; in document order."""
@@ -44,6 +44,14 @@ def compile_path(path: Path) -> Select:
         return [found[key] for key in sorted(found, key=lambda key: (order[key[0]], key[1] is not None))]
 
     return union
+
+
+def compile_from_all(path: Path) -> Callable[[list[_Element]], list[Any]]:
+    """A function from several elements to what the path selects at them."""
+    select = compile_path(path)
+    if path.selects_elements:
+        return lambda elements: list(dict.fromkeys(node for element in elements for node in select(element)))
+    return lambda elements: [value for element in elements for value in select(element)]
 
 
 def _compile_alternative(steps: tuple[Step, ...]) -> tuple[Select, AttributeNames | None]:
@@ -202,12 +210,14 @@ def compile_condition(condition: Condition) -> Callable[[_Element], bool]:
             return lambda element: bool(select(element))
         # Without values: any text but a blank one.
         values, negated = (frozenset([""]), True) if values is None else (values, negated)
-        normalized = condition.normalized
+        normalized, fold = condition.normalized, CASES.get(condition.case or "")
 
         def compare(element: _Element) -> bool:
             for node in select(element):
                 text = node if isinstance(node, str) else text_of(node)
-                if ((" ".join(text.split()) if normalized else text) in values) is not negated:
+                if normalized:
+                    text = " ".join(text.split())
+                if ((fold(text) if fold else text) in values) is not negated:
                     return True
             return False
 

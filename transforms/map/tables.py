@@ -117,9 +117,8 @@ def system_types(source: Source | None = None) -> dict[str, ColumnType]:
 def types_of(contract: Contract, schema: Schema, label: str, source: Source) -> dict[str, ColumnType]:
     """The types of all columns and system values that an expression of a table may name."""
     table, own = schema.by_label[label], contract.tables[label].columns
-    return {
-        name: table[name].type for name in table.column_names if name in source.columns or name not in own
-    } | system_types(source)
+    columns = {name: table[name].type for name in table.column_names if name in source.columns or name not in own}
+    return columns | {name: column.column_type for name, column in source.let.items()} | system_types(source)
 
 
 def columns_read(

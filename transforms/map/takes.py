@@ -20,9 +20,8 @@ IN_A_LIST = ("only", "join", "count")
 """The takes that need the texts of all nodes."""
 
 
-def compile_take(path: Path, take: str) -> TakeFrom:
+def compile_take(select: Select, take: str) -> TakeFrom:
     """A function that gives what ``take`` asks for; a list of texts for those :data:`IN_A_LIST`."""
-    select = compile_path(path)
     if take in IN_A_LIST:
         return lambda element: [_text(node) for node in select(element)] or None
     if take == "last":

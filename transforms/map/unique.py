@@ -1,8 +1,9 @@
-"""Of rows that are the same, one is kept, and with the others goes all that is below them."""
+"""Of rows that are the same, one is kept; with the others goes all that is below them, or it stays with the one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from transforms.map.check import convert_constant
@@ -10,7 +11,18 @@ from transforms.map.contract import TableModel
 from transforms.records import Row
 
 Rows = dict[str, list[Row]]
-Choose = Callable[["list[tuple[Rows, list[Any]]]"], "list[tuple[Rows, list[Any]]]"]
+
+
+@dataclass
+class Candidate:
+    """A row with what is below it, their errors, and the value that ``prefer`` looks at."""
+
+    rows: Rows
+    errors: list[Any]
+    preferred: Any = None
+
+
+Choose = Callable[["list[Candidate]"], "list[Candidate]"]
 
 
 class Candidates:
@@ -21,20 +33,24 @@ class Candidates:
 
     def __init__(self, choose: Choose):
         self._choose = choose
-        self._found: list[tuple[Rows, list[Any]]] = []
+        self._found: list[Candidate] = []
 
     def next(self) -> tuple[Rows, list[Any]]:
         """Where the next row, what is below it and its errors go."""
-        candidate: tuple[Rows, list[Any]] = (_Rows(), [])
+        candidate = Candidate(_Rows(), [])
         self._found.append(candidate)
-        return candidate
+        return candidate.rows, candidate.errors
+
+    def prefer(self, value: Any) -> None:
+        """The value by which the row at hand is preferred."""
+        self._found[-1].preferred = value
 
     def close(self, rows: Rows, errors: list[Any]) -> None:
         """Add those that stay to the record's rows and errors."""
-        for kept, kept_errors in self._choose(self._found):
-            for label, more in kept.items():
+        for kept in self._choose(self._found):
+            for label, more in kept.rows.items():
                 rows[label].extend(more)
-            errors.extend(kept_errors)
+            errors.extend(kept.errors)
 
 
 class _Rows(dict):  # type: ignore[type-arg]
@@ -48,25 +64,36 @@ def make_choice(label: str, names: Sequence[str], table: TableModel) -> Choose:
     unique = table.unique
     assert unique is not None
     by = [names.index(name) for name in unique.by]
-    place, rank = 0, {}
+    rank: dict[Any, int] = {}
     for preferred, order in unique.prefer.items():
-        place = names.index(preferred)
-        type_ = table.columns[preferred].column_type
+        type_ = table.named[preferred].column_type
         rank = {convert_constant(type_, value): number for number, value in reversed(list(enumerate(order)))}
-    later_wins = unique.keep == "last"
+    later_wins, keeps_below = unique.keep == "last", unique.below == "keep"
 
-    def choose(candidates: list[tuple[Rows, list[Any]]]) -> list[tuple[Rows, list[Any]]]:
+    def choose(candidates: list[Candidate]) -> list[Candidate]:
         best: dict[Hashable, tuple[int, int]] = {}
-        for number, (rows, _) in enumerate(candidates):
-            if not rows[label]:
+        for number, candidate in enumerate(candidates):
+            if not candidate.rows[label]:
                 continue
-            [row] = rows[label]
+            [row] = candidate.rows[label]
             key = tuple(row[at] for at in by)
-            level = rank.get(row[place], len(rank))
+            level = rank.get(candidate.preferred, len(rank))
             held = best.get(key)
             if held is None or level < held[0] or (level == held[0] and later_wins):
                 best[key] = (level, number)
         kept = {number for _, number in best.values()}
-        return [candidate for number, candidate in enumerate(candidates) if number in kept]
+        chosen = []
+        for number, candidate in enumerate(candidates):
+            if number in kept:
+                chosen.append(candidate)
+            elif keeps_below:
+                chosen.append(_below(label, candidate))
+        return chosen
 
     return choose
+
+
+def _below(label: str, candidate: Candidate) -> Candidate:
+    """A candidate without its own row and that one's errors."""
+    rows = {other: rows for other, rows in candidate.rows.items() if other != label}
+    return Candidate(rows, [error for error in candidate.errors if error.path.partition(".")[0] != label])

@@ -75,7 +75,7 @@ class Visitor:
             if not self.paths:
                 raise builder.error("no path can stand here; name a column of the row", node)
             path = builder.syntax.paths[start]
-            return builder.slot("path", path, self._system(path, node) if path.startswith("$") else TEXT, node)
+            return builder.slot("path", path, self._system(path, node) if _is_system(path) else TEXT, node)
         if node.args.get("table"):
             raise builder.error(
                 f"{node.sql()!r}: a column stands without its table, and a path in brackets: [Acct/Id]", node
@@ -288,6 +288,11 @@ class Visitor:
     def trim(self, node: exp.Trim) -> Code:
         name = {"LEADING": "LTRIM", "TRAILING": "RTRIM"}.get(node.args.get("position") or "", "TRIM")
         return self._call(name, [node.this, *filter(None, [node.args.get("expression")])], node)
+
+
+def _is_system(path: str) -> bool:
+    """Whether it names a system value, and not a path from a named element: ``$buyer/Name``."""
+    return path.startswith("$") and "/" not in path
 
 
 _PARTS: dict[type, set[str]] = {

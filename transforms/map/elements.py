@@ -1,0 +1,53 @@
+"""The named elements of a contract: paths that begin with ``$name/`` start at them, wherever they stand.
+
+    elements:
+      buyer: (Parties/Party[@role = 'buyer'])[last()]
+      address: $buyer/Address[1]
+    ...
+      town: $address/Town
+
+They are looked up once for each record, in the order of the contract.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from transforms.map.climb import depth_of
+from transforms.map.contract import Contract
+from transforms.map.paths import Path, Pick, parse_path
+
+_REFERENCE = re.compile(r"\s*\$([^\s/\[\]()@|]+)\s*(?:/\s*(.*))?\Z", re.DOTALL)
+
+
+def reference(text: str) -> tuple[str, str] | None:
+    """``$name/path`` as name and path, which is ``.`` where there is none; ``None`` for any other path."""
+    match = _REFERENCE.match(text)
+    return (match[1], match[2] or ".") if match else None
+
+
+@dataclass(frozen=True)
+class Element:
+    """A named element: ``path`` starts at the record, or at the named element ``base``.
+
+    ``depth`` is how far below the record it stands, at the least; ``is_one``: there is at most one.
+    """
+
+    base: str | None
+    path: Path
+    depth: int
+    is_one: bool
+
+
+def elements_of(contract: Contract) -> dict[str, Element]:
+    """The named elements of a contract that has been checked, in its order."""
+    found: dict[str, Element] = {}
+    for name, text in contract.elements.items():
+        base, rest = reference(text) or (None, text)
+        path = parse_path(rest, contract.namespaces, contract.defaults.ignore_case)
+        depth = (found[base].depth if base else 0) + min(map(depth_of, path.alternatives))
+        is_one = (base is None or found[base].is_one) and len(path.alternatives) == 1
+        steps = path.alternatives[0]
+        found[name] = Element(base, path, depth, is_one and (not steps or isinstance(steps[-1], Pick)))
+    return found
