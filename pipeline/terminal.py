@@ -88,8 +88,11 @@ class Terminal:
             self.console.print(f"{number:,} warnings: {warning}", highlight=False, markup=False)
         failed = sorted(report["conversions"].items(), key=lambda item: -sum(item[1].values()))
         for column, rules in failed[:MOST_CONVERSIONS]:
-            found = ", ".join(f"{number:,} {rule}" for rule, number in rules.items())
-            self.console.print(f"no value of {column}: {found}", highlight=False, markup=False)
+            cut = rules.get("cut", 0)
+            if cut:
+                self.console.print(f"{cut:,} value{'s' * (cut > 1)} of {column} cut", highlight=False, markup=False)
+            if found := ", ".join(f"{number:,} {rule}" for rule, number in rules.items() if rule != "cut"):
+                self.console.print(f"no value of {column}: {found}", highlight=False, markup=False)
         memory = report["peak_memory_bytes"] / 2**20
         rate = (
             f"{report['seconds']:.1f} s, {report['records_per_second'] or 0:,.0f} records/s, {memory:,.0f} MB at most"

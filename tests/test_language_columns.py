@@ -313,3 +313,16 @@ def test_started_is_one_moment_for_all_records() -> None:
     compiled = mapper("tables: {t: {columns: {a: $loaded_at, b: {expression: CURRENT_TIMESTAMP, type: datetimetz}}}}")
     moments = {moment for _ in range(3) for moment in rows(compiled, "<r id='1'/>")[0]}
     assert moments == {datetime(2024, 3, 10, 12, 30, tzinfo=timezone.utc)}
+
+
+def test_texts_that_are_cut_are_counted_as_cut() -> None:
+    made = mapper("""
+        tables:
+          t:
+            columns:
+              a: {from: "@a", type: text(3), on_error: truncate}
+              b: {expression: "CONCAT(a, 'xyz')", type: text(4), on_error: truncate}
+              c: {from: "@a", type: text(3), on_error: null}
+    """)
+    assert rows(made, '<r id="1" a="abcdef"/>') == [("abc", "abcx", None)]
+    assert made.failures == {("t.a", "cut"): 1, ("t.b", "cut"): 1, ("t.c", "length"): 1}

@@ -18,6 +18,9 @@ from transforms.schema import ABSENT, ColumnType
 Raw = Any
 """``None``, a text, the list of texts that ``take`` asked for, or a system value."""
 
+CUT = "cut"
+"""The rule by which texts are counted that were cut to their column's length."""
+
 MakeValue = Callable[[Raw], Any]
 Failures = Counter[tuple[str, str]]
 
@@ -76,8 +79,9 @@ def make_column(
         if not keeps_blank and isinstance(text, str) and not text.strip():
             return missing()
         if column.on_error == "truncate" and rule == "length":
-            instead_of_it = text[: type_.length]
-        elif column.on_error == "default" or (column.on_error == "null" and not required):
+            failures[path, CUT] += 1
+            return text_of_value(text)[: type_.length]
+        if column.on_error == "default" or (column.on_error == "null" and not required):
             instead_of_it = instead
         else:
             raise ColumnError(path, rule, message)
