@@ -238,3 +238,19 @@ def test_rules_of_the_record() -> None:
     assert rows(compiled, "<r id='100' product='Y'/>") == []
     assert compiled.warnings == Counter({"record: nothing inside": 1, "record: the seventh": 1})
     assert reach_of(compiled.contract).children, "projection reads the rules, too"
+
+
+def test_a_computed_value_makes_a_row_where_it_counts() -> None:
+    contract = """
+        tables:
+          t:
+            rows: a
+            skip_empty: %s
+            columns:
+              x: "@x"
+              double: {expression: "CAST([@n] AS int) * 2", type: int}
+              at: $position
+    """
+    xml = '<r id="1"><a/><a n="2"/><a x="1"/></r>'
+    assert rows(contract % "unless_computed", xml) == [(None, 4, 2), ("1", None, 3)]
+    assert rows(contract % "true", xml) == [("1", None, 3)]

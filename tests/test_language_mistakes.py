@@ -27,7 +27,10 @@ from transforms.map.load import parse_contract
             "{t: {key: [a, b], columns: {a: a}}}",
             "tables.t.key: there is no such column in this table (here: 'b'); known: a",
         ),
-        ("{t: {skip_empty: yes, columns: {a: a}}}", "tables.t.skip_empty: this should be true or false (here: 'yes')"),
+        (
+            "{t: {skip_empty: yes, columns: {a: a}}}",
+            "tables.t.skip_empty: not one of False, True or 'unless_computed' (here: 'yes')",
+        ),
         ("{t: {parent: u, columns: {a: a}}}", "tables.t.parent: there is no such table (here: 'u'); known: t"),
         (
             "{t: {parent: t, columns: {a: a}}}",

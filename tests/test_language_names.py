@@ -222,6 +222,43 @@ def test_only_tables_of_the_record_find_their_rows_by_name() -> None:
     assert mistake(contract).startswith("tables.u.rows: only rows of the record itself are found by the name")
 
 
+HOMES = """
+    elements: {city: cities/city}
+    tables:
+      p:
+        rows: p
+        elements: {home: "(a[@k = 'home'])[last()]", in_city: $city/x}
+        where: "[$home/@t] <> 'no'"
+        columns: {n: "@n", t: $home/@t, s: $home/s, x: $in_city/@x}
+      q:
+        slots: [{k: home}, {k: work}]
+        elements: {all: "p/a[@k = '{k}']"}
+        columns: {t: {from: $all/@t, take: last}}
+"""
+
+
+def test_a_table_names_elements_of_its_rows() -> None:
+    xml = (
+        '<r id="1"><p n="1"><a k="home" t="A"/><a k="home" t="B"><s>st</s></a><a k="work" t="C"/></p>'
+        '<p n="2"><a k="home" t="no"/></p><cities><city><x x="9"/></city></cities></r>'
+    )
+    assert all_rows(HOMES, xml) == {"p": [("1", "B", "st", "9")], "q": [("no",), ("C",)]}
+
+
+@pytest.mark.parametrize(
+    ("elements", "message"),
+    [
+        ("{x: a/@b}", "tables.t.elements.x: this selects attributes"),
+        ("{x: 'a['}", "tables.t.elements.x: 'a[': "),
+        ("{top: a}", "tables.t.elements.top: the contract has an element of this name; choose another"),
+        ("{x: $y/a, y: b}", "tables.t.elements.x: there is no element of this name"),
+    ],
+)
+def test_what_elements_of_a_table_cannot_be(elements: str, message: str) -> None:
+    contract = f"elements: {{top: a}}\ntables: {{t: {{elements: {elements}, columns: {{c: '@c'}}}}}}"
+    assert mistakes(contract)[0].startswith(message)
+
+
 def test_columns_share_the_search_for_their_elements() -> None:
     made = mapper("""
         tables:

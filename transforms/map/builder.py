@@ -12,7 +12,7 @@ from transforms.map.calls import attempt, first_given, is_broken, make_filter, m
 from transforms.map.climb import depth_of, reads_above_record
 from transforms.map.columns import ColumnError, Failures, default_of, is_system, make_column
 from transforms.map.contract import ColumnModel, Contract, Rule, Source, TableModel
-from transforms.map.elements import elements_of, reference
+from transforms.map.elements import elements_of, read_path, reference
 from transforms.map.expressions import Expression, compile_expression
 from transforms.map.owners import Owners
 from transforms.map.paths import Attribute, Path, Up, parse_path
@@ -68,6 +68,7 @@ class Builder:
         self.reads_above = False
         self.scopes: list[Scope] = []
         self.elements = elements_of(contract)
+        self._own: dict[str, str] = {}
         self.names: dict[str, Any] = {
             "ColumnError": ColumnError,
             "named": {},
@@ -176,6 +177,7 @@ class Builder:
 
     def _table(self, label: str, table: TableModel, source: Source, scope: Scope, above: tuple[str, ...]) -> list[str]:
         """The lines that make a table's rows of the element at hand, and all that is below them."""
+        self._own = source.elements
         row = f"row_{self._labels.index(label) + 1}"
         position = "place" if source.unpivot else "position"
         is_computed = any(column.expression is not None for column in source.columns.values())
@@ -244,10 +246,11 @@ class Builder:
         ]
         conditions = [self._where(scope, label, source, types, places, errors, position)] if source.where else []
         if table.skip_empty:
+            counts_computed = table.skip_empty == "unless_computed"
             data = [
                 places[name]
-                for name, column in read.items()
-                if _is_data(column) and name not in keys and name not in source.let
+                for name, column in source.columns.items()
+                if name not in keys and (_is_data(column) or (counts_computed and column.expression is not None))
             ]
             conditions.append(
                 "(" + " or ".join([*(f"{place} is not None" for place in data), f"is_broken({errors})"]) + ")"
@@ -359,10 +362,9 @@ class Builder:
     def _raw_of_path(self, scope: Scope, text: str, take: str, ignore_case: bool, position: str) -> str:
         if text in _SYSTEM:
             return _SYSTEM[text].format(position=position)
-        named = reference(text)
-        if named:
-            return self._raw_of_named(scope, named, take, ignore_case)
-        path = parse_path(text, self.contract.namespaces, ignore_case)
+        name, path = read_path(text, self.contract.namespaces, ignore_case, self._own)
+        if name:
+            return self._raw_of_named(scope, name, path, take)
         self.reads_above = self.reads_above or reads_above_record(path, scope.depth)
         own = _own_attribute(path)
         if own is not None and take in ("first", "last"):
@@ -383,10 +385,8 @@ class Builder:
             return self._raw_of_owners(scope.owners[key], attribute, take)
         return f"{self._name('take', compile_take(compile_path(path), take))}(element)"
 
-    def _raw_of_named(self, scope: Scope, named: tuple[str, str], take: str, ignore_case: bool) -> str:
+    def _raw_of_named(self, scope: Scope, name: str, path: Path, take: str) -> str:
         """A value below a named element, which has been looked up for the record."""
-        name, rest = named
-        path = parse_path(rest, self.contract.namespaces, ignore_case)
         self.reads_above = self.reads_above or reads_above_record(path, self.elements[name].depth)
         attribute = _own_attribute(path)
         if attribute is not None and take in ("first", "last"):

@@ -9,7 +9,7 @@ from transforms.map.climb import depth_of, ends_above_record, leaves_record
 from transforms.map.contract import SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel, Contract, Rule, Source, TableModel
 from transforms.map.convert import ConversionError, make_converter
 from transforms.map.document import Location, did_you_mean
-from transforms.map.elements import reference
+from transforms.map.elements import read_path, reference
 from transforms.map.expressions import ExpressionError, compile_expression
 from transforms.map.paths import PathError, Up, parse_path
 from transforms.map.resolve import resolve, sources
@@ -198,6 +198,7 @@ class _Checker:
         self.schema = schema
         self.depths: dict[str | None, int] = {None: 0}
         self.elements: dict[str, int] = {}
+        self.own: dict[str, str] = {}
 
     def named(self) -> Iterator[Finding]:
         """Check the named elements, and learn how deep they stand."""
@@ -238,6 +239,14 @@ class _Checker:
             )
         return start + min(map(depth_of, path.alternatives))
 
+    def _is_sound(self, place: Location, text: str, depth: int):  # type: ignore[no-untyped-def]
+        """Check an element of a table's rows; give whether its path can be read."""
+        found = False
+        for finding in self._path(place, text, depth, elements=True):
+            found = True
+            yield finding
+        return not found
+
     def _unknown(self, name: str) -> tuple[str, Any, str | None]:
         if name in self.contract.elements:
             return "this element is declared below", f"${name}", "put it above"
@@ -254,6 +263,7 @@ class _Checker:
                 yield (*place, "from"), "a record has no position; its number in the source is $ordinal", None, None
             if column.expression is not None:
                 yield (*place, "expression"), "a key is read, not computed", column.expression, None
+        self.own = {}
         yield from self._rules(("record",), model.reject_when, model.warn_when, types, 0)
 
     def table(self, label: str) -> Iterator[Finding]:
@@ -265,6 +275,12 @@ class _Checker:
             place: Location = ("tables", label, *origin)
             depth = yield from self._rows(place, source, above)
             depths.append(depth)
+            self.own = {}
+            for name, text in source.elements.items():
+                if name in self.elements:
+                    yield (*place, "elements", name), "the contract has an element of this name", None, "choose another"
+                elif (yield from self._is_sound((*place, "elements", name), text, depth)):
+                    self.own[name] = text
             types = types_of(self.resolved, self.schema, label, source) if label in self.schema.by_label else {}
             computed = [name for name, column in source.named.items() if column.expression is not None]
             broken = False
@@ -367,22 +383,28 @@ class _Checker:
                 yield place, f"{text} is of the type {natural} and is taken as it is", column.type, None
 
     def _path(
-        self, place: Location, text: str, depth: int, column: ColumnModel | None = None, check_climbs: bool = True
+        self,
+        place: Location,
+        text: str,
+        depth: int,
+        column: ColumnModel | None = None,
+        check_climbs: bool = True,
+        elements: bool = False,
     ) -> Iterator[Finding]:
-        named = reference(text)
-        if named:
-            if named[0] not in self.elements:
-                yield place, *self._unknown(named[0])
-                return
-            depth, text = self.elements[named[0]], named[1]
         try:
-            path = parse_path(text, self.contract.namespaces)
+            name, path = read_path(text, self.contract.namespaces, False, self.own)
         except PathError as error:
             yield place, str(error), None, None
             return
+        if name and name not in self.elements:
+            yield place, *self._unknown(name)
+            return
+        depth = self.elements[name] if name else depth
+        if elements and not path.selects_elements:
+            yield place, "this selects attributes", text, "name their element: $name/@id reads them"
         if column is not None and column.take in ("name", "xml", "json") and not path.selects_elements:
             yield place, f"`take: {column.take}` is about elements, and this selects attributes", text, None
-        reads_text = column is None or column.take not in ("name", "count")
+        reads_text = not elements and (column is None or column.take not in ("name", "count"))
         if check_climbs and (leaves_record(path, depth) or (reads_text and ends_above_record(path, depth))):
             yield (
                 place,

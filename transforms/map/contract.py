@@ -260,6 +260,9 @@ class Source(_Model):
         description="Each makes a row of every row element; {name} in paths, values and conditions stands for the "
         "slot's value; a path that is empty then finds nothing.",
     )
+    elements: dict[Name, str] = Field(
+        default_factory=dict, description="Elements by name, from the row's element: {current: Address[1]}."
+    )
     let: Columns = Field(
         default_factory=dict,
         description="Values by name, written like columns, for conditions and expressions: they are not in the table.",
@@ -282,8 +285,10 @@ class TableModel(Source):
         default_factory=list, description="Several sources of rows; the columns of a source replace those of the table."
     )
     unique: Unique | None = Field(None, description="Of rows that are the same, one is kept; the others go.")
-    skip_empty: bool = Field(
-        False, description="Leave out rows that hold nothing but keys, constants, computed values and defaults."
+    skip_empty: Literal[False, True, "unless_computed"] = Field(
+        False,
+        description="Leave out rows that hold nothing but keys, constants, computed values and defaults; with "
+        "`unless_computed`, computed values count.",
     )
     reject_when: list[Rule] = Field(default_factory=list, description="Conditions on a row that reject its record.")
     warn_when: list[Rule] = Field(

@@ -6,12 +6,14 @@
     ...
       town: $address/Town
 
-They are looked up once for each record, in the order of the contract.
+They are looked up once for each record, in the order of the contract. A table may name elements of its rows: those
+are only another way to write the paths.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from transforms.map.climb import depth_of
@@ -25,6 +27,18 @@ def reference(text: str) -> tuple[str, str] | None:
     """``$name/path`` as name and path, which is ``.`` where there is none; ``None`` for any other path."""
     match = _REFERENCE.match(text)
     return (match[1], match[2] or ".") if match else None
+
+
+def read_path(
+    text: str, namespaces: Mapping[str, str], ignore_case: bool, own: Mapping[str, str]
+) -> tuple[str | None, Path]:
+    """The record's element that a path begins at, if one, and the path from there; ``own`` are the row's elements."""
+    name, rest = reference(text) or (None, text)
+    path = parse_path(rest, namespaces, ignore_case)
+    if name is None or name not in own:
+        return name, path
+    base, above = read_path(own[name], namespaces, ignore_case, own)
+    return base, Path(text, tuple(one + other for one in above.alternatives for other in path.alternatives))
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from transforms.map.contract import SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel, Contract, Source
-from transforms.map.elements import elements_of, reference
+from transforms.map.elements import elements_of, read_path
 from transforms.map.expressions import compile_expression
-from transforms.map.paths import Attribute, Child, Compare, Condition, Logic, Path, Pick, Position, Step, Up, parse_path
+from transforms.map.paths import Attribute, Child, Compare, Condition, Logic, Path, Pick, Position, Step, Up
 from transforms.map.resolve import resolve, sources
 from transforms.map.tables import parents_first, schema_of, system_types, types_of
 from transforms.names import NameTest
@@ -49,7 +49,9 @@ def reach_of(contract: Contract) -> Reach:
         table = contract.tables[label]
         found: list[_Node] = []
         for _, source in sources(table):
+            finder.own = {}
             rows = finder.path(nodes[table.parent], source.rows, contract.defaults.ignore_case)
+            finder.own = source.elements
             found += rows
             finder.source(rows, source)
             types = types_of(contract, schema, label, source)
@@ -65,6 +67,7 @@ class _Finder:
     def __init__(self, contract: Contract):
         self.contract = contract
         self.elements: dict[str, list[_Node]] = {}
+        self.own: dict[str, str] = {}
 
     def named(self, root: _Node) -> None:
         """Find the named elements of the contract, which all paths may begin with."""
@@ -92,10 +95,8 @@ class _Finder:
 
     def path(self, start: list[_Node], text: str, ignore_case: bool) -> list[_Node]:
         """Walk a path; give the elements that it ends at, none where it ends at attributes."""
-        named = reference(text)
-        if named:
-            start, text = self.elements[named[0]], named[1]
-        return self._walk(start, parse_path(text, self.contract.namespaces, ignore_case))
+        name, path = read_path(text, self.contract.namespaces, ignore_case, self.own)
+        return self._walk(self.elements[name] if name else start, path)
 
     def _walk(self, start: list[_Node], path: Path) -> list[_Node]:
         return [end for steps in path.alternatives for node in start for end in self._steps(node, steps)]

@@ -138,18 +138,19 @@ def read_csv(lookup: Lookup, folder: Path) -> Lookup:
 def sources(table: TableModel) -> list[tuple[Location, Source]]:
     """All the sources of a table's rows, each with all of its columns and without slots; and where each stands."""
     if not table.union:
-        return [((), source) for source in _slots(table, table.columns, table.let, table.where)]
+        return [((), source) for source in _slots(table, table.columns, table.where)]
     found: list[tuple[Location, Source]] = []
     for number, source in enumerate(table.union):
         where = " AND ".join(f"({condition})" for condition in (table.where, source.where) if condition) or None
-        columns, let = {**table.columns, **source.columns}, {**table.let, **source.let}
-        found += [(("union", number), one) for one in _slots(source, columns, let, where)]
+        whole = source.model_copy(
+            update={"let": {**table.let, **source.let}, "elements": {**table.elements, **source.elements}}
+        )
+        columns = {**table.columns, **source.columns}
+        found += [(("union", number), one) for one in _slots(whole, columns, where)]
     return found
 
 
-def _slots(
-    source: Source, columns: dict[str, ColumnModel], let: dict[str, ColumnModel], where: str | None
-) -> Iterator[Source]:
+def _slots(source: Source, columns: dict[str, ColumnModel], where: str | None) -> Iterator[Source]:
     for slot in source.slots or [{}]:
         texts = {f"{{{name}}}": _text(value) for name, value in slot.items()}
         yield Source.model_construct(
@@ -158,7 +159,8 @@ def _slots(
             unpivot=_filled(source.unpivot, texts),
             slots=[],
             columns={name: _filled_column(column, texts) for name, column in columns.items()} if texts else columns,
-            let={name: _filled_column(column, texts) for name, column in let.items()} if texts else let,
+            let={name: _filled_column(column, texts) for name, column in source.let.items()},
+            elements={name: _filled(text, texts) for name, text in source.elements.items()},
         )
 
 
