@@ -65,7 +65,8 @@ def test_what_is_below_a_contact_goes_and_stays_with_it() -> None:
             '<contact role="PR" first_name="c"><contact_address kind="CURR" city="Lost"/></contact>'
         ),
     )
-    assert [row["city"] for row in found["app_contact_address"]] == ["Here"]
+    # The first element loses against the second of the same number, and its address stays with the person.
+    assert [row["city"] for row in found["app_contact_address"]] == ["Gone", "Here"]
     assert found["app_contact_employment"] == [{"app_id": 7, "con_id": 1, "business_name": "Shop"}]
 
 
@@ -84,6 +85,7 @@ def test_an_address_is_kept_when_it_carries_anything() -> None:
     )
     assert below(addresses, "app_contact_address") == [
         {"kind_enum": 1, "city": "Delft", "months": 0},
+        {"kind_enum": 2, "months": 3},
         {"kind_enum": 2, "street_number": "5", "months": 0},
         {"kind_enum": 2, "months": 0},
     ]

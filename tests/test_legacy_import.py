@@ -87,7 +87,8 @@ def test_what_the_top_level_says_is_kept() -> None:
     )
     contract = parse_contract(text)
     assert (contract.schema_, contract.record.path) == ("cards", "/Root/Request")
-    assert contract.record.reject_when[0].message == "wrong product line: there is no application"
+    [rule] = contract.tables["app_base"].reject_when
+    assert rule.message == "wrong product line: there is no application"
     assert "the table app_xml, column doc." in text.partition("contract:")[0]
 
 

@@ -58,7 +58,7 @@ def test_a_card_application() -> None:
     contacts = sorted(found.pop("app_contact_base"), key=lambda row: row["con_id"])
     assert contacts == [
         {
-            "app_id": 101, "con_id": 1, "contact_type_enum": 1, "first_name": "Maximilian Alexander", "last_name": "",
+            "app_id": 101, "con_id": 1, "contact_type_enum": 1, "first_name": "Maximilian Alexander",
             "ssn": "012345678",
             "birth_date": date(1980, 12, 31), "paperless_flag": True, "home_phone": "5550101234", "city": "Gouda",
         },

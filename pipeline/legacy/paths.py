@@ -1,32 +1,24 @@
-"""From absolute paths of legacy contracts to paths of ours, which start at the element of a row."""
+"""From absolute paths of legacy contracts to paths of ours, and to the elements that those begin at by name.
+
+/Root/Request/CustData/application/product/@apr    $product/@apr
+                                                   product: (CustData/application/product)[last()]
+"""
 
 from __future__ import annotations
 
 from pipeline.legacy.grammar import Field
 from pipeline.legacy.source import Filter, Legacy, Mapping, Steps
+from transforms.map.contract import SYSTEM_VALUES, UNPIVOT_VALUES
 
 
 class PathsError(ValueError):
     """A place that a path cannot say."""
 
 
-def attribute_path(base: Steps, owner: Steps, attribute: str) -> str:
-    """The path of an attribute from an element: of several owners, the last in the document counts."""
-    ups, downs = _way(base, owner)
-    if not downs:
-        return "/".join([*ups, f"@{attribute}"])
-    return f"({'/'.join([*ups, *downs])})[last()]/@{attribute}"
-
-
-def elements_path(base: Steps, element: Steps, predicate: str = "") -> str:
-    """The path of all elements of a kind that fulfil a predicate."""
-    ups, downs = _way(base, element)
-    return "/".join([*ups, *downs]) + (f"[{predicate}]" if predicate else "")
-
-
-def _way(base: Steps, target: Steps) -> tuple[list[str], Steps]:
-    above = len(shared(base, target))
-    return [".."] * (len(base) - above), target[above:]
+def elements_path(base: Steps, element: Steps) -> str:
+    """The path of all elements of a kind."""
+    above = len(shared(base, element))
+    return "/".join([*[".."] * (len(base) - above), *element[above:]])
 
 
 def shared(one: Steps, other: Steps) -> Steps:
@@ -37,6 +29,15 @@ def shared(one: Steps, other: Steps) -> Steps:
     return one[:length]
 
 
+def record_of(legacy: Legacy) -> Steps:
+    """The element of the key, or what holds it and all else that is read."""
+    record = legacy.key.path
+    for path in (*(mapping.path for mapping in legacy.mappings), legacy.application):
+        if path != record[: len(path)]:
+            record = shared(record, path)
+    return record or legacy.key.path[:1]
+
+
 def text(value: str) -> str:
     """A text in a path's predicate."""
     if "'" in value and '"' in value:
@@ -44,27 +45,31 @@ def text(value: str) -> str:
     return f'"{value}"' if "'" in value else f"'{value}'"
 
 
-def present(*attributes: str) -> str:
-    """The predicate that one of these attributes is not blank."""
-    return " or ".join(f"normalize-space(@{name})" for name in attributes)
+def present(name: str) -> str:
+    """The predicate that an attribute is not blank."""
+    return f"normalize-space(@{name})"
 
 
-def required(rule: Filter, type_: str | None = None) -> list[str]:
-    """The predicates of a filter; with ``type_`` only elements of that one of its types."""
-    conditions = [present(name) for name in rule.present]
-    for name, values in rule.one_of.items():
-        wanted = (type_,) if type_ is not None and name == rule.type_attribute else values
-        conditions.append(
-            f"@{name} = {text(wanted[0])}" if len(wanted) == 1 else f"@{name} in ({', '.join(map(text, wanted))})"
-        )
-    return conditions
+def is_type(name: str, value: str) -> str:
+    """The predicate that an attribute is a type: blanks around it and its case do not count."""
+    trimmed, wanted = present(name), " ".join(value.split())
+    if wanted.upper() == wanted.lower():
+        return f"{trimmed} = {text(wanted)}"
+    return f"upper-case({trimmed}) = {text(wanted.upper())}"
 
 
 class Places:
-    """Where the fields of mappings and expressions stand."""
+    """Where the fields of mappings and expressions stand.
+
+    ``elements`` are those of the record that have a name by now; ``own`` those of the rows of the table at hand.
+    """
 
     def __init__(self, legacy: Legacy):
         self.legacy = legacy
+        self.record = record_of(legacy)
+        self.elements: dict[str, str] = {}
+        self.own: dict[str, str] = {}
+        self._names: dict[Steps, str] = {}
         known = [
             legacy.application,
             *(mapping.path for mapping in legacy.mappings),
@@ -81,6 +86,30 @@ class Places:
     def _below(self, *names: str) -> Steps:
         return next((self.by_name[name] for name in names if name in self.by_name), (*self.contact.path, names[0]))
 
+    def attribute(self, base: Steps, owner: Steps, attribute: str) -> str:
+        """The path of an attribute from an element: of several owners, the last in the document counts."""
+        if owner == base[: len(owner)]:
+            return "/".join([*[".."] * (len(base) - len(owner)), f"@{attribute}"])
+        if base[: len(self.contact.path)] == self.contact.path and owner[: len(base)] == base:
+            return f"({elements_path(base, owner)})[last()]/@{attribute}"
+        return f"${self.name(owner)}/@{attribute}"
+
+    def name(self, owner: Steps) -> str:
+        """The name of the last element of a kind in the record."""
+        if owner not in self._names:
+            names = ["_".join(owner[-length:]) for length in range(1, len(owner) + 1)]
+            self._names[owner] = self._named(f"({elements_path(self.record, owner)})[last()]", *names)
+        return self._names[owner]
+
+    def _named(self, path: str, *names: str) -> str:
+        """The name of an element, the first of these that is free or has this path already."""
+        reserved = (*SYSTEM_VALUES, *UNPIVOT_VALUES)
+        candidates = [*names, *(f"{names[0]}_{number}" for number in range(2, 1000))]
+        for name in candidates:
+            if f"${name}" not in reserved and self.elements.setdefault(name, path) == path:
+                return name
+        raise PathsError(f"too many elements are called {names[0]}")
+
     def paths(self, mapping: Mapping, base: Steps, falls_back: bool = False) -> str:
         """Where a mapping's attribute is read. ``falls_back``: a blank one gives way to that of an earlier contact."""
         return self._path(mapping, base, mapping.attribute, falls_back)
@@ -89,67 +118,75 @@ class Places:
         """Where a field of the mapping's expression is read."""
         if field.element is None:
             return self._path(mapping, base, field.attribute, False)
-        if field.element.lower() == "contact":
-            return f"{self._contact(base, 0)}/@{field.attribute}"
-        if field.element.lower() == "application":
-            return attribute_path(base, self.legacy.application, field.attribute)
-        if field.element.lower() in self.by_name:
-            return attribute_path(base, self.by_name[field.element.lower()], field.attribute)
-        return f"({elements_path(base, self.legacy.application)}//{field.element})[last()]/@{field.attribute}"
+        element = field.element.lower()
+        if element == "contact":
+            return f"${self._selected('last_valid_pr_contact')}/@{field.attribute}"
+        if element == "application":
+            return self.attribute(base, self.legacy.application, field.attribute)
+        if element in self.by_name:
+            return self.attribute(base, self.by_name[element], field.attribute)
+        above = elements_path(self.record, self.legacy.application)
+        return f"${self._named(f'({above}//{field.element})[last()]', field.element)}/@{field.attribute}"
 
     def _path(self, mapping: Mapping, base: Steps, attribute: str, falls_back: bool) -> str:
         selector = mapping.selector
         if selector is None:
-            return attribute_path(base, mapping.path, attribute)
+            return self.attribute(base, mapping.path, attribute)
         if selector == "curr_address_only":
-            condition = required(
-                Filter(self.address.path, one_of=self._type_only(self.address)), self._preferred_address()
-            )
-            contact = (
-                elements_path(base, self.contact.path)
-                if base[: len(self.contact.path)] == self.contact.path
-                else self._contact(base, 0)
-            )
-            address = elements_path(self.contact.path, self.address.path, " and ".join(condition))
-            return f"({'/'.join(part for part in (contact, address) if part)})[last()]/@{attribute}"
-        place = self._within_contact(mapping.path)
-        contact = self._contact(
-            base, 0 if selector == "last_valid_pr_contact" else 1, f"{place}@{attribute}" if falls_back else ""
-        )
-        return self._in_contact(contact, mapping.path, attribute)
+            return f"${self._current(base)}/@{attribute}"
+        if falls_back:
+            place = "".join(f"{step}/" for step in self._within_contact(mapping.path))
+            return f"{self._last(selector, f'{place}@{attribute}')}/{place}@{attribute}"
+        return f"${self._in_contact(self._selected(selector), mapping.path)}/@{attribute}"
 
-    def _within_contact(self, path: Steps) -> str:
-        steps = path[len(self.contact.path) :] if path[: len(self.contact.path)] == self.contact.path else path[-1:]
-        return "".join(f"{step}/" for step in steps)
+    def _current(self, base: Steps) -> str:
+        """The name of the last address of the preferred type, of the contact at hand or else of the primary one."""
+        condition = self._preferred()
+        condition = f"[{condition}]" if condition else ""
+        if base[: len(self.contact.path)] == self.contact.path:
+            name = "current_address" if "current_address" not in self.elements else "current_address_here"
+            self.own[name] = f"({elements_path(base, self.address.path)}{condition})[last()]"
+            return name
+        contact = self._selected("last_valid_pr_contact")
+        address = "/".join(self._within_contact(self.address.path))
+        return self._named(f"(${contact}/{address}{condition})[last()]", "primary_current_address")
 
-    def _in_contact(self, contact: str, path: Steps, attribute: str) -> str:
+    def _within_contact(self, path: Steps) -> Steps:
+        return path[len(self.contact.path) :] if path[: len(self.contact.path)] == self.contact.path else path[-1:]
+
+    def _in_contact(self, contact: str, path: Steps) -> str:
+        """The name of what a path names within a contact."""
         below = self._within_contact(path)
         if not below or path == self.legacy.application:
-            return f"{contact}/@{attribute}"
-        preferred = self._preferred_address()
-        if path[-1] == self.address.path[-1] and preferred is not None:
-            name, value = self.address.type_attribute, text(preferred)
-            siblings = f"../{path[-1]}[@{name} = {value}]"
-            return f"{contact}/{below[:-1]}[@{name} = {value} or not({siblings})]/@{attribute}"
-        if path[-1] == self.address.path[-1]:
-            return f"{contact}/{below}@{attribute}"
-        return f"({contact}/{below[:-1]})[last()]/@{attribute}"
+            return contact
+        steps, preferred = "/".join(below), self._preferred()
+        if path[-1] != self.address.path[-1]:
+            return self._named(f"(${contact}/{steps})[last()]", f"{contact}_{below[-1]}")
+        if preferred:
+            steps += f"[{preferred} or not(../{path[-1]}[{preferred}])]"
+        return self._named(f"${contact}/{steps}", f"{contact.partition('_')[0]}_addresses")
 
-    def _contact(self, base: Steps, rank: int, not_blank: str = "") -> str:
-        """The last contact of the primary (0) or secondary (1) type that has a ``con_id``."""
+    def _selected(self, selector: str) -> str:
+        """The name of the contact that a mapping type selects."""
+        name = {"last_valid_pr_contact": "primary", "last_valid_sec_contact": "secondary"}.get(selector, "authorized")
+        return self._named(self._last(selector), f"{name}_contact")
+
+    def _last(self, selector: str, not_blank: str = "") -> str:
+        """The last contact of the primary or secondary type; that of a card needs no ``con_id``."""
         rule = self.contact
+        rank = 0 if selector == "last_valid_pr_contact" else 1
         if rule.types and rank >= len(rule.types):
             raise PathsError("the contact filter has no secondary type")
-        conditions = required(Filter(rule.path, one_of=self._type_only(rule)), rule.types[rank] if rule.types else None)
-        conditions.append(present("con_id"))
+        conditions = [is_type(rule.type_attribute, rule.types[rank])] if rule.type_attribute else []
+        if selector != "authu_contact":
+            conditions.append(present("con_id"))
         if not_blank:
             conditions.append(f"normalize-space({not_blank})")
-        above = elements_path(base, rule.path[:-1])
-        return f"({above}{'/' * bool(above)}{rule.path[-1]}[{' and '.join(conditions)}])[last()]"
+        predicate = f"[{' and '.join(conditions)}]" if conditions else ""
+        above = elements_path(self.record, rule.path)
+        return f"({above}{predicate})[last()]"
 
-    def _preferred_address(self) -> str | None:
-        return self.address.types[0] if self.address.types else None
-
-    @staticmethod
-    def _type_only(rule: Filter) -> dict[str, tuple[str, ...]]:
-        return {rule.type_attribute: rule.types} if rule.type_attribute else {}
+    def _preferred(self) -> str:
+        """The predicate that an address is of the preferred type."""
+        rule = self.address
+        return is_type(rule.type_attribute, rule.types[0]) if rule.type_attribute else ""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pipeline.legacy.fields import Fields, column_name
 from pipeline.legacy.notes import Notes
-from pipeline.legacy.source import Mapping, Step, Steps
-from pipeline.legacy.sql import column_name
+from pipeline.legacy.source import Mapping, Steps
 from pipeline.legacy.types import column_type, widest
 from pipeline.legacy.values import Column, Values
 from transforms.schema import ColumnType
@@ -20,10 +20,11 @@ Spec = dict[str, Any]
 
 @dataclass(frozen=True)
 class Row:
-    """One row to make: ``constants`` by column, and the columns that are read."""
+    """One row to make: ``constants`` by column, the columns that are read, and values of ``let``."""
 
     constants: dict[str, Any]
     columns: dict[str, Column]
+    let: dict[str, Spec] = field(default_factory=dict)
 
 
 def shared_columns(
@@ -54,21 +55,20 @@ def shared_columns(
 
 
 class RowMaker:
-    """Makes the rows of one table; ``record`` is the element that its paths start at."""
+    """Makes the rows of one table; ``record`` is the element that its paths start at, ``taken`` its columns."""
 
-    def __init__(self, values: Values, notes: Notes, record: Steps):
+    def __init__(self, values: Values, notes: Notes, record: Steps, taken: list[str]):
         self.values = values
         self.notes = notes
         self.record = record
+        self.taken = taken
 
     def rows(self, table: str, mappings: list[Mapping]) -> dict[str, Any] | None:
         """The table's keys that make its rows; ``None`` where there are none to make."""
         makers: dict[str, list[Mapping]] = {}
-        shared = [
-            mapping for mapping in mappings if not mapping.maker or mapping.maker == Step("policy_exceptions", "")
-        ]
+        shared = [mapping for mapping in mappings if mapping.is_shared]
         for mapping in mappings:
-            if mapping not in shared and mapping.maker:
+            if not mapping.is_shared and mapping.maker:
                 makers.setdefault(mapping.maker.name, []).append(mapping)
         if not makers:
             self.notes.cannot(f"table {table}: no mapping makes a row of it, so none is made")
@@ -77,17 +77,17 @@ class RowMaker:
         for name, found in makers.items():
             base = self._base([*found, *shared])
             source = _MAKERS[name](self, found, base)
-            if not (source.get("slots") or source.get("union")):
+            if not source:
                 continue
+            self._start()
             own = shared_columns(self.values, self.notes, shared, base)
-            source["columns"].update(
-                {column: one.spec() for column, one in own.items() if column not in source["columns"]}
-            )
-            above = {} if base == self.record else {"rows": self._rows(base)}
-            sources.append({**above, **source})
-        if not sources:
-            return None
-        return sources[0] if len(sources) == 1 and "union" not in sources[0] else _united(sources)
+            more = {column: one.spec() for column, one in own.items() if column not in source["columns"]}
+            source["columns"].update(more)
+            if self.values.fields.let:
+                source["let"] = {**source.get("let", {}), **self.values.fields.let}
+            rows = {} if base == self.record else {"rows": f"${self.values.places.name(base)}"}
+            sources.append({**rows, **source})
+        return _united(sources) if len(sources) > 1 else sources[0] if sources else None
 
     def _base(self, mappings: list[Mapping]) -> Steps:
         """The one element that all is read from; otherwise the record."""
@@ -96,32 +96,43 @@ class RowMaker:
         base = next(iter(owners))
         return base if len(owners) == 1 and simple and base[: len(self.record)] == self.record else self.record
 
-    def _rows(self, base: Steps) -> str:
-        return f"({'/'.join(base[len(self.record) :])})[last()]"
+    def _start(self, slot: str = "") -> None:
+        """Begin to collect the fields of a slot's expressions, by names that are alike for all slots."""
+        self.values.fields = Fields([*self.taken, "sort_order", "flag"], slot)
 
     # The kinds of rows
 
     def scores(self, mappings: list[Mapping], base: Steps) -> dict[str, Any]:
         rows = self._single("score", mappings, base, lambda mapping: {"score_identifier": _argument(mapping)})
-        return _sources(rows, "score IS NOT NULL")
+        return _slots(rows, "score IS NOT NULL")
 
     def indicators(self, mappings: list[Mapping], base: Steps) -> dict[str, Any]:
+        self._start()
+        flags = [(mapping, self.values.flag(mapping, base)) for mapping in mappings]
+        is_computed = any(flag and flag.is_expression for _, flag in flags)
         slots = []
-        for mapping in mappings:
-            flag = self.values.text(mapping, base)
+        for mapping, flag in flags:
             if flag is not None:
-                slots.append({"indicator": _argument(mapping), "flag": flag})
+                text = f"[{flag.source}]" if is_computed and not flag.is_expression else flag.source
+                slots.append({"indicator": _argument(mapping), "flag": text})
+        if not slots:
+            return {}
+        if is_computed:
+            let: Spec = {"flag": {"expression": "LOWER(TRIM({flag}))"}}
+        else:
+            let = {"flag": {"from": "{flag}", "clean": ["trim", "lower"]}}
         return {
             "slots": slots,
-            "where": "LOWER(TRIM({flag})) IN ('y', 'yes', 'true', 't', '1')",
-            "columns": {"indicator": {"value": "{indicator}", "type": "text"}, "value": {"value": "1", "type": "text"}},
+            "let": {**self.values.fields.let, **let},
+            "where": "flag IN ('y', 'yes', 'true', 't', '1')",
+            "columns": {"indicator": {"value": "{indicator}"}, "value": {"value": "1"}},
         }
 
     def history(self, mappings: list[Mapping], base: Steps) -> dict[str, Any]:
         def names(mapping: Mapping) -> dict[str, Any]:
             return {"name": f"[{mapping.attribute}]", "source": f"[{mapping.path[-1]}]"}
 
-        return _sources(self._single("value", mappings, base, names), "value IS NOT NULL")
+        return _slots(self._single("value", mappings, base, names), "value IS NOT NULL")
 
     def report_lookups(self, mappings: list[Mapping], base: Steps) -> dict[str, Any]:
         keyed = any(_argument(mapping) for mapping in mappings)
@@ -129,18 +140,14 @@ class RowMaker:
         def names(mapping: Mapping) -> dict[str, Any]:
             return {"name": mapping.attribute, **({"source_report_key": _argument(mapping)} if keyed else {})}
 
-        source = _sources(self._single("value", mappings, base, names), "value IS NOT NULL")
-        for one in (source, *source.get("union", ())):
-            if "source_report_key" in one.get("columns", ()) and not all(_argument(mapping) for mapping in mappings):
-                one["columns"]["source_report_key"] = {
-                    "expression": "NULLIF('{source_report_key}', '')",
-                    "type": "text",
-                }
+        source = _slots(self._single("value", mappings, base, names), "value IS NOT NULL")
+        if source and keyed and not all(_argument(mapping) for mapping in mappings):
+            source["columns"]["source_report_key"] = {"expression": "NULLIF('{source_report_key}', '')"}
         return source
 
     def policy_exceptions(self, mappings: list[Mapping], base: Steps) -> dict[str, Any]:
         rows = self._numbered(mappings, base, "policy_exception_type_enum")
-        return _sources(rows, _any_given(rows, _names(rows)))
+        return _slots(rows, _any_given(rows, _names(rows)))
 
     def warranties(self, mappings: list[Mapping], base: Steps) -> dict[str, Any]:
         rows = self._numbered(mappings, base, "warranty_type_enum")
@@ -155,12 +162,12 @@ class RowMaker:
             )
             for row in rows
         ]
-        return _sources(filled, _any_given(rows, [name for name in _names(rows) if name not in bits]))
+        return _slots(filled, _any_given(rows, [name for name in _names(rows) if name not in bits]))
 
     def collateral(self, mappings: list[Mapping], base: Steps) -> dict[str, Any]:
         rows = self._numbered(mappings, base, "sort_order")
         plain = {mapping.column for mapping in mappings if not mapping.is_bit and set(mapping.conversions) <= _PLAIN}
-        return _sources(rows, _any_given(rows, [name for name in _names(rows) if name in plain]))
+        return _slots(rows, _any_given(rows, [name for name in _names(rows) if name in plain]))
 
     def _single(
         self, name: str, mappings: list[Mapping], base: Steps, constants: Callable[[Mapping], dict[str, Any]]
@@ -169,11 +176,13 @@ class RowMaker:
         type_ = widest([column_type(mapping) for mapping in mappings])
         rows = []
         for mapping in mappings:
+            self._start()
             column = self.values.column(replace(mapping, default=None), base, type_)
-            if column is not None:
-                if type_.name == "text" and "lookup" not in column.options and not column.is_expression:
-                    column = replace(column, options={**column.options, "blank": "null"})
-                rows.append(Row(constants(mapping), {name: replace(column, default=None)}))
+            if column is None:
+                continue
+            if column.is_expression and type_.name == "text":
+                column = replace(column, source=f"NULLIF({column.source}, '')")
+            rows.append(Row(constants(mapping), {name: replace(column, default=None)}, self.values.fields.let))
         return rows
 
     def _numbered(self, mappings: list[Mapping], base: Steps, number: str) -> list[Row]:
@@ -185,15 +194,13 @@ class RowMaker:
             types.setdefault(mapping.column, []).append(column_type(mapping))
         common = {name: widest(found) for name, found in types.items()}
         is_number = all(argument.isdigit() for argument in groups)
-        return [
-            Row(
-                {number: int(argument) if is_number else argument},
-                shared_columns(
-                    self.values, self.notes, [mapping for mapping in group if mapping.column != number], base, common
-                ),
-            )
-            for argument, group in groups.items()
-        ]
+        rows = []
+        for argument, group in groups.items():
+            self._start(argument)
+            own = [mapping for mapping in group if mapping.column != number]
+            columns = shared_columns(self.values, self.notes, own, base, common)
+            rows.append(Row({number: int(argument) if is_number else argument}, columns, self.values.fields.let))
+        return rows
 
 
 def _argument(mapping: Mapping) -> str:
@@ -212,8 +219,7 @@ def _nowhere(column: Column) -> Column:
 def _or_zero(column: Column) -> Column:
     if column.default is not None:
         return column
-    certain = {} if "lookup" in column.options else {"on_error": "default"}
-    return replace(column, default=False if column.type.name == "bool" else 0, options={**column.options, **certain})
+    return replace(column, default=False if column.type.name == "bool" else 0)
 
 
 def _any_given(rows: list[Row], names: list[str]) -> str:
@@ -226,56 +232,104 @@ def _any_given(rows: list[Row], names: list[str]) -> str:
             # Zero is what the old documents say of collateral that is not there.
             conditions.append(f"{name} > 0" if types[column] != "text" else f"TRY_CAST({name} AS decimal(38, 10)) > 0")
         else:
-            conditions.append(f"{name} <> ''" if types[column] == "text" else f"{name} IS NOT NULL")
+            conditions.append(f"{name} IS NOT NULL")
     return " OR ".join(conditions) or "FALSE"
 
 
-def _sources(rows: list[Row], where: str) -> dict[str, Any]:
-    """Rows as the slots of one source; as a union where their columns are not alike."""
+def _slots(rows: list[Row], where: str) -> dict[str, Any]:
+    """Rows as the slots of one source; as a union where one slot reads what another computes."""
     if not rows:
         return {}
     names = _names(rows)
-    if any(not _alike([row.columns.get(name) for row in rows]) for name in names):
-        return _united([_slots([row], where, list(row.columns)) for row in rows])
-    return _slots(rows, where, names)
-
-
-def _alike(columns: list[Column | None]) -> bool:
-    """Whether columns differ in nothing but where they are read; one that is missing must not have a default."""
-    found = [column.spec() for column in columns if column is not None]
-    specs = [
-        {key: value for key, value in spec.items() if key not in ("from", "expression", "description")}
-        for spec in found
-    ]
-    kinds = {column.is_expression for column in columns if column is not None}
-    several = any(isinstance(spec.get("from"), list) for spec in found)
-    has_default = None in columns and any("default" in spec for spec in specs)
-    return len(kinds) == 1 and not several and not has_default and all(spec == specs[0] for spec in specs)
-
-
-def _slots(rows: list[Row], where: str, names: list[str]) -> dict[str, Any]:
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        groups.setdefault(
+            tuple(_kind(row.columns[name]) if name in row.columns else None for name in names), []
+        ).append(row)
+    if len(groups) > 1 and not _fit_together(list(groups)):
+        return _united([_slots(group, _without(where, names, group)) for group in groups.values()])
     slots: list[Slot] = [dict(row.constants) for row in rows]
     columns: dict[str, Spec] = {
-        name: {"value": f"{{{name}}}", "type": "int" if all(isinstance(slot[name], int) for slot in slots) else "text"}
+        name: {"value": f"{{{name}}}", **({"type": "int"} if isinstance(slots[0][name], int) else {})}
         for name in slots[0]
     }
-    number = next(iter(columns))
+    writer = _SlotWriter(slots, next(iter(columns)), [*columns, *names, *(name for row in rows for name in row.let)])
     for name in names:
-        found = [row.columns.get(name) for row in rows]
-        column = next(column for column in found if column is not None)
-        key = "expression" if column.is_expression else "from"
-        texts = [one.source if one else ("NULL" if column.is_expression else "") for one in found]
-        spec = column.spec()
-        if len(rows) > 1 or not isinstance(spec[key], list):
-            pattern = _pattern(texts, [str(slot[number]) for slot in slots], f"{{{number}}}")
-            spec[key] = pattern or f"{{{name}}}"
-            if pattern is None:
-                for slot, text in zip(slots, texts, strict=True):
-                    slot[name] = text
-        if len(rows) > 1:
-            spec.pop("description", None)
-        columns[name] = spec
-    return {"slots": slots, "where": where, "columns": columns}
+        columns[name] = writer.shared(name, [row.columns[name].spec() if name in row.columns else None for row in rows])
+    let = {
+        name: writer.shared(name, [row.let.get(name) for row in rows])
+        for name in dict.fromkeys(name for row in rows for name in row.let)
+    }
+    return {"slots": slots, **({"let": let} if let else {}), "where": where, "columns": columns}
+
+
+def _kind(column: Column) -> Any:
+    """What must be the same for all slots of a column."""
+    spec = column.spec()
+    same = {key: str(value) for key, value in spec.items() if key not in _OF_A_SLOT}
+    return (column.is_expression, tuple(sorted(same.items())), "lookup" in spec)
+
+
+def _fit_together(kinds: list[tuple[Any, ...]]) -> bool:
+    """Whether all slots have columns of the same kinds, or none for some."""
+    return all(len({kind for kind in of_one if kind is not None}) == 1 for of_one in zip(*kinds, strict=True))
+
+
+def _without(where: str, names: list[str], rows: list[Row]) -> str:
+    """The condition on the columns that these rows have."""
+    missing = {column_name(name) for name in names if all(name not in row.columns for row in rows)}
+    return " OR ".join(one for one in where.split(" OR ") if one.partition(" ")[0] not in missing) or "FALSE"
+
+
+class _SlotWriter:
+    """Writes what differs between slots into them: the texts of one column, by its name."""
+
+    def __init__(self, slots: list[Slot], number: str, taken: list[str]):
+        self.slots = slots
+        self.number = number
+        self.taken = set(taken)
+
+    def shared(self, name: str, specs: list[Spec | None]) -> Spec:
+        """The one column of all slots."""
+        shown = dict(next(spec for spec in specs if spec is not None))
+        source = "expression" if "expression" in shown else "from"
+        if len(self.slots) == 1:
+            return shown
+        shown.pop("description", None)
+        if source == "expression":
+            shown[source] = self._text(name, [spec[source] if spec else "NULL" for spec in specs])
+        else:
+            shown[source] = self._paths(name, [_listed(spec["from"]) if spec else [] for spec in specs])
+        if "lookup" in shown and len({spec["lookup"] for spec in specs if spec}) > 1:
+            some = shown["lookup"]
+            shown["lookup"] = self._text(f"{name}_lookup", [spec["lookup"] if spec else some for spec in specs])
+        defaults = [spec.get("default") if spec else None for spec in specs]
+        if len({repr(default) for default in defaults}) > 1:
+            texts = ["" if one is None else str(one).lower() if isinstance(one, bool) else one for one in defaults]
+            shown["default"] = self._field(f"{name}_default", texts)
+        return shown
+
+    def _paths(self, name: str, paths: list[list[str]]) -> str | list[str]:
+        most = max(map(len, paths))
+        places = [name, *(f"{name}_{number}" for number in range(2, most + 1))]
+        found = [
+            self._text(place, [of_one[number] if number < len(of_one) else "" for of_one in paths])
+            for number, place in enumerate(places)
+        ]
+        return found[0] if most == 1 else found
+
+    def _text(self, name: str, texts: list[str]) -> str:
+        pattern = _pattern(texts, [str(slot[self.number]) for slot in self.slots], f"{{{self.number}}}")
+        return pattern or self._field(name if name not in self.slots[0] else f"{name}_path", texts)
+
+    def _field(self, name: str, values: list[Any]) -> str:
+        for slot, value in zip(self.slots, values, strict=True):
+            slot[name] = value
+        return f"{{{name}}}"
+
+
+def _listed(paths: str | list[str]) -> list[str]:
+    return paths if isinstance(paths, list) else [paths]
 
 
 def _pattern(texts: list[str], numbers: list[str], placeholder: str) -> str | None:
@@ -295,22 +349,39 @@ def _pattern(texts: list[str], numbers: list[str], placeholder: str) -> str | No
 
 
 def _united(sources: list[dict[str, Any]]) -> dict[str, Any]:
-    """Several sources as one table; a column that a source does not fill is NULL there."""
+    """Several sources as one table; a column that a source does not fill is empty there."""
     flat = [one for source in sources for one in _parts(source)]
     types: dict[str, list[ColumnType]] = {}
     for source in flat:
         for name, spec in source["columns"].items():
-            types.setdefault(name, []).append(ColumnType.parse(spec["type"]))
-    empty = {name: {"expression": "NULL", "type": str(widest(found))} for name, found in types.items()}
-    return {"union": flat, "columns": empty}
+            types.setdefault(name, []).append(ColumnType.parse(spec.get("type", "text")))
+    common = {name: str(widest(found)) for name, found in types.items()}
+    for source in flat:
+        for name, spec in source["columns"].items():
+            spec.pop("type", None)
+            if common[name] != "text":
+                spec["type"] = common[name]
+    columns: dict[str, Spec] = {}
+    for name, type_ in common.items():
+        # A source says only what differs from the table.
+        empty = {"expression": "NULL", **({"type": type_} if type_ != "text" else {})}
+        columns[name] = flat[0]["columns"][name] if all(name in source["columns"] for source in flat) else empty
+    for source in flat:
+        source["columns"] = {name: spec for name, spec in source["columns"].items() if spec != columns[name]}
+    return {"union": flat, "columns": columns}
 
 
 def _parts(source: dict[str, Any]) -> list[dict[str, Any]]:
     """A source, or those that it is a union of, with all that it says of them."""
-    above = {key: value for key, value in source.items() if key != "union"}
+    if "union" not in source:
+        return [source]
+    above = {key: value for key, value in source.items() if key not in ("union", "columns")}
     shared = {name: spec for name, spec in source["columns"].items() if spec.get("expression") != "NULL"}
-    return [{**above, **one, "columns": {**one["columns"], **shared}} for one in source.get("union", [{"columns": {}}])]
+    return [{**above, **one, "columns": {**one["columns"], **shared}} for one in source["union"]]
 
+
+_OF_A_SLOT = ("from", "expression", "description", "default", "lookup")
+"""What slots may say each for themselves of one column."""
 
 _PLAIN = {"numbers_only", "extract_numeric", "extract_date"}
 """Conversions of values that make a row of collateral."""

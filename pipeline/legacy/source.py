@@ -42,6 +42,15 @@ DATA_TYPES = (
 
 _NAME = re.compile(rf"{NCNAME}\Z")
 
+_IMPLIED = {
+    "add_score": "score",
+    "add_indicator": "value",
+    "add_history": "value",
+    "add_report_lookup": "value",
+    "policy_exceptions": "reason_code",
+}
+"""The column of a mapping type that implies it: the mapping need not name one."""
+
 Steps = tuple[str, ...]
 """An absolute path as the names of its elements."""
 
@@ -90,6 +99,11 @@ class Mapping:
     @property
     def maker(self) -> Step | None:
         return next((step for step in self.chain if step.name in MAKERS), None)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether it makes no row, but gives a value to all rows of its table: ``policy_exceptions()``."""
+        return self.maker is None or (self.maker.name == "policy_exceptions" and not self.maker.argument)
 
     @property
     def conversions(self) -> tuple[str, ...]:
@@ -235,10 +249,15 @@ def _mapping(number: int, item: Any, application: Steps) -> Mapping:
         raise ValueError("`calculated_field` needs an `expression`")
     if not expression and not item.get("xml_attribute"):
         raise ValueError("`xml_attribute` is missing: only attributes can be mapped")
-    for key in ("target_table", "target_column"):
-        if not _text(item.get(key)):
-            raise ValueError(f"`{key}` is missing")
-    data_type = (_text(item.get("data_type")) or "string").lower()
+    implied = next((step for step in chain if step.name in _IMPLIED), None)
+    column = _text(item.get("target_column"))
+    if not column and implied:
+        column = _IMPLIED[implied.name] if implied.argument or implied.name != "policy_exceptions" else "notes"
+    if not _text(item.get("target_table")):
+        raise ValueError("`target_table` is missing")
+    if not column:
+        raise ValueError("`target_column` is missing")
+    data_type = (_text(item.get("data_type")) or ("int" if "add_score" in names else "string")).lower()
     if data_type not in DATA_TYPES:
         raise ValueError(f"the data_type {data_type!r} is none of {', '.join(DATA_TYPES)}")
     length = item.get("data_length")
@@ -256,7 +275,7 @@ def _mapping(number: int, item: Any, application: Steps) -> Mapping:
         path=path or application,
         attribute=attribute,
         table=_text(item["target_table"]) or "",
-        column=_text(item["target_column"]) or "",
+        column=column,
         data_type=data_type,
         length=int(length) if length is not None and (int(length) > 0 or data_type == "decimal") else None,
         default=item.get("default_value"),

@@ -1,12 +1,13 @@
 """Legacy expressions as SQL of our contracts.
 
 The old program compared texts, and numbers where both sides were numbers; a field that was missing was an
-empty text there, and no value in arithmetic. SQL says that with COALESCE and TRY_CAST:
+empty text there, and no value in arithmetic. Fields are values of ``let``, as texts, which are never NULL, or as
+numbers, which are NULL where they are none:
 
-    status <> 'A'        COALESCE([@status], '') <> 'A'
-    name IS NOT EMPTY    TRIM([@name]) <> ''
-    rate = 5             TRY_CAST(REPLACE([@rate], ',', '') AS decimal(38, 10)) = 5
-    rate > 5             COALESCE(TRY_CAST(...) > 5, COALESCE([@rate], '') > '5')
+    status <> 'A'        status <> 'A'              let: {status: {from: "@status", default: ""}}
+    name IS NOT EMPTY    name <> ''
+    rate = 5             rate = 5                   let: {rate: {from: "@rate", type: "decimal(38, 10)"}}
+    rate > 5             COALESCE(rate > 5, rate_text > '5')
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
+from pipeline.legacy.fields import Fields
 from pipeline.legacy.grammar import (
     Arithmetic,
     Case,
@@ -29,29 +31,18 @@ from pipeline.legacy.grammar import (
     Text,
     Value,
 )
-from pipeline.legacy.types import TRUE_WORDS, date_formats, date_of
-from transforms.map.expressions import ExpressionError, compile_expression
+from pipeline.legacy.types import TRUE_WORDS, date_of
 from transforms.schema import ColumnType
 
 PathOf = Callable[[Field], str]
 """The path of a field, from the element that the expression's row is made of."""
 
-NUMBER = "decimal(38, 10)"
 _NUMERIC = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)\Z")
 
 
 def quoted(text: str) -> str:
     """A text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def column_name(name: str) -> str:
-    """A column as an SQL name; in quotes where it would mean something else."""
-    try:
-        compile_expression(f"{name} IS NOT NULL", {name: ColumnType("text")}, paths=False)
-    except ExpressionError:
-        return '"' + name.replace('"', '""') + '"'
-    return name
 
 
 def walk(value: Value | Condition) -> Iterator[Value | Condition]:
@@ -77,9 +68,10 @@ def walk(value: Value | Condition) -> Iterator[Value | Condition]:
 class Writer:
     """Writes the expression of one column: ``path_of`` finds its fields, ``type_`` is the column's."""
 
-    def __init__(self, path_of: PathOf, type_: ColumnType):
+    def __init__(self, path_of: PathOf, type_: ColumnType, fields: Fields):
         self.path_of = path_of
         self.type = type_
+        self.fields = fields
 
     def column(self, value: Value) -> str:
         """The expression as SQL whose value is of the column's type."""
@@ -129,7 +121,7 @@ class Writer:
     def _text(self, value: Value) -> str:
         """A side of a comparison of texts, which is never NULL."""
         if isinstance(value, Field):
-            return f"COALESCE({self._path(value)}, '')"
+            return self.fields.text(self.path_of(value))
         if isinstance(value, Null):
             return "''"
         if isinstance(value, (Text, Number)):
@@ -142,7 +134,7 @@ class Writer:
         if isinstance(value, Text):
             return value.value.strip() if _NUMERIC.match(value.value.strip()) else "NULL"
         if isinstance(value, Field):
-            return f"TRY_CAST(REPLACE({self._path(value)}, ',', '') AS {NUMBER})"
+            return self.fields.number(self.path_of(value))
         if isinstance(value, Null):
             return "NULL"
         if isinstance(value, Arithmetic):
@@ -150,7 +142,7 @@ class Writer:
                 return f"-{self._operand(value.right)}"
             return f"{self._operand(value.left)} {value.operator} {self._operand(value.right)}"
         if isinstance(value, Case):
-            return Writer(self.path_of, ColumnType("decimal")).column(value)
+            return Writer(self.path_of, ColumnType("decimal"), self.fields).column(value)
         raise ValueError("a date cannot be computed with; use DATEADD")
 
     def _operand(self, value: Value) -> str:
@@ -160,17 +152,21 @@ class Writer:
     def _date(self, value: Value) -> str:
         if isinstance(value, (Text, Number)):
             moment = date_of(value.value if isinstance(value, Text) else value.text)
-            return f"CAST({quoted(moment.isoformat())} AS datetime)" if moment else "NULL"
+            return f"TIMESTAMP {quoted(moment.isoformat(' '))}" if moment else "NULL"
         if isinstance(value, Field):
-            return f"TRY_STRPTIME({self._path(value)}, {date_formats()})"
+            return self.fields.date(self.path_of(value))
         if isinstance(value, Date):
             return f"CAST({self._date(value.value)} AS date)"
         if isinstance(value, DateAdd):
             number = self._number(value.number)
             number = number if _is_whole(value.number) else f"CAST({number} AS int)"
-            return f"DATEADD({value.unit}, {number}, {self._date(value.date)})"
+            date = self._date(value.date)
+            if value.unit not in ("hour", "minute", "second") and not isinstance(value.date, Date):
+                # What is added to is a day: its time is dropped.
+                date = f"CAST({date} AS date)"
+            return f"DATEADD({value.unit}, {number}, {date})"
         if isinstance(value, Case):
-            return Writer(self.path_of, ColumnType("datetime")).column(value)
+            return Writer(self.path_of, ColumnType("datetime"), self.fields).column(value)
         if isinstance(value, Null):
             return "NULL"
         raise ValueError("a sum is no date; DATEADD adds to one")
@@ -192,17 +188,14 @@ class Writer:
     def _compare(self, operator: str, left: Value, right: Value) -> str:
         if any(isinstance(side, (Date, DateAdd)) for side in (left, right)):
             return f"{self._date(left)} {operator} {self._date(right)}"
-        as_texts = f"{self._text(left)} {operator} {self._text(right)}"
         if any(_is_text(side) for side in (left, right)):
-            if operator == "=" and isinstance(left, Field) and isinstance(right, Text) and right.value:
-                return f"{self._path(left)} = {quoted(right.value)}"
-            return as_texts
+            return f"{self._text(left)} {operator} {self._text(right)}"
         as_numbers = f"{self._number(left)} {operator} {self._number(right)}"
         if any(isinstance(side, (Arithmetic, Case)) for side in (left, right)) or (
             operator == "=" and not _both_fields(left, right)
         ):
             return as_numbers
-        return f"COALESCE({as_numbers}, {as_texts})"
+        return f"COALESCE({as_numbers}, {self._text(left)} {operator} {self._text(right)})"
 
     def _test(self, test: Test) -> str:
         no = "NOT " if test.negated else ""
@@ -211,8 +204,7 @@ class Writer:
         if test.kind == "EMPTY":
             if not isinstance(test.value, Field):
                 return f"{self._bare(test.value)} IS {no}NULL"
-            trimmed = f"TRIM({self._path(test.value)})"
-            return f"{trimmed} <> ''" if test.negated else f"COALESCE({trimmed}, '') = ''"
+            return f"{self._text(test.value)} {'<>' if test.negated else '='} ''"
         if test.kind == "LIKE":
             return f"{self._text(test.value)} {no}ILIKE {self._text(test.items[0])}"
         if all(_is_text(item) for item in test.items):

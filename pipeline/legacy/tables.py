@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.legacy import notes as said
+from pipeline.legacy.fields import NUMBER, Fields, column_name
 from pipeline.legacy.notes import Notes
-from pipeline.legacy.paths import Places, attribute_path, elements_path, present, required, shared
+from pipeline.legacy.paths import Places, elements_path
 from pipeline.legacy.rows import RowMaker, shared_columns
 from pipeline.legacy.source import (
     ADDRESS_TABLE,
@@ -19,29 +20,17 @@ from pipeline.legacy.source import (
     Mapping,
     Steps,
 )
-from pipeline.legacy.sql import column_name
+from pipeline.legacy.sql import quoted
 from pipeline.legacy.types import DATE_FORMATS, column_type, readings
 from pipeline.legacy.values import Column, Values
 
 _NAMED = ("birth_date", "first_name", "last_name", "ssn")
 """Attributes of which a contact has one."""
-_CARRIED = {
-    ADDRESS_TABLE: (
-        ("zip", "postal"),
-        ("city",),
-        ("street_name", "street"),
-        ("street_number", "street_no", "street_num", "street_nbr"),
-        ("state",),
-    ),
-    EMPLOYMENT_TABLE: (
-        ("business_name", "b_name", "employer_name", "employer"),
-        ("salary",),
-        ("job_title",),
-        ("zip",),
-        ("city",),
-    ),
-}
-"""What an address or an employment carries one of: parts of names of attributes or columns, the usual one first."""
+_EMPLOYED = ("business_name", "b_name", "employer_name", "employer", "job_title", "zip", "city")
+"""What an employment carries one of, besides a salary: parts of names of attributes or columns."""
+_ABOUT_SALARY = ("basis", "type", "tp", "freq", "frequency", "period", "date", "unit", "code", "enum", "flag")
+"""Parts of names of what is said of a salary, and is none."""
+_BELOW_CONTACT = (ADDRESS_TABLE, EMPLOYMENT_TABLE)
 
 
 @dataclass
@@ -57,28 +46,36 @@ class Tables:
     def __post_init__(self) -> None:
         self.places = Places(self.legacy)
         self.values = Values(self.legacy, self.places, self.notes)
-        self.record = self._record()
+        self.record = self.places.record
 
     def contract(self) -> dict[str, Any]:
         """The whole contract, as the keys of :class:`transforms.map.contract.Contract`."""
         tables = {name: self._table(name) for name in self._order()}
         tables = {name: table for name, table in tables.items() if table is not None}
-        columns = [*self._columns(tables), *self._record_model()["key"].values()]
-        used = {column["type"].partition("(")[0] for column in columns if isinstance(column, dict) and "type" in column}
+        columns = self._columns(tables)
+        used = {column.get("type", "text").partition("(")[0] for column in columns if isinstance(column, dict)} | {
+            "int"
+        }
         contract: dict[str, Any] = {"contract": self.legacy.name}
         if self.legacy.schema:
             contract["schema"] = self.legacy.schema
+        has_dates = bool(used & {"date", "datetime"})
+        if has_dates:
+            contract["formats"] = {"dates": list(DATE_FORMATS)}
         contract["defaults"] = {
             "ignore_case": True,
             "omit": True,
             "clean": "trim",
-            "on_error": "null",
+            "blank": None,
+            "on_error": None,
             "rounding": "half_up",
-            "zone": "ignore",
-            "format": list(DATE_FORMATS),
+            **({"format": "dates", "zone": "ignore"} if has_dates else {}),
             "types": readings(used),
         }
-        contract["record"] = self._record_model()
+        record = self._record_model()
+        if self.places.elements:
+            contract["elements"] = self.places.elements
+        contract["record"] = record
         if self.values.lookups:
             contract["lookups"] = self.values.lookups
         return {**contract, "tables": tables}
@@ -86,41 +83,48 @@ class Tables:
     @staticmethod
     def _columns(tables: dict[str, Any]) -> list[dict[str, Any]]:
         sources = [source for table in tables.values() for source in (table, *table.get("union", ()))]
-        return [column for source in sources for column in source.get("columns", {}).values()]
-
-    def _record(self) -> Steps:
-        """The element of the key, or what holds it and all else that is read."""
-        record = self.legacy.key.path
-        for path in (*(mapping.path for mapping in self.legacy.mappings), self.legacy.application):
-            if path != record[: len(path)]:
-                record = shared(record, path)
-        return record or self.legacy.key.path[:1]
+        return [column for source in sources for key in ("columns", "let") for column in source.get(key, {}).values()]
 
     def _record_model(self) -> dict[str, Any]:
         key = self.legacy.key
-        column: dict[str, Any] = {
-            "from": attribute_path(self.record, key.path, key.attribute),
-            "type": str(column_type(key)),
-            "identity": True,
+        path = self.places.attribute(self.record, key.path, key.attribute)
+        return {
+            "path": "/" + "/".join(self.record),
+            "key": {"app_id": _strict(path, key)},
+            "reject_when": [_number_rule("app_id", path, f"the {key.attribute}")],
         }
-        record: dict[str, Any] = {"path": "/" + "/".join(self.record), "key": {"app_id": column}}
-        name = self.legacy.application_element
-        if name:
-            above = self.legacy.application[:-1]
-            record["reject_when"] = [
-                {
-                    "when": f"{self._other_product(above, name)} IS NOT NULL",
-                    "message": f"wrong product line: there is no {name}",
-                }
-            ]
-        return record
 
-    def _other_product(self, above: Steps, name: str) -> str:
-        """A path that finds the record's key where there are elements in the place of ``name``."""
-        key = attribute_path(self.record, self.legacy.key.path, self.legacy.key.attribute)
-        down = elements_path(self.record, above, f"* and not({name})")
-        back = "/.." * (len(above) - len(self.record))
-        return f"[{down}{back}/{key}]"
+    def _base_table(self, name: str, mappings: list[Mapping]) -> dict[str, Any]:
+        """The one row of a document, which also tells what is wrong with the document as a whole."""
+        table = self._placed(name, {}, mappings, self.record, always=True)
+        let, rules = {}, {}
+        product = self.legacy.application_element or self.legacy.application[-1]
+        application = (*self.legacy.application[:-1], product)
+        path = elements_path(self.record, application)
+        if application[: len(self.record)] == self.record and application != self.record:
+            let["applications"] = {"from": path, "take": "count", "type": "int"}
+            said = "wrong product line: there is no" if self.legacy.application_element else "there is no"
+            rules["reject_when"] = [{"when": "applications = 0", "message": f"{said} {product}"}]
+        if strays := self._strays():
+            let["stray_contacts"] = {"from": strays, "take": "count", "type": "int"}
+            where = elements_path(self.record, self.places.contact.path)
+            rules["warn_when"] = [{"when": "stray_contacts > 0", "message": f"contacts outside of {where}"}]
+        taken = {one.lower() for one in table["columns"]}
+        if taken & set(let):
+            return table
+        columns = table.pop("columns")
+        return {**table, "let": {**let, **table.pop("let", {})}, **rules, "columns": columns}
+
+    def _strays(self) -> str:
+        """The places beside and above the declared one where contacts may stand: they are not loaded."""
+        *above, contact = self.places.contact.path
+        if not any(mapping.table == CONTACT_TABLE for mapping in self.legacy.mappings):
+            return ""
+        found = []
+        for length in range(len(self.record), len(above)):
+            found.append("/".join([*above[len(self.record) : length], contact]))
+        found.append("/".join([*above[len(self.record) :], "*", contact]))
+        return " | ".join(found)
 
     def _order(self) -> list[str]:
         mapped = list(dict.fromkeys(mapping.table for mapping in self.legacy.mappings))
@@ -135,23 +139,35 @@ class Tables:
     def _table(self, name: str) -> dict[str, Any] | None:
         own = [mapping for mapping in self.legacy.mappings if mapping.table == name]
         mappings = [mapping for mapping in own if not self._is_key(mapping)]
+        self.places.own = {}
+        self._start(own)
         if name == BASE_TABLE:
-            return self._placed(name, {}, mappings, self.record, always=True)
-        if name == CONTACT_TABLE:
-            return self._contacts(mappings)
-        if name in _CARRIED:
-            return self._below_contact(name, mappings)
-        table = self._parent(name, BASE_TABLE)
-        if any(mapping.maker for mapping in mappings):
-            rows = RowMaker(self.values, self.notes, self.record).rows(name, mappings)
-            return {**table, **rows} if rows else None
-        return self._document_table(name, table, mappings)
+            table: dict[str, Any] | None = self._base_table(name, mappings)
+        elif name == CONTACT_TABLE:
+            table = self._contacts(mappings)
+        elif name in _BELOW_CONTACT:
+            table = self._below_contact(name, mappings)
+        elif any(mapping.maker for mapping in mappings):
+            rows = RowMaker(self.values, self.notes, self.record, self._taken(own)).rows(name, mappings)
+            table = {**self._parent(name, BASE_TABLE), **rows} if rows else None
+        else:
+            table = self._document_table(name, self._parent(name, BASE_TABLE), mappings)
+        return table
+
+    def _start(self, mappings: list[Mapping]) -> None:
+        """Begin to collect the fields of a table's expressions."""
+        self.values.fields = Fields(self._taken(mappings))
+
+    @staticmethod
+    def _taken(mappings: list[Mapping]) -> list[str]:
+        """Names that a value of ``let`` cannot have."""
+        return ["app_id", "con_id", *_NAMES_OF_LET, *(mapping.column for mapping in mappings)]
 
     @staticmethod
     def _is_key(mapping: Mapping) -> bool:
         """Every table gets the record's key, and the contact tables that of the contact, by themselves."""
         return mapping.column == "app_id" or (
-            mapping.column == "con_id" and mapping.table in (CONTACT_TABLE, *_CARRIED)
+            mapping.column == "con_id" and mapping.table in (CONTACT_TABLE, *_BELOW_CONTACT)
         )
 
     def _parent(self, name: str, parent: str) -> dict[str, Any]:
@@ -172,7 +188,7 @@ class Tables:
         if len(owners) == 1 and simple and not bits and owners != {self.record}:
             (base,) = owners
             if base[: len(self.record)] == self.record:
-                table = {**table, "rows": f"({elements_path(self.record, base)})[last()]", "key": []}
+                table = {**table, "rows": f"${self.places.name(base)}", "key": []}
             else:
                 base = self.record
         return self._placed(name, table, mappings, base)
@@ -181,8 +197,12 @@ class Tables:
         self, name: str, table: dict[str, Any], mappings: list[Mapping], base: Steps, always: bool = False
     ) -> dict[str, Any]:
         columns = shared_columns(self.values, self.notes, mappings, base)
-        if not always:
-            table = {**table, **self._not_empty(columns)}
+        filters = {} if always else self._not_empty(columns)
+        if "where" in table and "where" in filters:
+            filters["where"] = f"{table['where']} AND ({filters['where']})"
+        own = {"elements": self.places.own} if self.places.own else {}
+        let = {**table.get("let", {}), **self.values.fields.let}
+        table = {**table, **own, **({"let": let} if let else {}), **filters}
         return {**table, "columns": {column: found.spec() for column, found in columns.items()}}
 
     @staticmethod
@@ -193,6 +213,8 @@ class Tables:
         data = {name: column for name, column in columns.items() if column.source != "NULL"}
         if not any(column.is_expression for column in data.values()):
             return {"skip_empty": True}
+        if all(column.has_value == Column.has_value for column in data.values()):
+            return {"skip_empty": "unless_computed"}
         return {"where": " OR ".join(column.has_value.format(column_name(name)) for name, column in data.items())}
 
     # Contacts
@@ -201,47 +223,114 @@ class Tables:
         rule = self.places.contact
         key = next((one for one in self.legacy.mappings if (one.table, one.column) == (CONTACT_TABLE, "con_id")), None)
         key = key or Mapping(0, rule.path, "con_id", CONTACT_TABLE, "con_id", "int")
-        con_id = {
-            "from": attribute_path(rule.path, key.path, key.attribute),
-            "type": str(column_type(key)),
-            "identity": True,
+        path = self.places.attribute(rule.path, key.path, key.attribute)
+        let, conditions = self._required(rule, mappings)
+        let["named"] = {"from": [f"@{name}" for name in _NAMED]}
+        table = {
+            **self._parent(CONTACT_TABLE, BASE_TABLE),
+            "rows": elements_path(self.record, rule.path),
+            "let": let,
+            "where": " AND ".join([*conditions, "named IS NOT NULL"]),
+            "key": ["con_id"],
         }
-        table = {**self._parent(CONTACT_TABLE, BASE_TABLE), **self._contact_rows(rule), "key": ["con_id"]}
+        unique: dict[str, Any] = {"by": ["con_id"]}
+        if len(_types(rule)) > 1:
+            unique["prefer"] = {"kind": _types(rule)}
         placed = self._placed(CONTACT_TABLE, table, mappings, rule.path, always=True)
-        columns = {"con_id": con_id, **placed.pop("columns")}
-        return {**placed, "unique": {"by": ["con_id"], "keep": "last"}, "columns": columns}
+        columns = {"con_id": _strict(path, key), **placed.pop("columns")}
+        rules = [_number_rule("con_id", path, f"a {key.attribute}")]
+        unique.update({"keep": "last", "below": "keep"})
+        return {**placed, "unique": unique, "reject_when": rules, "columns": columns}
 
-    def _contact_rows(self, rule: Filter) -> dict[str, Any]:
-        """The contacts that are kept: those of the preferred type come last, as the last of one ``con_id`` stays."""
-
-        def rows(type_: str | None) -> str:
-            conditions = [*required(rule, type_), f"({present(*_NAMED)})"]
-            return elements_path(self.record, rule.path, " and ".join(conditions))
-
-        if len(rule.types) < 2:
-            return {"rows": rows(None)}
-        return {"union": [{"rows": rows(type_)} for type_ in reversed(rule.types)]}
+    def _required(self, rule: Filter, mappings: list[Mapping]) -> tuple[dict[str, Any], list[str]]:
+        """What a filter asks of an element: values of ``let``, and conditions."""
+        let: dict[str, Any] = {}
+        conditions = []
+        if rule.type_attribute:
+            let["kind"] = {"from": f"@{rule.type_attribute}", "clean": ["trim", "upper"]}
+            conditions.append(f"kind IN ({', '.join(map(quoted, _types(rule)))})")
+        for name, values in rule.one_of.items():
+            if name != rule.type_attribute:
+                conditions.append(f"TRIM([@{name}]) IN ({', '.join(quoted(value.strip()) for value in values)})")
+        conditions += [f"TRIM([@{name}]) <> ''" for name in rule.present]
+        return let, conditions
 
     def _below_contact(self, name: str, mappings: list[Mapping]) -> dict[str, Any]:
         rule = self.places.address if name == ADDRESS_TABLE else self.places.employment
-        for mapping in mappings:
-            if name == ADDRESS_TABLE and mapping.default is not None:
-                self.notes.change(said.ONLY_DEFAULTS, mapping)
-        conditions = [*required(rule), f"({present(*self._carried(name, mappings, rule))})"]
+        let, conditions = self._required(rule, mappings)
+        carried = []
+        if name == ADDRESS_TABLE:
+            for mapping in mappings:
+                if mapping.default is not None:
+                    self.notes.change(said.ONLY_DEFAULTS, mapping)
+            attributes = self._mapped(mappings, rule)
+        else:
+            attributes, salary = self._employed(mappings, rule)
+            let["salary"] = {"from": [f"@{one}" for one in salary], "type": NUMBER}
+            carried.append("salary <> 0")
+        if attributes:
+            let["carries"] = {"from": [f"@{one}" for one in attributes]}
+            carried.insert(0, "carries IS NOT NULL")
+        if carried:
+            conditions.append(carried[0] if len(carried) == 1 else f"({' OR '.join(carried)})")
         has_contacts = any(mapping.table == CONTACT_TABLE for mapping in self.legacy.mappings)
-        table = self._parent(name, CONTACT_TABLE if has_contacts else BASE_TABLE)
-        table["rows"] = elements_path(self.places.contact.path, rule.path, " and ".join(conditions))
+        start = self.places.contact.path if has_contacts else self.record
+        table = {
+            **self._parent(name, CONTACT_TABLE if has_contacts else BASE_TABLE),
+            "rows": elements_path(start, rule.path),
+            "let": let,
+            **({"where": " AND ".join(conditions)} if conditions else {}),
+        }
         return self._placed(name, table, mappings, rule.path)
 
     @staticmethod
-    def _carried(name: str, mappings: list[Mapping], rule: Filter) -> list[str]:
-        """The attributes of which an element has one: by their usual names, and what is mapped to such columns."""
-        found = {words[0].lower(): words[0] for words in _CARRIED[name]}
+    def _mapped(mappings: list[Mapping], rule: Filter) -> list[str]:
+        """The attributes of an element that are mapped, but for its type."""
+        names = {mapping.attribute.lower(): mapping.attribute for mapping in mappings if mapping.path == rule.path}
+        names.pop((rule.type_attribute or "").lower(), None)
+        names.pop("", None)
+        return list(names.values())
+
+    def _employed(self, mappings: list[Mapping], rule: Filter) -> tuple[list[str], list[str]]:
+        """The attributes of which an employment carries one, by their usual names or columns; and its salaries."""
+        found = {"business_name": "business_name", "job_title": "job_title", "zip": "zip", "city": "city"}
+        salaries = {"salary": "salary"}
         for mapping in mappings:
-            names = [part.lower() for part in (mapping.attribute, mapping.column)]
-            ends = [f"_{word}" for words in _CARRIED[name] for word in words]
-            if mapping.path == rule.path and any(
-                f"_{one}".endswith(end) or f"_{one}_".find(f"{end}_") >= 0 for one in names for end in ends
-            ):
+            if mapping.path != rule.path or not mapping.attribute:
+                continue
+            names = [f"_{name.lower()}_" for name in (mapping.attribute, mapping.column)]
+            if any(f"_{word}_" in name for word in _EMPLOYED for name in names):
                 found.setdefault(mapping.attribute.lower(), mapping.attribute)
-        return list(found.values())
+            elif any("_salary_" in name for name in names) and not any(
+                f"_{word}_" in names[0] for word in _ABOUT_SALARY
+            ):
+                salaries.setdefault(mapping.attribute.lower(), mapping.attribute)
+        return list(found.values()), list(salaries.values())
+
+
+_NAMES_OF_LET = ("kind", "named", "carries", "salary", "applications", "stray_contacts")
+
+
+def _types(rule: Filter) -> list[str]:
+    """The types of a filter in capitals, the preferred one first."""
+    return list(dict.fromkeys(type_.strip().upper() for type_ in rule.types))
+
+
+def _strict(path: str, key: Mapping) -> dict[str, Any]:
+    """The column of a key: a number as it is, never the first one in a text."""
+    return {
+        "from": path,
+        "type": str(column_type(key)),
+        "clean": [],
+        "format": None,
+        "rounding": None,
+        "on_error": "reject",
+        "identity": True,
+    }
+
+
+def _number_rule(column: str, path: str, what: str) -> dict[str, str]:
+    return {
+        "when": f"{column} <= 0 OR [{path}] LIKE '%.%'",
+        "message": f"{what} is no whole number above 0",
+    }

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline.legacy import notes as said
-from pipeline.legacy.grammar import Arithmetic, DateAdd, Field, GrammarError, Logic, Number, Test, Text, parse
+from pipeline.legacy.fields import Fields
+from pipeline.legacy.grammar import Arithmetic, DateAdd, GrammarError, Logic, Number, Test, Text, parse
 from pipeline.legacy.notes import Notes
 from pipeline.legacy.paths import PathsError, Places
 from pipeline.legacy.source import Legacy, Mapping, Steps
 from pipeline.legacy.sql import Writer, quoted, results, walk
-from pipeline.legacy.types import DIGITS_OR_NUMBER, column_type, constant, date_formats
+from pipeline.legacy.types import DIGITS_OR_NUMBER, column_type, constant
 from transforms.schema import ColumnType
 
 Lookup = dict[str, Any]
@@ -36,11 +37,10 @@ class Column:
 
     def spec(self) -> dict[str, Any]:
         """The column's keys and values."""
-        spec: dict[str, Any] = {
-            "expression" if self.is_expression else "from": self.source,
-            "type": str(self.type),
-            **self.options,
-        }
+        spec: dict[str, Any] = {"expression" if self.is_expression else "from": self.source}
+        if str(self.type) != "text":
+            spec["type"] = str(self.type)
+        spec.update(self.options)
         if self.default is not None:
             spec["default"] = self.default
         if self.mapping.is_identity:
@@ -51,13 +51,17 @@ class Column:
 
 
 class Values:
-    """Makes columns of mappings, and collects the lookups that they use."""
+    """Makes columns of mappings, and collects the lookups that they use.
+
+    ``fields`` are those of the expressions of the table, or slot, at hand.
+    """
 
     def __init__(self, legacy: Legacy, places: Places, notes: Notes):
         self.legacy = legacy
         self.places = places
         self.notes = notes
         self.lookups: dict[str, Lookup] = {}
+        self.fields = Fields(())
 
     def column(self, mapping: Mapping, base: Steps, type_: ColumnType | None = None) -> Column | None:
         """The column of a mapping, read from the element ``base``; ``None`` where it can have no value."""
@@ -88,31 +92,27 @@ class Values:
         column = column if column.default is not None else replace(column, default=default)
         return replace(column, options={**column.options, **self._on_error(column)})
 
-    def _on_error(self, column: Column) -> dict[str, str]:
-        """What cannot be converted is no value: the default of the contract is NULL, or to cut texts."""
-        is_certain = "otherwise" in self.lookups.get(column.options.get("lookup", ""), {})
-        if column.default is not None and not is_certain and (column.type.name != "text" or "lookup" in column.options):
-            return {"on_error": "default"}
-        if column.type.name == "text" and column.is_expression:
-            computes = any(
-                isinstance(part, (Arithmetic, DateAdd)) for part in walk(parse(column.mapping.expression or "NULL"))
-            )
-            return {"on_error": "null" if column.default is None else "default"} if computes else {}
+    @staticmethod
+    def _on_error(column: Column) -> dict[str, Any]:
+        """What cannot be converted is no value: the default of the contract is NULL, but to cut texts."""
+        if column.type.name == "text" and column.is_expression and _computes(column.mapping):
+            return {"on_error": None}
         return {}
 
-    def text(self, mapping: Mapping, base: Steps) -> str | None:
-        """The SQL of a mapping's text, before it is converted; ``None`` where there can be none."""
+    def flag(self, mapping: Mapping, base: Steps) -> Column | None:
+        """A mapping's text, before it is converted; ``None`` where there can be none."""
+        text = ColumnType("text")
         try:
             if not mapping.expression:
-                return f"[{self.places.paths(mapping, base)}]"
+                return Column(mapping, text, self.places.paths(mapping, base))
             self._note_expression(mapping)
-            return self._writer(mapping, base, ColumnType("text")).column(parse(mapping.expression))
+            return Column(mapping, text, self._writer(mapping, base, text).column(parse(mapping.expression)), True)
         except (PathsError, GrammarError, ValueError) as error:
             self.notes.cannot(f"{error}", mapping)
             return None
 
     def _writer(self, mapping: Mapping, base: Steps, type_: ColumnType) -> Writer:
-        return Writer(lambda found: self.places.field(mapping, base, found), type_)
+        return Writer(lambda found: self.places.field(mapping, base, found), type_, self.fields)
 
     def _column(self, mapping: Mapping, base: Steps, type_: ColumnType, path: str) -> Column | None:
         conversions = mapping.conversions
@@ -124,8 +124,9 @@ class Values:
         tables = [name for name in conversions if name in ("enum", "char_to_bit", "boolean_to_bit")]
         if {"numbers_only", "extract_numeric"} & set(conversions):
             options["clean"] = "digits" if tables or type_.name == "text" else DIGITS_OR_NUMBER
-            if type_.name == "text":
-                options["blank"] = "null"
+        elif mapping.is_identity and type_.is_integer:
+            # A number, and never the first one in a text.
+            options.update({"clean": [], "format": None, "rounding": None})
         elif "extract_date" in conversions and type_.name != "date":
             options["clean"] = {"find": r"[T ]+\d\d?:.*", "replace": ""}
         if tables:
@@ -133,6 +134,8 @@ class Values:
             if name is None:
                 return None
             options["lookup"] = name
+        elif mapping.selector and type_.name == "text" and not mapping.maker and "clean" not in options:
+            options["blank"] = "keep"
         always = bool(conversions) and conversions[0] == "char_to_bit" and not mapping.selector and not mapping.maker
         return Column(mapping, type_, path, options=options, always=always)
 
@@ -219,15 +222,14 @@ class Values:
     # Expressions
 
     def _or_now(self, mapping: Mapping, type_: ColumnType, path: str) -> Column:
-        read = f"TRY_STRPTIME([{path}], {date_formats()})"
-        sql = f"CASE WHEN COALESCE(TRIM([{path}]), '') = '' THEN CURRENT_TIMESTAMP ELSE {read} END"
+        text = self.fields.text(path)
+        sql = f"CASE WHEN {text} = '' THEN CURRENT_TIMESTAMP ELSE {self.fields.date(path)} END"
         if type_.name not in ("date", "datetime"):
             sql = f"CAST({sql} AS text)"
-        return Column(mapping, type_, sql, True, has_value=f"TRIM([{path}]) <> ''")
+        return Column(mapping, type_, sql, True, has_value=f"{text} <> ''")
 
     def _calculated(self, mapping: Mapping, base: Steps, type_: ColumnType, path: str) -> Column:
         tree = parse(mapping.expression or "")
-        parts = list(walk(tree))
         for leaf in results(tree):
             if isinstance(leaf, Text) and leaf.value.strip() and constant(type_, leaf.value) is None:
                 self.notes.cannot(f"the result {leaf.value!r} is no {type_}", mapping)
@@ -243,13 +245,11 @@ class Values:
                     quoted(word.lower()) for word, bit in self._bits(kind, mapping)["values"].items() if bit
                 )
                 yes, no = ("TRUE", "FALSE") if type_.name == "bool" else ("1", "0")
-                sql = f"CASE WHEN LOWER(TRIM({text})) IN ({words}) THEN {yes} WHEN {text} IS NOT NULL THEN {no} END"
+                value = self.fields.add(f"{mapping.column}_text", {"expression": text})
+                sql = f"CASE WHEN LOWER(TRIM({value})) IN ({words}) THEN {yes} WHEN {value} IS NOT NULL THEN {no} END"
             elif not (kind in ("numbers_only", "extract_numeric") and type_.name != "text"):
                 self.notes.cannot(f"what an expression gives is not changed by {kind}", mapping)
-        if type_.length and any(
-            isinstance(part, (Field, Arithmetic)) or (isinstance(part, Text) and len(part.value) > type_.length)
-            for part in parts
-        ):
+        if type_.length and _computes(mapping):
             sql = f"CAST({sql} AS {type_})"
         return Column(mapping, type_, sql, True)
 
@@ -267,7 +267,7 @@ class Values:
         whens = " ".join(f"WHEN {quoted(text)} THEN {literal(value)}" for text, value in reversed(branches.items()))
         otherwise = f" ELSE {literal(lookup['otherwise'])}" if "otherwise" in lookup else ""
         if whens:
-            looked_up = f"CASE LOWER(TRIM([{path}])) {whens}{otherwise} END"
+            looked_up = f"CASE LOWER({self.fields.text(path)}) {whens}{otherwise} END"
         else:
             looked_up = otherwise.removeprefix(" ELSE ") or "NULL"
         return (
@@ -311,6 +311,11 @@ class Values:
             isinstance(part, Text) and part.value != part.value.lower() for part in parts
         ):
             self.notes.change(said.LITERALS, mapping)
+
+
+def _computes(mapping: Mapping) -> bool:
+    """Whether a row may have no value for an expression: a division by zero, a date beyond the last."""
+    return any(isinstance(part, (Arithmetic, DateAdd)) for part in walk(parse(mapping.expression or "NULL")))
 
 
 def _composed(first: Lookup, second: Lookup) -> Lookup:

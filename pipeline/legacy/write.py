@@ -7,85 +7,74 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.scalarstring import LiteralScalarString
 
+from pipeline.legacy.layout import laid_out
 from pipeline.legacy.source import CONTACT_TABLE, Legacy
 
-_KEEP_LAST = "Of contacts with one con_id the last is kept, of the type that stands last here."
-_TYPES = "How texts were read before: the first number of a text, true in many words, seconds above 59 as 59."
+WIDTH = 120
+"""Characters of a line, at most."""
+
+Place = tuple["str | int", ...]
+
+_ABOUT = {
+    "formats": "How dates are written.",
+    "defaults": "How texts are read: blank ones are no values, and what cannot be converted is none either.",
+    "elements": "Where values stand: of several elements of a kind the last counts.",
+    "record": "Keys are strict: a document whose number is none is rejected.",
+    "lookups": "What texts stand for.",
+    "tables": "The tables, in the order of their foreign keys.",
+}
+_CONTACTS = "Of contacts with one number, that of the first type is kept, of one type the last, with what is below all."
+_ORDER = (
+    "parent", "inherit", "rows", "slots", "elements", "let", "where", "union", "key", "unique", "reject_when",
+    "warn_when", "skip_empty", "columns",
+)  # fmt: skip
+"""The keys of a table: a condition stands below what it names."""
+_BLOCKS = {"columns", "let", "elements", "union", "slots", "reject_when", "warn_when"}
 
 
 def write_yaml(contract: dict[str, Any], legacy: Legacy) -> str:
     """The contract of an import as text."""
-    document = _block(contract)
-    document["defaults"] = _block(contract["defaults"])
-    document["defaults"]["format"] = _flow(contract["defaults"]["format"])
-    document["defaults"]["types"] = _block(_readings(contract["defaults"]["types"]))
-    document["record"] = _block({**contract["record"], "key": _lines(contract["record"]["key"])})
-    if "reject_when" in contract["record"]:
-        document["record"]["reject_when"] = _block_list(contract["record"]["reject_when"])
-    if "lookups" in contract:
-        document["lookups"] = _block(
-            {name: _block({**one, "values": _flow(one["values"])}) for name, one in contract["lookups"].items()}
-        )
-    document["tables"] = _block({name: _table(table) for name, table in contract["tables"].items()})
+    tables = {
+        name: {key: table[key] for key in sorted(table, key=_ORDER.index)} for name, table in contract["tables"].items()
+    }
+    document = _shown({**contract, "tables": tables}, ())
     _comment(document, contract, legacy)
+    return _dumped(document)
+
+
+def _dumped(value: Any) -> str:
     yaml = YAML()
     yaml.width = 100_000
     yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.representer.add_representer(
+        type(None), lambda representer, _: representer.represent_scalar("tag:yaml.org,2002:null", "null")
+    )
     text = io.StringIO()
-    yaml.dump(document, text)
+    yaml.dump(value, text)
     return text.getvalue()
 
 
-def _readings(types: dict[str, Any]) -> dict[str, Any]:
-    """One line for each type; what is the same for several is written once."""
-    shown: dict[str, Any] = {}
-    for name, reading in types.items():
-        same = next((earlier for earlier in shown if types[earlier] == reading), None)
-        if same is None:
-            shown[name] = _flow(reading)
-        else:
-            shown[same].yaml_set_anchor(same)
-            shown[name] = shown[same]
-    return shown
+def _shown(value: Any, place: Place, indent: int = 0) -> Any:
+    """A part of the contract, on one line where it fits and is not one that people look through."""
+    room = WIDTH - indent - (len(f"{place[-1]}: ") if place and isinstance(place[-1], str) else 2)
+    if isinstance(value, str):
+        return value if len(_line(value)) <= room else _lines(value, indent + 2)
+    if not isinstance(value, (dict, list)):
+        return value
+    if isinstance(value, dict) and _is_path_alone(value) and _is_column(place):
+        return _shown(value["from"], place, indent)
+    if value and (_is_block(place) or len(_line(value)) > room):
+        if isinstance(value, dict):
+            below = indent + (2 if place else 0)
+            return CommentedMap({key: _shown(one, (*place, key), below) for key, one in value.items()})
+        return CommentedSeq([_shown(one, (*place, number), indent + 4) for number, one in enumerate(value)])
+    return _flow(value)
 
 
-def _table(table: dict[str, Any]) -> CommentedMap:
-    shown = _block(table)
-    for key in ("key", "inherit", "unique"):
-        if key in table:
-            shown[key] = _flow(table[key])
-    if "slots" in table:
-        shown["slots"] = _items(table["slots"])
-    if "union" in table:
-        shown["union"] = CommentedSeq([_table(source) for source in table["union"]])
-    if "columns" in table:
-        shown["columns"] = _lines(table["columns"])
-    return shown
-
-
-def _lines(columns: dict[str, Any]) -> CommentedMap:
-    """One line for each; a column of text without more to say is just its path."""
-    return _block(
-        {
-            name: spec["from"]
-            if set(spec) == {"from", "type"} and spec["type"] == "text" and isinstance(spec["from"], str)
-            else _flow(spec)
-            for name, spec in columns.items()
-        }
-    )
-
-
-def _items(values: list[dict[str, Any]]) -> CommentedSeq:
-    return CommentedSeq([_flow(value) for value in values])
-
-
-def _block_list(values: list[dict[str, Any]]) -> CommentedSeq:
-    return CommentedSeq([_block(value) for value in values])
-
-
-def _block(values: dict[str, Any]) -> CommentedMap:
-    return CommentedMap(values)
+def _line(value: Any) -> str:
+    return _dumped(CommentedSeq([_flow(value)])).strip().removeprefix("- ")
 
 
 def _flow(value: Any) -> Any:
@@ -100,20 +89,42 @@ def _flow(value: Any) -> Any:
     return shown
 
 
+def _lines(text: str, indent: int) -> Any:
+    found = laid_out(text, WIDTH - indent)
+    return LiteralScalarString(found) if "\n" in found else text
+
+
+def _is_path_alone(spec: dict[str, Any]) -> bool:
+    """A column of text without more to say is just its path."""
+    return set(spec) == {"from"} and isinstance(spec["from"], str)
+
+
+def _is_column(place: Place) -> bool:
+    return place[-2:-1] in (("columns",), ("let",)) or place[:-1] == ("record", "key")
+
+
+def _is_block(place: Place) -> bool:
+    """What never stands on one line."""
+    if len(place) <= 1:
+        return place != ("formats",)
+    if place[:1] == ("tables",) and (len(place) == 2 or place[-1] in _BLOCKS or place[-2:-1] == ("union",)):
+        return len(place) < 4 or place[2] == "union"
+    return place in (("defaults", "types"), ("record", "key"), ("record", "reject_when")) or (
+        place[:1] == ("lookups",) and len(place) == 2
+    )
+
+
 def _comment(document: CommentedMap, contract: dict[str, Any], legacy: Legacy) -> None:
     about = ["Imported from a legacy contract."]
     if legacy.source_table:
         column = f", column {legacy.source_column}" if legacy.source_column else ""
         about.append(f"Its documents are in the table {legacy.source_table}{column}.")
     document.yaml_set_start_comment(" ".join(about))
-    for key in ("defaults", "record", "lookups", "tables"):
+    for key, said in _ABOUT.items():
         if key in document:
-            document.yaml_set_comment_before_after_key(key, before="\n")
-    if contract["defaults"]["types"]:
-        document["defaults"].yaml_set_comment_before_after_key("types", before=_TYPES, indent=2)
+            document.yaml_set_comment_before_after_key(key, before=f"\n{said}")
     for number, name in enumerate(contract["tables"]):
         if number:
             document["tables"].yaml_set_comment_before_after_key(name, before="\n", indent=2)
-    contacts = contract["tables"].get(CONTACT_TABLE)
-    if contacts and "union" in contacts:
-        document["tables"][CONTACT_TABLE].yaml_set_comment_before_after_key("union", before=_KEEP_LAST, indent=4)
+    if "prefer" in contract["tables"].get(CONTACT_TABLE, {}).get("unique", {}):
+        document["tables"][CONTACT_TABLE].yaml_set_comment_before_after_key("unique", before=_CONTACTS, indent=4)

@@ -20,13 +20,16 @@ from transforms.map.climb import depth_of
 from transforms.map.contract import Contract
 from transforms.map.paths import Path, Pick, parse_path
 
-_REFERENCE = re.compile(r"\s*\$([^\s/\[\]()@|]+)\s*(?:/\s*(.*))?\Z", re.DOTALL)
+_REFERENCE = re.compile(r"\s*((?:\(\s*)*)\$([^\s/\[\]()@|]+)\s*(?:/\s*(.*))?\Z", re.DOTALL)
 
 
 def reference(text: str) -> tuple[str, str] | None:
-    """``$name/path`` as name and path, which is ``.`` where there is none; ``None`` for any other path."""
+    """``$name/path`` as name and path, which is ``.`` where there is none; ``None`` for any other path.
+
+    Brackets around it stay around the path: ``($name/path)[last()]``.
+    """
     match = _REFERENCE.match(text)
-    return (match[1], match[2] or ".") if match else None
+    return (match[2], match[1] + (match[3] or ".")) if match else None
 
 
 def read_path(

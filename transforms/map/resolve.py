@@ -94,7 +94,7 @@ def _applicable(
     # The text of a lookup is not read as a value of the column's type.
     of_type = types.get(type_, {}) if column.lookup is None else {}
     defaults = {**defaults, **of_type}
-    if source.startswith("$") and source not in UNPIVOT_VALUES:
+    if source.startswith("$") and "/" not in source and source not in UNPIVOT_VALUES:
         # Constants and system values are as they are; what is computed may only fail or be missing.
         defaults = {name: defaults[name] for name in ("on_error", "omit") if name in defaults and column.expression}
     for name, value in defaults.items():

@@ -28,7 +28,7 @@ def compile_path(path: Path) -> Select:
     Elements come as they are, attributes as their values.
     """
     if len(path.alternatives) == 1:
-        return _compile_steps(path.alternatives[0])
+        return _of_one(path.alternatives[0])
     parts = [_compile_alternative(steps) for steps in path.alternatives]
 
     def union(element: _Element) -> list[Any]:
@@ -48,6 +48,8 @@ def compile_path(path: Path) -> Select:
 
 def compile_from_all(path: Path) -> Callable[[list[_Element]], list[Any]]:
     """A function from several elements to what the path selects at them."""
+    if len(path.alternatives) == 1:
+        return _compile_steps(path.alternatives[0])
     select = compile_path(path)
     if path.selects_elements:
         return lambda elements: list(dict.fromkeys(node for element in elements for node in select(element)))
@@ -56,8 +58,8 @@ def compile_from_all(path: Path) -> Callable[[list[_Element]], list[Any]]:
 
 def _compile_alternative(steps: tuple[Step, ...]) -> tuple[Select, AttributeNames | None]:
     if steps and isinstance(steps[-1], Attribute):
-        return _compile_steps(steps[:-1]), _attribute_names(steps[-1])
-    return _compile_steps(steps), None
+        return _of_one(steps[:-1]), _attribute_names(steps[-1])
+    return _of_one(steps), None
 
 
 def in_document_order(elements: Collection[_Element]) -> list[_Element]:
@@ -68,9 +70,15 @@ def in_document_order(elements: Collection[_Element]) -> list[_Element]:
     return [element for element in next(iter(wanted)).getroottree().iter() if element in wanted]
 
 
-def _compile_steps(steps: tuple[Step, ...]) -> Select:
+def _of_one(steps: tuple[Step, ...]) -> Select:
     if len(steps) == 2 and isinstance(steps[0], Up) and _is_exact(steps[1]):
         return _parents_attribute(steps[1].name)
+    select = _compile_steps(steps)
+    return lambda element: select([element])
+
+
+def _compile_steps(steps: tuple[Step, ...]) -> Callable[[list[Any]], list[Any]]:
+    """A function from all elements that a path starts at."""
     compiled = []
     below = False
     for step in steps:
@@ -85,8 +93,7 @@ def _compile_steps(steps: tuple[Step, ...]) -> Select:
         compiled.append((_for_each(_compile_step(step)), repeats, disorders))
         below = below or deep
 
-    def select(element: _Element) -> list[Any]:
-        nodes: list[Any] = [element]
+    def select(nodes: list[Any]) -> list[Any]:
         for step, repeats, disorders in compiled:
             nodes = step(nodes)
             if repeats:
