@@ -136,10 +136,25 @@ def test_what_changed_is_told_by_mapping() -> None:
         "numbers in the expression need no quotes, and its literals keep their case": [6],
         "a row that would hold only defaults is not made": [7],
     }
-    lines = "\n".join(notes.lines())
-    assert f"leading zeros of digits are kept\n    mapping 2, {APP}/@zip -> app_base.zip" in lines
-    assert "two records in one file are two records" in lines
-    assert lines.endswith("Not taken: nothing, every mapping is in the contract.")
+    lines = list(notes.lines())
+    assert lines[:2] == [
+        "Values that differ, where the old program was wrong:",
+        "  leading zeros of digits are kept: 1 mapping, in app_base",
+    ]
+    assert lines.index("Rows that differ:") < lines.index("For all documents:")
+    assert "  two records in one file are two records" in lines
+    assert lines[-1] == "Every mapping is in the contract."
+
+
+def test_what_was_not_taken_is_told_first_and_changes_by_their_number() -> None:
+    numbers = [mapping(f"{APP}/@n{number}", f"app_{number % 6}.n{number}", "int") for number in range(300)]
+    _, notes = converted(*numbers, mapping(f"{APP}/@a", "app_base.c", "int", "enum"))
+    lines = list(notes.lines())
+    assert lines[0] == "Not taken:"
+    assert lines[1].startswith("  mapping 302, ")
+    tables = "app_0, app_1, app_2, app_3, ..."
+    assert f"  a minus sign and separators of thousands count: -1, 1,234.56: 300 mappings, in {tables}" in lines
+    assert len(lines) < 20
 
 
 # The command
@@ -149,7 +164,7 @@ def test_the_command_prints_a_contract_that_loads(capsys: pytest.CaptureFixture[
     assert main(["--import_contract", str(FOLDER / "loans.json")]) == 0
     output = capsys.readouterr()
     assert parse_contract(output.out).contract == "loans"
-    assert output.err.startswith("Changed, where the old program was wrong:")
+    assert output.err.startswith("Values that differ, where the old program was wrong:")
 
 
 def test_the_command_refuses_what_it_cannot_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

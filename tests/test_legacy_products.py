@@ -76,6 +76,7 @@ def test_a_card_application() -> None:
                 "months_at_address": 6,
             },
             {**key, "address_type_enum": 1, "city": "Delft", "months_at_address": 0},
+            {**key, "address_type_enum": 1, "months_at_address": 3},
             {**key, "address_type_enum": 1, "city": "Gouda", "months_at_address": -1},
         ],
         "app_contact_employment": [

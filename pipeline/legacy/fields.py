@@ -48,7 +48,7 @@ class Fields:
 
     def add(self, name: str, spec: dict[str, Any]) -> str:
         """A value of one's own, under this name or one like it."""
-        name = self._free(name, f"{name}_of_it")
+        name = self._free(name, f"{name}_read")
         self.let[name] = spec
         return name
 

@@ -27,7 +27,7 @@ def _branches(pieces: list[str], indent: int, width: int) -> Iterator[tuple[int,
     at = 0
     while at < len(pieces):
         end = _end_of_case(pieces, at) if pieces[at].lstrip("(").endswith(_OPENS) else None
-        if end is None or len(" ".join([*line, *pieces[at : end + 1]])) + 2 * indent <= width // 2:
+        if end is None or len(" ".join([*line, *pieces[at : end + 1]])) + 2 * indent <= width * 3 // 4:
             end = at if end is None else end
             line += pieces[at : end + 1]
             at = end + 1
@@ -69,10 +69,23 @@ def _parts(pieces: list[str]) -> Iterator[list[str]]:
         yield branch
 
 
+def _steps(piece: str, room: int) -> list[str]:
+    """A path that takes more than a line, as its steps: blanks may stand between them."""
+    if len(piece) <= room or "'" in piece or '"' in piece:
+        return [piece]
+    parts = [""]
+    for step in re.split(r"(?=/)", piece):
+        if len(parts[-1]) + len(step) > room:
+            parts.append(step)
+        else:
+            parts[-1] += step
+    return [part for part in parts if part]
+
+
 def _wrapped(text: str, indent: str, width: int) -> Iterator[str]:
     """A text as lines; those after the first are indented further."""
-    pieces = _PIECE.findall(text)
     room = width - len(indent)
+    pieces = [part for piece in _PIECE.findall(text) for part in _steps(piece, room - len(_INDENT) * 2)]
     while len(" ".join(pieces)) > room and len(pieces) > 1:
         fitting = [at for at in range(1, len(pieces)) if len(" ".join(pieces[:at])) <= room] or [1]
         better = [at for at in fitting if pieces[at] in ("AND", "OR", "THEN", "and", "or") and at > fitting[-1] // 2]

@@ -96,24 +96,22 @@ class Tables:
 
     def _base_table(self, name: str, mappings: list[Mapping]) -> dict[str, Any]:
         """The one row of a document, which also tells what is wrong with the document as a whole."""
-        table = self._placed(name, {}, mappings, self.record, always=True)
-        let, rules = {}, {}
+        rules: dict[str, Any] = {}
         product = self.legacy.application_element or self.legacy.application[-1]
         application = (*self.legacy.application[:-1], product)
-        path = elements_path(self.record, application)
         if application[: len(self.record)] == self.record and application != self.record:
-            let["applications"] = {"from": path, "take": "count", "type": "int"}
+            count = self._let("applications", take="count", type="int", path=elements_path(self.record, application))
             said = "wrong product line: there is no" if self.legacy.application_element else "there is no"
-            rules["reject_when"] = [{"when": "applications = 0", "message": f"{said} {product}"}]
+            rules["reject_when"] = [{"when": f"{count} = 0", "message": f"{said} {product}"}]
         if strays := self._strays():
-            let["stray_contacts"] = {"from": strays, "take": "count", "type": "int"}
+            count = self._let("stray_contacts", take="count", type="int", path=strays)
             where = elements_path(self.record, self.places.contact.path)
-            rules["warn_when"] = [{"when": "stray_contacts > 0", "message": f"contacts outside of {where}"}]
-        taken = {one.lower() for one in table["columns"]}
-        if taken & set(let):
-            return table
-        columns = table.pop("columns")
-        return {**table, "let": {**let, **table.pop("let", {})}, **rules, "columns": columns}
+            rules["warn_when"] = [{"when": f"{count} > 0", "message": f"contacts outside of {where}"}]
+        return self._placed(name, rules, mappings, self.record, always=True)
+
+    def _let(self, name: str, path: str | list[str], **more: Any) -> str:
+        """A value that conditions of the table at hand name; its name in SQL."""
+        return column_name(self.values.fields.add(name, {"from": path, **more}))
 
     def _strays(self) -> str:
         """The places beside and above the declared one where contacts may stand: they are not loaded."""
@@ -161,7 +159,7 @@ class Tables:
     @staticmethod
     def _taken(mappings: list[Mapping]) -> list[str]:
         """Names that a value of ``let`` cannot have."""
-        return ["app_id", "con_id", *_NAMES_OF_LET, *(mapping.column for mapping in mappings)]
+        return ["app_id", "con_id", *(mapping.column for mapping in mappings)]
 
     @staticmethod
     def _is_key(mapping: Mapping) -> bool:
@@ -201,7 +199,7 @@ class Tables:
         if "where" in table and "where" in filters:
             filters["where"] = f"{table['where']} AND ({filters['where']})"
         own = {"elements": self.places.own} if self.places.own else {}
-        let = {**table.get("let", {}), **self.values.fields.let}
+        let = self.values.fields.let
         table = {**table, **own, **({"let": let} if let else {}), **filters}
         return {**table, "columns": {column: found.spec() for column, found in columns.items()}}
 
@@ -224,40 +222,39 @@ class Tables:
         key = next((one for one in self.legacy.mappings if (one.table, one.column) == (CONTACT_TABLE, "con_id")), None)
         key = key or Mapping(0, rule.path, "con_id", CONTACT_TABLE, "con_id", "int")
         path = self.places.attribute(rule.path, key.path, key.attribute)
-        let, conditions = self._required(rule, mappings)
-        let["named"] = {"from": [f"@{name}" for name in _NAMED]}
+        kind, conditions = self._required(rule)
+        named = self._let("named", [f"@{name}" for name in _NAMED])
         table = {
             **self._parent(CONTACT_TABLE, BASE_TABLE),
             "rows": elements_path(self.record, rule.path),
-            "let": let,
-            "where": " AND ".join([*conditions, "named IS NOT NULL"]),
+            "where": " AND ".join([*conditions, f"{named} IS NOT NULL"]),
             "key": ["con_id"],
         }
         unique: dict[str, Any] = {"by": ["con_id"]}
-        if len(_types(rule)) > 1:
-            unique["prefer"] = {"kind": _types(rule)}
+        if kind and len(_types(rule)) > 1:
+            unique["prefer"] = {kind: _types(rule)}
         placed = self._placed(CONTACT_TABLE, table, mappings, rule.path, always=True)
         columns = {"con_id": _strict(path, key), **placed.pop("columns")}
         rules = [_number_rule("con_id", path, f"a {key.attribute}")]
         unique.update({"keep": "last", "below": "keep"})
         return {**placed, "unique": unique, "reject_when": rules, "columns": columns}
 
-    def _required(self, rule: Filter, mappings: list[Mapping]) -> tuple[dict[str, Any], list[str]]:
-        """What a filter asks of an element: values of ``let``, and conditions."""
-        let: dict[str, Any] = {}
+    def _required(self, rule: Filter) -> tuple[str | None, list[str]]:
+        """What a filter asks of an element: the value of ``let`` that is its type, and conditions."""
+        kind = None
         conditions = []
         if rule.type_attribute:
-            let["kind"] = {"from": f"@{rule.type_attribute}", "clean": ["trim", "upper"]}
-            conditions.append(f"kind IN ({', '.join(map(quoted, _types(rule)))})")
+            kind = self._let("kind", f"@{rule.type_attribute}", clean=["trim", "upper"])
+            conditions.append(f"{kind} IN ({', '.join(map(quoted, _types(rule)))})")
         for name, values in rule.one_of.items():
             if name != rule.type_attribute:
                 conditions.append(f"TRIM([@{name}]) IN ({', '.join(quoted(value.strip()) for value in values)})")
         conditions += [f"TRIM([@{name}]) <> ''" for name in rule.present]
-        return let, conditions
+        return kind, conditions
 
     def _below_contact(self, name: str, mappings: list[Mapping]) -> dict[str, Any]:
         rule = self.places.address if name == ADDRESS_TABLE else self.places.employment
-        let, conditions = self._required(rule, mappings)
+        _, conditions = self._required(rule)
         carried = []
         if name == ADDRESS_TABLE:
             for mapping in mappings:
@@ -266,11 +263,10 @@ class Tables:
             attributes = self._mapped(mappings, rule)
         else:
             attributes, salary = self._employed(mappings, rule)
-            let["salary"] = {"from": [f"@{one}" for one in salary], "type": NUMBER}
-            carried.append("salary <> 0")
+            carried.append(f"{self._let('salary', [f'@{one}' for one in salary], type=NUMBER)} <> 0")
         if attributes:
-            let["carries"] = {"from": [f"@{one}" for one in attributes]}
-            carried.insert(0, "carries IS NOT NULL")
+            carries = self._let("carries", [f"@{one}" for one in attributes])
+            carried.insert(0, f"{carries} IS NOT NULL")
         if carried:
             conditions.append(carried[0] if len(carried) == 1 else f"({' OR '.join(carried)})")
         has_contacts = any(mapping.table == CONTACT_TABLE for mapping in self.legacy.mappings)
@@ -278,7 +274,6 @@ class Tables:
         table = {
             **self._parent(name, CONTACT_TABLE if has_contacts else BASE_TABLE),
             "rows": elements_path(start, rule.path),
-            "let": let,
             **({"where": " AND ".join(conditions)} if conditions else {}),
         }
         return self._placed(name, table, mappings, rule.path)
@@ -306,9 +301,6 @@ class Tables:
             ):
                 salaries.setdefault(mapping.attribute.lower(), mapping.attribute)
         return list(found.values()), list(salaries.values())
-
-
-_NAMES_OF_LET = ("kind", "named", "carries", "salary", "applications", "stray_contacts")
 
 
 def _types(rule: Filter) -> list[str]:

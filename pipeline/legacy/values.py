@@ -311,6 +311,8 @@ class Values:
             isinstance(part, Text) and part.value != part.value.lower() for part in parts
         ):
             self.notes.change(said.LITERALS, mapping)
+        if any(isinstance(part, DateAdd) for part in parts):
+            self.notes.change(said.DAYS, mapping)
 
 
 def _computes(mapping: Mapping) -> bool:

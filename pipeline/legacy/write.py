@@ -39,9 +39,10 @@ def write_yaml(contract: dict[str, Any], legacy: Legacy) -> str:
     tables = {
         name: {key: table[key] for key in sorted(table, key=_ORDER.index)} for name, table in contract["tables"].items()
     }
-    document = _shown({**contract, "tables": tables}, ())
+    writer = _Writer()
+    document = writer.shown({**contract, "tables": tables}, ())
     _comment(document, contract, legacy)
-    return _dumped(document)
+    return writer.filled_in(_dumped(document))
 
 
 def _dumped(value: Any) -> str:
@@ -56,21 +57,59 @@ def _dumped(value: Any) -> str:
     return text.getvalue()
 
 
-def _shown(value: Any, place: Place, indent: int = 0) -> Any:
-    """A part of the contract, on one line where it fits and is not one that people look through."""
-    room = WIDTH - indent - (len(f"{place[-1]}: ") if place and isinstance(place[-1], str) else 2)
-    if isinstance(value, str):
-        return value if len(_line(value)) <= room else _lines(value, indent + 2)
-    if not isinstance(value, (dict, list)):
-        return value
-    if isinstance(value, dict) and _is_path_alone(value) and _is_column(place):
-        return _shown(value["from"], place, indent)
-    if value and (_is_block(place) or len(_line(value)) > room):
+class _Writer:
+    """Lays out the parts of a contract. ``wrapped`` are lists and mappings that take several lines, by what stands
+    for them until all is written: ruamel.yaml would break texts too, where it breaks lines."""
+
+    def __init__(self) -> None:
+        self.wrapped: dict[str, str] = {}
+
+    def shown(self, value: Any, place: Place, indent: int = 0) -> Any:
+        """A part of the contract, on one line where it fits and is not one that people look through."""
+        used = indent + (len(f"{place[-1]}: ") if place and isinstance(place[-1], str) else 2)
+        if isinstance(value, str):
+            if len(_line(value)) <= WIDTH - used:
+                return value
+            return LiteralScalarString(laid_out(value, WIDTH - indent - 2))
+        if not isinstance(value, (dict, list)):
+            return value
+        if isinstance(value, dict) and _is_path_alone(value) and _is_column(place):
+            return self.shown(value["from"], place, indent)
+        if not value or (not _is_block(place) and len(_line(value)) <= WIDTH - used):
+            return _flow(value)
+        if not _is_block(place) and not _is_column(place):
+            items = _items(value)
+            if all(len(item) <= WIDTH - used for item in items):
+                return self._wrap(items, "{}" if isinstance(value, dict) else "[]", used, indent + 4)
         if isinstance(value, dict):
             below = indent + (2 if place else 0)
-            return CommentedMap({key: _shown(one, (*place, key), below) for key, one in value.items()})
-        return CommentedSeq([_shown(one, (*place, number), indent + 4) for number, one in enumerate(value)])
-    return _flow(value)
+            return CommentedMap({key: self.shown(one, (*place, key), below) for key, one in value.items()})
+        return CommentedSeq([self.shown(one, (*place, number), indent + 4) for number, one in enumerate(value)])
+
+    def _wrap(self, items: list[str], brackets: str, used: int, indent: int) -> str:
+        lines = [brackets[0]]
+        for number, item in enumerate(items):
+            item += "," if number < len(items) - 1 else brackets[1]
+            room = WIDTH - (used if len(lines) == 1 else indent)
+            if len(lines[-1]) + len(item) + 1 > room:
+                lines.append(item)
+            else:
+                lines[-1] += item if lines[-1] == brackets[0] else f" {item}"
+        token = f"WRAPPED{len(self.wrapped)}WRAPPED"
+        self.wrapped[token] = f"\n{' ' * indent}".join(lines)
+        return token
+
+    def filled_in(self, text: str) -> str:
+        for token, lines in self.wrapped.items():
+            text = text.replace(token, lines)
+        return text
+
+
+def _items(value: Any) -> list[str]:
+    """The items of a list or mapping as they stand in brackets."""
+    if isinstance(value, list):
+        return [_line(item) for item in value]
+    return [_line({key: item})[1:-1] for key, item in value.items()]
 
 
 def _line(value: Any) -> str:
@@ -89,11 +128,6 @@ def _flow(value: Any) -> Any:
     return shown
 
 
-def _lines(text: str, indent: int) -> Any:
-    found = laid_out(text, WIDTH - indent)
-    return LiteralScalarString(found) if "\n" in found else text
-
-
 def _is_path_alone(spec: dict[str, Any]) -> bool:
     """A column of text without more to say is just its path."""
     return set(spec) == {"from"} and isinstance(spec["from"], str)
@@ -106,7 +140,7 @@ def _is_column(place: Place) -> bool:
 def _is_block(place: Place) -> bool:
     """What never stands on one line."""
     if len(place) <= 1:
-        return place != ("formats",)
+        return True
     if place[:1] == ("tables",) and (len(place) == 2 or place[-1] in _BLOCKS or place[-2:-1] == ("union",)):
         return len(place) < 4 or place[2] == "union"
     return place in (("defaults", "types"), ("record", "key"), ("record", "reject_when")) or (
