@@ -3,9 +3,9 @@
     python -m benchmarks.mapping --count 200
 
 Generated documents (benchmarks/documents.py) and two contracts: a plain one, 230 mapped columns in 12 tables; and
-one that was imported from a legacy contract of 253 mappings: names in any case, dates in eleven forms, columns from the last
-contact of a type, 34 expressions, slots. In turn, ``--runs`` times: lxml alone; mapping alone; parse and map without
-projection; parse and map with it; projection alone. Medians and ratios to lxml alone, for RESULTS.md.
+one that was imported from a legacy contract of 253 mappings: names in any case, dates in eleven forms, columns from the
+last contact of a type, 34 expressions, slots. In turn, ``--runs`` times: lxml alone; mapping alone; parse and map
+without projection; parse and map with it; projection alone. Medians and ratios to lxml alone, for RESULTS.md.
 """
 
 from __future__ import annotations

@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from transforms.map.attributes import Attributes, Owners, attributes_of_one
 from transforms.map.calls import attempt, first_given, is_broken, make_filter, make_rule, one_by_one
 from transforms.map.climb import depth_of, reads_above_record
 from transforms.map.columns import ColumnError, Failures, default_of, is_system, make_column
 from transforms.map.contract import ColumnModel, Contract, Rule, Source, TableModel
-from transforms.map.elements import elements_of, read_path, reference
+from transforms.map.elements import elements_of, is_of_one, read_path, reference
 from transforms.map.expressions import Expression, compile_expression
-from transforms.map.owners import Owners
 from transforms.map.paths import Attribute, Path, Up, parse_path
 from transforms.map.resolve import sources
 from transforms.map.scope import Scope, guarded, indented, tuple_of
@@ -30,7 +30,6 @@ from transforms.map.tables import (
 )
 from transforms.map.takes import compile_take, compile_unpivot
 from transforms.map.unique import Candidates, Choose, make_choice
-from transforms.map.walk import Folded
 from transforms.schema import Schema
 
 _SYSTEM = {
@@ -73,8 +72,10 @@ class Builder:
             "ColumnError": ColumnError,
             "named": {},
             "Candidates": Candidates,
-            "Folded": Folded,
+            "Attributes": Attributes,
             "Owners": Owners,
+            "attributes_of_one": attributes_of_one,
+            "attributes": {},
             "attempt": partial(attempt, failures),
             "one_by_one": partial(one_by_one, failures),
             "first_given": first_given,
@@ -100,6 +101,8 @@ class Builder:
             start = f"named[{element.base!r}]" if element.base else "[element]"
             select = self._name("select", compile_from_all(element.path))
             root.opening.append(f"named[{name!r}] = {select}({start})")
+            if element.is_one and self.contract.defaults.ignore_case:
+                root.opening.append(f"attributes[{name!r}] = attributes_of_one(named[{name!r}])")
         columns = [self._column(root, f"record.key.{name}", column, True) for name, column in model.key.items()]
         root.lines += guarded("row_0", [], columns, "errors")
         places = {name: f"row_0[{number}]" for number, name in enumerate(model.key)}
@@ -166,6 +169,8 @@ class Builder:
         name, rest = named
         path = parse_path(rest, self.contract.namespaces, self.contract.defaults.ignore_case)
         below = self._new_scope(self.elements[name].depth + min(map(depth_of, path.alternatives)), above)
+        if path.alternatives == _TOP and self.elements[name].is_one and self.contract.defaults.ignore_case:
+            below.attributes = f"attributes[{name!r}]"
         below.lines += self._table(label, table, source, below, above)
         elements = f"named[{name!r}]"
         if path.alternatives != _TOP:
@@ -371,7 +376,7 @@ class Builder:
             if not own.ignore_case:
                 return f"get({own.name!r})"
             scope.folds = True
-            return f"folded({own.name!r}, {own.name.casefold()!r})"
+            return f"own[{own.name!r}]"
         if take in ("first", "last", "only", "join", "count"):
             slot = scope.slot()
             if scope.walk.add_value(path, take, slot):
@@ -379,10 +384,12 @@ class Builder:
         shared = _shared(path) if take in ("first", "last") else None
         if shared is not None:
             owners, attribute = shared
+            is_one = attribute.ignore_case and is_of_one(owners)
             key = repr(owners.alternatives)
             if key not in scope.owners:
-                scope.own(key, f"{self._name('select', compile_path(owners))}(element)")
-            return self._raw_of_owners(scope.owners[key], attribute, take)
+                found = f"{self._name('select', compile_path(owners))}(element)"
+                scope.own(key, f"{'attributes_of_one' if is_one else 'Owners'}({found})")
+            return self._raw_of_owners(scope.owners[key], attribute, take, is_one)
         return f"{self._name('take', compile_take(compile_path(path), take))}(element)"
 
     def _raw_of_named(self, scope: Scope, name: str, path: Path, take: str) -> str:
@@ -390,16 +397,20 @@ class Builder:
         self.reads_above = self.reads_above or reads_above_record(path, self.elements[name].depth)
         attribute = _own_attribute(path)
         if attribute is not None and take in ("first", "last"):
+            is_one = attribute.ignore_case and self.elements[name].is_one
             if name not in scope.owners:
-                scope.own(name, f"named[{name!r}]")
-            return self._raw_of_owners(scope.owners[name], attribute, take)
+                scope.own(name, f"attributes[{name!r}]" if is_one else f"Owners(named[{name!r}])")
+            return self._raw_of_owners(scope.owners[name], attribute, take, is_one)
         select = compile_from_all(path)
         return f"{self._name('take', compile_take(select, take))}(named[{name!r}])"
 
-    def _raw_of_owners(self, owners: str, attribute: Attribute, take: str) -> str:
+    @staticmethod
+    def _raw_of_owners(owners: str, attribute: Attribute, take: str, is_one: bool) -> str:
         """The attribute of the first, or last, of some elements that has it."""
+        if is_one:
+            return f"{owners}[{attribute.name!r}]"
         if attribute.ignore_case:
-            return f"{owners}.{take}_folded({attribute.name!r}, {attribute.name.casefold()!r})"
+            return f"{owners}.{take}_folded({attribute.name!r})"
         return f"{owners}.{take}({attribute.name!r})"
 
     def _name(self, kind: str, thing: Any) -> str:

@@ -64,7 +64,11 @@ def elements_of(contract: Contract) -> dict[str, Element]:
         base, rest = reference(text) or (None, text)
         path = parse_path(rest, contract.namespaces, contract.defaults.ignore_case)
         depth = (found[base].depth if base else 0) + min(map(depth_of, path.alternatives))
-        is_one = (base is None or found[base].is_one) and len(path.alternatives) == 1
-        steps = path.alternatives[0]
-        found[name] = Element(base, path, depth, is_one and (not steps or isinstance(steps[-1], Pick)))
+        found[name] = Element(base, path, depth, (base is None or found[base].is_one) and is_of_one(path))
     return found
+
+
+def is_of_one(path: Path) -> bool:
+    """Whether a path selects one element at the most."""
+    steps = path.alternatives[0]
+    return len(path.alternatives) == 1 and (not steps or isinstance(steps[-1], Pick))

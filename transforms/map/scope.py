@@ -38,6 +38,7 @@ class Scope:
     walk: Walk = field(default_factory=Walk)
     slots: int = 0
     folds: bool = False
+    attributes: str = "Attributes(element)"
     owners: dict[str, str] = field(default_factory=dict)
     opening: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
@@ -51,7 +52,7 @@ class Scope:
     def own(self, key: str, elements: str) -> None:
         """Look up elements once, at the beginning: several columns read their attributes."""
         self.owners[key] = f"at_{len(self.owners)}"
-        self.opening.append(f"{self.owners[key]} = Owners({elements})")
+        self.opening.append(f"{self.owners[key]} = {elements}")
 
     def function(self) -> Iterator[str]:
         """The lines of the function."""
@@ -59,7 +60,7 @@ class Scope:
         yield f"def scope_{self.number}({parameters}):"
         yield "    get = element.get"
         if self.folds:
-            yield "    folded = Folded(element)"
+            yield f"    own = {self.attributes}"
         if self.slots:
             yield f"    found = [None] * {self.slots}"
             yield f"    walk_{self.number}(element, found)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from functools import lru_cache
 from typing import Any, TypeGuard
 
 from lxml.etree import _Element
@@ -177,12 +178,13 @@ def _compile_step(step: Child | Up | Attribute) -> Callable[[_Element], Iterable
     test = step.name
     tag = f"{{{'*' if test.uri is None else test.uri}}}{'*' if test.ignore_case else test.local or '*'}"
     deep = step.deep
+    matches = lru_cache(maxsize=1000)(test.matches)
     predicates = [_compile_predicate(predicate, deep) for predicate in step.predicates]
 
     def child(element: _Element) -> Iterable[_Element]:
         found = list(element.iterdescendants(tag) if deep else element.iterchildren(tag))
         if test.ignore_case:
-            found = [node for node in found if test.matches(node.tag)]
+            found = [node for node in found if matches(node.tag)]
         for predicate in predicates:
             found = predicate(found)
         return found

@@ -18,6 +18,7 @@ from typing import Any
 
 from lxml.etree import _Element
 
+from transforms.map.attributes import Attributes
 from transforms.map.paths import Attribute, Child, Path, Pick, Position, Step
 from transforms.map.select import text_of
 from transforms.names import NameTest
@@ -27,6 +28,9 @@ Visit = Callable[[_Element, Values], None]
 
 _WIDE = 12
 """Children of an element from which on it is worth filtering them."""
+
+_MANY = 4
+"""Attributes from which on it is worth reading all of an element at once."""
 
 _MOST_TAGS = 10_000
 """Tags remembered by one step; a document that makes up new ones for ever must not fill the memory."""
@@ -197,35 +201,33 @@ def _put_attribute(name: str, take: str, slot: int) -> Visit:
 
 
 class Folded:
-    """The attributes of an element by name: exactly so, or but for its case."""
+    """The attributes of an element like :class:`Attributes`, of which few are read."""
 
-    __slots__ = ("_by_folded_name", "element")
+    __slots__ = ("_all", "element")
 
     def __init__(self, element: _Element):
         self.element = element
-        self._by_folded_name: dict[str, str] | None = None
+        self._all: Attributes | None = None
 
-    def __call__(self, name: str, folded_name: str) -> str | None:
+    def __getitem__(self, name: str) -> str | None:
         value = self.element.get(name)
         if value is None:
-            if self._by_folded_name is None:
-                # The first of several that differ in nothing but case.
-                self._by_folded_name = {
-                    str(key).casefold(): value for key, value in reversed(self.element.attrib.items())
-                }
-            value = self._by_folded_name.get(folded_name)
+            if self._all is None:
+                self._all = Attributes(self.element)
+            value = self._all[name]
         return value
 
 
 def _put_folded(attributes: list[tuple[str, str, int]]) -> Visit:
-    wanted = [(name, name.casefold(), take, slot) for name, take, slot in attributes]
+    wanted = attributes
+    make = Folded if len(wanted) < _MANY else Attributes
 
     def put(element: _Element, values: Values) -> None:
-        get = Folded(element)
-        for name, folded_name, take, slot in wanted:
+        found = make(element)
+        for name, take, slot in wanted:
             if take == "first" and values[slot] is not None:
                 continue
-            value = get(name, folded_name)
+            value = found[name]
             if value is None and take != "latest":
                 continue
             if take in ("first", "last", "latest"):
