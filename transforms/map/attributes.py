@@ -5,11 +5,20 @@ libxml2 looks for an attribute from the first one on, so that reading all of man
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from lxml.etree import _Element
 
-folded_name = lru_cache(maxsize=10_000)(str.casefold)
+
+class _Folds(dict):  # type: ignore[type-arg]
+    """From names to the same in one case; a document that makes up new ones for ever must not fill the memory."""
+
+    def __missing__(self, name: str) -> str:
+        folded = name.casefold()
+        if len(self) < 10_000:
+            self[name] = folded
+        return folded
+
+
+_FOLDS = _Folds()
 
 
 class Attributes(dict):  # type: ignore[type-arg]
@@ -24,10 +33,8 @@ class Attributes(dict):  # type: ignore[type-arg]
     def __missing__(self, name: str) -> str | None:
         if self._by_folded_name is None:
             # The first of several that differ in nothing but case.
-            self._by_folded_name = {
-                folded_name(key): value for key, value in reversed(self.items()) if value is not None
-            }
-        value = self._by_folded_name.get(folded_name(name))
+            self._by_folded_name = {_FOLDS[key]: value for key, value in reversed(self.items()) if value is not None}
+        value = self._by_folded_name.get(_FOLDS[name])
         self[name] = value
         return value
 

@@ -13,12 +13,12 @@ from transforms.map.calls import attempt, first_given, is_broken, make_filter, m
 from transforms.map.climb import depth_of, reads_above_record
 from transforms.map.columns import ColumnError, Failures, default_of, is_system, make_column
 from transforms.map.contract import ColumnModel, Contract, Rule, Source, TableModel
-from transforms.map.elements import elements_of, is_of_one, read_path, reference
+from transforms.map.elements import Element, elements_of, is_of_one, read_path, reference
 from transforms.map.expressions import Expression, compile_expression
 from transforms.map.paths import Attribute, Path, Up, parse_path
 from transforms.map.resolve import sources
 from transforms.map.scope import Scope, guarded, indented, tuple_of
-from transforms.map.select import compile_from_all, compile_path
+from transforms.map.select import compile_from_all, compile_path, compile_rest, split_plain
 from transforms.map.tables import (
     columns_read,
     computed_in_order,
@@ -98,9 +98,7 @@ class Builder:
         root, model = self._new_scope(0, ()), self.contract.record
         for name, element in self.elements.items():
             self.reads_above = self.reads_above or reads_above_record(element.path, element.depth)
-            start = f"named[{element.base!r}]" if element.base else "[element]"
-            select = self._name("select", compile_from_all(element.path))
-            root.opening.append(f"named[{name!r}] = {select}({start})")
+            root.opening.append(f"named[{name!r}] = {self._found(root, element)}")
             if element.is_one and self.contract.defaults.ignore_case:
                 root.opening.append(f"attributes[{name!r}] = attributes_of_one(named[{name!r}])")
         columns = [self._column(root, f"record.key.{name}", column, True) for name, column in model.key.items()]
@@ -110,6 +108,18 @@ class Builder:
         root.lines += self._rules(root, "record", model, types, places)
         root.lines += self._below(None, root, ("row_0",))
         root.result = "row_0"
+
+    def _found(self, root: Scope, element: Element) -> str:
+        """A named element, looked up in the record: by the walk that collects all else, as far as that goes."""
+        if element.base:
+            return f"{self._name('select', compile_from_all(element.path))}(named[{element.base!r}])"
+        plain, rest = split_plain(element.path)
+        slot = root.slot()
+        if plain is None or not root.walk.add_rows(plain, slot):
+            return f"{self._name('select', compile_from_all(element.path))}([element])"
+        if not rest:
+            return f"found[{slot}] or []"
+        return f"{self._name('pick', compile_rest(rest))}(found[{slot}] or [])"
 
     def _new_scope(self, depth: int, above: tuple[str, ...]) -> Scope:
         self.scopes.append(Scope(len(self.scopes), depth, above))

@@ -118,9 +118,33 @@ def make_column(
         except (ArithmeticError, ValueError) as error:
             return failed("overflow", f"{short(str(text))} cannot be a value of {type_}: {error}", text)
 
+    def trimmed(raw: str | None) -> Any:
+        """The same for the texts that most columns are."""
+        text = raw and raw.strip()
+        if not text:
+            return missing()
+        if type_.length is not None and len(text) > type_.length:
+            return value(raw)
+        return text
+
+    def digits(raw: str | None) -> Any:
+        """The same for whole numbers: no cleaning changes a text of digits."""
+        if raw and raw.isdigit() and raw.isascii():
+            return simple(raw)
+        return value(raw)
+
     if is_system(column):
         return lambda raw: simple(text_of_value(raw))
+    if is_text and not keeps_blank and column.lookup is None and steps == [str.strip]:
+        return trimmed
+    if type_.is_integer and column.lookup is None and _gather(column) is None and _keep_digits(column):
+        return digits
     return value if steps else simple
+
+
+def _keep_digits(column: ColumnModel) -> bool:
+    """Whether there are cleanings, and all leave a text of digits as it is."""
+    return bool(column.clean) and all(isinstance(step, str) for step in column.clean)
 
 
 def is_system(column: ColumnModel) -> bool:

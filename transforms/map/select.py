@@ -57,6 +57,34 @@ def compile_from_all(path: Path) -> Callable[[list[_Element]], list[Any]]:
     return lambda elements: [value for element in elements for value in select(element)]
 
 
+def split_plain(path: Path) -> tuple[Path | None, tuple[Predicate | Pick, ...]]:
+    """``(a/b[c])[last()]`` as ``a/b``, which a walk finds, and the conditions on what that finds; else no path."""
+    steps = list(path.alternatives[0])
+    picks = [steps.pop()] if steps and isinstance(steps[-1], Pick) else []
+    if len(path.alternatives) > 1 or not steps or not isinstance(steps[-1], Child):
+        return None, ()
+    last = steps[-1]
+    if any(isinstance(predicate, Position) for predicate in last.predicates):
+        return None, ()
+    steps[-1] = Child(last.name, (), last.deep)
+    return Path(path.text, (tuple(steps),)), (*last.predicates, *(pick for pick in picks if isinstance(pick, Pick)))
+
+
+def compile_rest(conditions: tuple[Predicate | Pick, ...]) -> Callable[[list[_Element]], list[_Element]]:
+    """What is left of the elements by conditions, and the one that is picked of them."""
+    steps = [
+        _pick(condition) if isinstance(condition, Pick) else _compile_predicate(condition, False)
+        for condition in conditions
+    ]
+
+    def rest(elements: list[_Element]) -> list[_Element]:
+        for step in steps:
+            elements = step(elements)
+        return elements
+
+    return rest
+
+
 def _compile_alternative(steps: tuple[Step, ...]) -> tuple[Select, AttributeNames | None]:
     if steps and isinstance(steps[-1], Attribute):
         return _of_one(steps[:-1]), _attribute_names(steps[-1])

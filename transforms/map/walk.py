@@ -55,7 +55,7 @@ class Walk:
             self._descend(above).attributes.append((attribute, "latest", slot))
             return True
         last = [steps[-1] if steps else None for steps in path.alternatives]
-        if not _walkable(path) or any(isinstance(step, Attribute) and step.pattern for step in last):
+        if not _walkable(path, take != "count") or any(isinstance(step, Attribute) and step.pattern for step in last):
             return False
         for steps in path.alternatives:
             node = self._descend(steps)
@@ -145,18 +145,18 @@ def _of_last_element(path: Path) -> tuple[Any, ...] | None:
     return plain if Path(path.text, (plain,)).plain() else None
 
 
-def _walkable(path: Path) -> bool:
+def _walkable(path: Path, in_order: bool = True) -> bool:
     """Alternatives that can meet the same element would find it twice, and not in document order."""
     alternatives = path.plain()
     if alternatives is None:
         return False
-    return not any(_overlap(a, b) for i, a in enumerate(alternatives) for b in alternatives[:i])
+    return not any(_overlap(a, b, in_order) for i, a in enumerate(alternatives) for b in alternatives[:i])
 
 
-def _overlap(a: tuple[Step, ...], b: tuple[Step, ...]) -> bool:
+def _overlap(a: tuple[Step, ...], b: tuple[Step, ...], in_order: bool) -> bool:
     if len(a) != len(b):
         # `. | b`, or a row inside a row: found, but parents and children in the order of steps.
-        return True
+        return in_order
     # `*/b | a/c`: where they part, no element may go both ways, or its children come in the order of steps.
     return all(_same(x, y) for x, y in [(x, y) for x, y in zip(a, b, strict=False) if x != y][:1])
 
