@@ -51,4 +51,5 @@ def make_cleaning(step: Any) -> Cleaning:
         raise ValueError(f"{step!r}: {error}") from None
     except (RecursionError, OverflowError):
         raise ValueError(f"{str(step)[:60]}...: this regular expression is nested too deeply, or too large") from None
-    return lambda text: find.sub(replace, text)
+    # A replacement with groups takes its time, even where there is nothing to replace.
+    return lambda text: find.sub(replace, text) if find.search(text) else text

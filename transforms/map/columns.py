@@ -133,8 +133,15 @@ def make_column(
             return simple(raw)
         return value(raw)
 
+    def looked_up(raw: str | None) -> Any:
+        """The same for texts that stand in a lookup as they are."""
+        return known[raw] if raw in known else value(raw)
+
     if is_system(column):
         return lambda raw: simple(text_of_value(raw))
+    if column.lookup is not None and steps == [str.strip]:
+        known = _known(contract, column)
+        return looked_up
     if is_text and not keeps_blank and column.lookup is None and steps == [str.strip]:
         return trimmed
     if type_.is_integer and column.lookup is None and _gather(column) is None and _keep_digits(column):
@@ -227,6 +234,12 @@ def _steps(column: ColumnModel) -> list[Callable[[Any], Any]]:
     """What happens to what was found before it is converted."""
     gather = _gather(column)
     return ([gather] if gather else []) + [make_cleaning(step) for step in column.clean]
+
+
+def _known(contract: Contract, column: ColumnModel) -> dict[str | None, Any]:
+    """What the texts of a lookup stand for; those with blanks around them are never found by one that is trimmed."""
+    values = contract.lookups[column.lookup or ""].values or {}
+    return {text: convert_constant(column.column_type, value) for text, value in values.items() if text == text.strip()}
 
 
 def _look_up(contract: Contract, column: ColumnModel) -> Callable[[str], Any]:
