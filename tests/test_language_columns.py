@@ -326,3 +326,12 @@ def test_texts_that_are_cut_are_counted_as_cut() -> None:
     """)
     assert rows(made, '<r id="1" a="abcdef"/>') == [("abc", "abcx", None)]
     assert made.failures == {("t.a", "cut"): 1, ("t.b", "cut"): 1, ("t.c", "length"): 1}
+
+
+def test_a_list_of_paths_is_a_column() -> None:
+    contract = 'tables: {t: {let: {x: [q, "@x"]}, columns: {a: [a, "@b"], b: {expression: UPPER(x)}}}}'
+    assert rows(contract, '<r id="1" b="2" x="y"/>') == [("2", "Y")]
+    assert mistake("tables: {t: {columns: {a: []}}}").startswith(
+        "tables.t.columns.a.from: there should be at least one"
+    )
+    assert mistake("tables: {t: {columns: {a: [a, 'b[']}}}").startswith("tables.t.columns.a")

@@ -135,7 +135,6 @@ def test_circle_names_all_its_tables() -> None:
     [
         ("5", "c: a column is a path, or a mapping with `from`, `value` or `expression` (here: 5)"),
         ("", "c: a column is a path, or a mapping"),
-        ("[a, b]", "c: a column is a path, or a mapping with `from`, `value` or `expression` (here: ['a', 'b'])"),
         ("{type: int}", "c: a column has one of `from`, `value` and `expression`"),
         ("{from: a, value: b}", "c: a column has one of `from`, `value` and `expression`"),
         ("{from: 5}", "c.from: this should be a text (here: 5)"),

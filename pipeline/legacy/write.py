@@ -77,7 +77,7 @@ class _Writer:
             return self.shown(value["from"], place, indent)
         if not value or (not _is_block(place) and len(_line(value)) <= WIDTH - used):
             return _flow(value)
-        if not _is_block(place) and not _is_column(place):
+        if not _is_block(place) and not (_is_column(place) and isinstance(value, dict)):
             items = _items(value)
             if all(len(item) <= WIDTH - used for item in items):
                 return self._wrap(items, "{}" if isinstance(value, dict) else "[]", used, indent + 4)
@@ -129,8 +129,8 @@ def _flow(value: Any) -> Any:
 
 
 def _is_path_alone(spec: dict[str, Any]) -> bool:
-    """A column of text without more to say is just its path."""
-    return set(spec) == {"from"} and isinstance(spec["from"], str)
+    """A column of text without more to say is just its path, or its paths."""
+    return set(spec) == {"from"}
 
 
 def _is_column(place: Place) -> bool:

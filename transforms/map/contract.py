@@ -38,6 +38,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from transforms.map.clean import CLEANINGS, make_cleaning
+from transforms.map.habits import type_remedy
 from transforms.map.shorthands import AsCleaning, OrNull, OrOne, OrText, OrValues, only_without_extends
 from transforms.schema import TYPE_NAMES, ColumnType
 
@@ -173,7 +174,11 @@ class ColumnModel(_Reading):
     @field_validator("type")
     @classmethod
     def _type(cls, text: str) -> str:
-        return str(ColumnType.parse(text))
+        try:
+            return str(ColumnType.parse(text))
+        except ValueError as error:
+            remedy = type_remedy(text)
+            raise ValueError(f"{text!r} is not a type here; {remedy}" if remedy else str(error)) from None
 
     @model_validator(mode="after")
     def _whole(self) -> ColumnModel:
@@ -191,8 +196,8 @@ class ColumnModel(_Reading):
 
 
 def _column(value: Any) -> Any:
-    """A bare text is a path: ``customer: Customer/Name``; that of a system value has its type."""
-    if isinstance(value, str):
+    """A bare text is a path: ``customer: Customer/Name``; that of a system value has its type. A list is several."""
+    if isinstance(value, (str, list)):
         value = {"from": value}
     if isinstance(value, dict) and "type" not in value:
         source = value.get("from")

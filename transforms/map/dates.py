@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from transforms.map.conversion import ROUNDINGS, ConversionError, short
+from transforms.map.habits import format_remedy
 
 # https://www.w3.org/TR/xmlschema-2/#dateTime; the parts of a date, of a time, and of an offset.
 _DATE = r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)"
@@ -182,7 +183,8 @@ def _strptime(name: str, format_: str) -> Parse:
     except (ValueError, re.error) as error:
         raise ValueError(f"{format_!r} is not a date format of strptime, such as %d/%m/%Y: {error}") from None
     if name != "time" and read.year != example.year:
-        raise ValueError(f"the format {format_!r} of a {name} has no year")
+        remedy = format_remedy(format_)
+        raise ValueError(f"the format {format_!r} of a {name} has no year{'; ' + remedy if remedy else ''}")
     if "%Z" in format_.replace("%%", ""):
         raise ValueError(f"the format {format_!r} has %Z, which forgets the zone that it reads; %z reads an offset")
     return _plain(format_) or (lambda text: datetime.strptime(text, format_))

@@ -195,9 +195,9 @@ def did_you_mean(word: Any, known: Iterable[str]) -> str | None:
 
 
 def _leads(node: Any, location: Location) -> bool:
-    """Whether there is something at a place; a column that is a bare text has its ``from``."""
+    """Whether there is something at a place; a column that is a bare text, or a list of them, has its ``from``."""
     for step in location:
-        if isinstance(node, str):
+        if isinstance(node, str) or (isinstance(node, list) and step == "from"):
             return step == "from"
         try:
             node = node[step]
@@ -209,7 +209,7 @@ def _leads(node: Any, location: Location) -> bool:
 def _merged(base: Any, data: Any, location: Location) -> Any:
     """Mappings are merged key by key; anything else in ``data`` stands in place of what ``base`` has."""
     if _is_column(location):
-        base, data = ({"from": column} if isinstance(column, str) else column for column in (base, data))
+        base, data = ({"from": column} if isinstance(column, (str, list)) else column for column in (base, data))
         if isinstance(base, dict) and isinstance(data, dict) and _SOURCES & data.keys():
             base = {key: value for key, value in base.items() if key not in _SOURCES}
     if not (isinstance(base, dict) and isinstance(data, dict)):

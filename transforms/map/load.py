@@ -21,6 +21,7 @@ from transforms.map.contract import (
     Unique,
 )
 from transforms.map.document import ContractError, Document, Location, Problem, did_you_mean
+from transforms.map.habits import KEYS
 from transforms.map.resolve import read_csv
 
 
@@ -130,7 +131,9 @@ def _problem(document: Document, details: Any) -> Problem:
         location = location[:-1]
     context = details.get("ctx", {})
     if kind == "extra_forbidden":
-        return document.problem(location, "unknown key", suggestion=did_you_mean(location[-1], _known_keys(location)))
+        remedy = KEYS.get(str(location[-1])) if _column_of(location) else None
+        remedy = remedy or did_you_mean(location[-1], _known_keys(location))
+        return document.problem(location, "unknown key", suggestion=remedy)
     if kind == "value_error":
         return document.problem(location, str(context["error"]))
     if kind == "literal_error":

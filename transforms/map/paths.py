@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from transforms.map.habits import path_remedy
 from transforms.names import NCNAME, NameTest
 
 XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
@@ -172,6 +173,9 @@ def parse_path(text: str, namespaces: Mapping[str, str] | None = None, ignore_ca
         return _Parser(text, namespaces or {}, ignore_case).whole()
     except RecursionError:
         raise _too_deep(text) from None
+    except PathError as error:
+        remedy = path_remedy(text)
+        raise PathError(f"{error}; {remedy}" if remedy else str(error)) from None
 
 
 def _too_deep(text: str) -> PathError:

@@ -45,11 +45,12 @@ class OrNull:
 
 
 class OrText:
-    """A column may be written as a bare text too."""
+    """A column may be written as a bare text too, or as a list of them."""
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"anyOf": [{"type": "string", "description": "A path or a system value."}, handler(schema)]}
+        path = {"type": "string", "description": "A path or a system value."}
+        return {"anyOf": [path, {"type": "array", "items": path, "minItems": 1}, handler(schema)]}
 
 
 class OrValues:
