@@ -74,7 +74,7 @@ def test_source_without_rows_is_the_element_at_hand() -> None:
     [
         (
             "{rows: a, union: [{rows: b}], columns: {v: v}}",
-            "tables.t: with `union`, each of its sources has its own `rows`, `unpivot` and `slots`",
+            "tables.t: with `union`, each of its sources has its own `rows`, `unpivot`, `split` and `slots`",
         ),
         (
             "{union: [{rows: b, columns: {w: w, x: x}}], columns: {w: w, xx: x}}",
@@ -331,3 +331,14 @@ def test_unpivot_of_a_slot_and_of_a_source() -> None:
         columns: {name: $name, v: $value}
     """
     assert rows(mapper(contract), "<r id='1' a_1='1'><x b_2='2'/></r>") == [("a_1", "1"), ("b_2", "b")]
+
+
+def test_a_value_is_split_into_rows() -> None:
+    contract = 'tables: {t: {unpivot: ["@a", b], split: "%s", columns: {name: $name, n: $position, v: $value}}}'
+    xml = '<r id="1" a=" x\ty  z "><b>1 2</b><b> </b></r>'
+    assert rows(contract % " ", xml) == [("a", 1, "x"), ("a", 2, "y"), ("a", 3, "z"), ("b", 4, "1"), ("b", 5, "2")]
+    assert rows(contract % ";", '<r id="1" a="x y; z;;"/>') == [("a", 1, "x y"), ("a", 2, "z")]
+
+
+def test_only_what_is_unpivoted_is_split() -> None:
+    assert mistake('tables: {t: {split: ",", columns: {a: "@a"}}}').startswith("tables.t: `split` is about the values")

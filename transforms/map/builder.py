@@ -213,7 +213,7 @@ class Builder:
                 for text in source.unpivot
             ]
             self.reads_above = self.reads_above or any(reads_above_record(path, scope.depth) for path in paths)
-            pairs = self._name("unpivot", compile_unpivot(paths))
+            pairs = self._name("unpivot", compile_unpivot(paths, source.split))
             lines = [f"for place, pair in enumerate({pairs}(element), 1):", *indented(lines)]
         # The function of a table with `unique` is called with the candidates in place of the record's rows.
         return ["candidates = rows", *lines] if table.unique else lines

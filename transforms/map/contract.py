@@ -260,6 +260,11 @@ class Source(_Model):
         description="Paths of attributes (`@score_*` matches several) or elements: each that is there makes a row, of "
         "its $name and $value.",
     )
+    split: Annotated[str, Field(min_length=1)] | None = Field(
+        None,
+        description="With `unpivot`: what stands between the parts of a value, each of which makes a row; a blank is "
+        "any white space.",
+    )
     slots: list[dict[str, Scalar]] = Field(
         default_factory=list,
         description="Each makes a row of every row element; {name} in paths, values and conditions stands for the "
@@ -275,6 +280,12 @@ class Source(_Model):
     columns: Columns = Field(
         default_factory=dict, description="The columns by name: a path, a system value, or the keys of a column."
     )
+
+    @model_validator(mode="after")
+    def _splits_values(self) -> Source:
+        if self.split is not None and self.unpivot is None:
+            raise PydanticCustomError("split", "`split` is about the values that `unpivot` finds: unpivot: '@ids'")
+        return self
 
     @property
     def named(self) -> dict[str, ColumnModel]:
@@ -312,9 +323,9 @@ class TableModel(Source):
 
     @model_validator(mode="after")
     def _one_selection(self) -> TableModel:
-        if self.union and {"rows", "unpivot", "slots"} & self.model_fields_set:
+        if self.union and {"rows", "unpivot", "split", "slots"} & self.model_fields_set:
             raise PydanticCustomError(
-                "union", "with `union`, each of its sources has its own `rows`, `unpivot` and `slots`"
+                "union", "with `union`, each of its sources has its own `rows`, `unpivot`, `split` and `slots`"
             )
         return self
 

@@ -6,7 +6,7 @@ import re
 
 PATHS: tuple[tuple[str, str], ...] = (
     (r"\bcount\(", "`take: count` counts what a path finds"),
-    (r"\bsum\(|\bmin\(|\bmax\(|\bavg\(", "a path computes nothing; make rows of the elements, and compute in the database"),
+    (r"\bsum\(|\bmin\(|\bmax\(|\bavg\(", "a path computes nothing; make rows of the elements, and compute on those"),
     (r"\btext\(\)", "the value of an element is its text, so leave /text() out; in a condition write [.='x']"),
     (r"\bcontains\(", "use a condition in SQL: `where: \"[@b] LIKE '%c%'\"`"),
     (r"\bstarts-with\(|\bends-with\(|\bmatches\(", "use a condition in SQL: `where: \"[@b] LIKE 'c%'\"`"),

@@ -157,6 +157,7 @@ def _slots(source: Source, columns: dict[str, ColumnModel], where: str | None) -
             rows=_filled(source.rows, texts),
             where=_filled(where, texts),
             unpivot=_filled(source.unpivot, texts),
+            split=source.split,
             slots=[],
             columns={name: _filled_column(column, texts) for name, column in columns.items()} if texts else columns,
             let={name: _filled_column(column, texts) for name, column in source.let.items()},

@@ -80,14 +80,25 @@ def as_json(element: _Element) -> Any:
 Pairs = Callable[[_Element], "list[tuple[str, str]]"]
 
 
-def compile_unpivot(paths: list[Path]) -> Pairs:
-    """A function that gives the name and text of every attribute and element that the paths select."""
+def compile_unpivot(paths: list[Path], split: str | None = None) -> Pairs:
+    """A function that gives the name and text of every attribute and element that the paths select.
+
+    ``split``: of every part of the text, between these.
+    """
     selects = [part for path in paths for steps in path.alternatives for part in [_pairs(path, steps)]]
 
     def pairs(element: _Element) -> list[tuple[str, str]]:
         return [pair for select in selects for pair in select(element)]
 
-    return pairs
+    if split is None:
+        return pairs
+    separator = split.strip() or None
+
+    def parts(element: _Element) -> list[tuple[str, str]]:
+        found = ((name, part.strip()) for name, text in pairs(element) for part in text.split(separator))
+        return [(name, part) for name, part in found if part]
+
+    return parts
 
 
 def _pairs(path: Path, steps: tuple[Any, ...]) -> Pairs:
