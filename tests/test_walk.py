@@ -11,8 +11,9 @@ from apache_beam.io.localfilesystem import LocalFileSystem
 from hypothesis import given
 from hypothesis import strategies as st
 
+from transforms.filesystems import is_local
 from transforms.read import walk as walking
-from transforms.read.walk import _translated, glob, is_local, walk
+from transforms.read.walk import _translated, glob, walk
 
 NAMES = ["a.xml", "a/b.xml", "a/z/c.xml", "a-b.xml", "a0.xml", "b/a.xml", ".hidden", "ä.xml"]
 

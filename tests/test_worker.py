@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
+import pipeline.worker
 from pipeline.job import Job
 from pipeline.options import parse_options
 from pipeline.slices import Slice, Slicer, SliceSizes
@@ -22,7 +25,8 @@ def job_of(folder: Folder) -> tuple[Job, list[Slice]]:
     return job, list(job.input.slices(slicer))
 
 
-def test_one_pipeline_loads_all_slices_and_leaves_nothing_open(tmp_path: Path) -> None:
+def test_one_pipeline_loads_all_slices_and_leaves_nothing_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline.worker, "set_up_logging", lambda level: None)  # it would stay for other tests
     folder = Folder(tmp_path)
     folder.write("a.xml", orders(order(number, amount="x" if number % 10 == 0 else "1") for number in range(60)))
     job, parts = job_of(folder)
