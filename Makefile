@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test check format schema bench bench-full clean
+.PHONY: run test test-faults check format schema bench bench-full clean
 
 run: $(VENV)/.installed
 	@rm -rf examples/out && mkdir -p examples/out
@@ -14,6 +14,11 @@ run: $(VENV)/.installed
 
 test: $(VENV)/.installed-test check
 	.ci/install-odbc && $(BIN)/python -m pytest -n 2
+
+# Loads that are killed, cut off and starved at many points, and compared with undisturbed ones: an hour or more.
+# `make test-faults FAULTS="--kills 10 --only SQLite"` is a part of it; the seed that it prints repeats it.
+test-faults: $(VENV)/.installed-test
+	$(BIN)/python -m tests.faults $(FAULTS)
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff check .

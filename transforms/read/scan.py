@@ -199,6 +199,9 @@ class _Scanner(Window):
         key = (name, *declarations) if declarations else name
         if above.context.depth == 0:
             self._refuse_text(tag.start(1))
+        # What is wrong with a tag stands there, and not at the text before it, of which the buffer may hold any part.
+        self._at = tag.start(1)
+        if above.context.depth == 0:
             if self._root_seen:
                 raise BrokenInput("malformed", f"a second document element, <{self._text(name)}>, follows the first")
         elif (known := above.known.get(key)) is not None:
@@ -264,8 +267,10 @@ class _Scanner(Window):
 
     def _refuse_text(self, end: int) -> None:
         """No text may stand outside the document element."""
-        text = self._buffer[self._at : end].strip(_WHITESPACE)
+        text = self._buffer[self._at : end].lstrip(_WHITESPACE)
         if text:
+            self._at = end - len(text)
+            text = text.rstrip(_WHITESPACE)
             if self._root_seen:
                 raise BrokenInput("malformed", f"{self._text(text[:40])!r} follows the document element")
             raise BrokenInput("not_xml", f"this is no XML document: it begins with {self._text(text[:40])!r}")
