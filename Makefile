@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test test-faults check format schema bench bench-full clean
+.PHONY: run test test-faults fuzz check format schema bench bench-full clean
 
 run: $(VENV)/.installed
 	@rm -rf examples/out && mkdir -p examples/out
@@ -19,6 +19,10 @@ test: $(VENV)/.installed-test check
 # `make test-faults FAULTS="--kills 10 --only SQLite"` is a part of it; the seed that it prints repeats it.
 test-faults: $(VENV)/.installed-test
 	$(BIN)/python -m tests.faults $(FAULTS)
+
+# Random documents, damage, contracts and command lines: `make fuzz FUZZ="--seconds 3600"`.
+fuzz: $(VENV)/.installed-test
+	$(BIN)/python -m tests.fuzz $(FUZZ)
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -89,6 +89,7 @@ def plan(labs: tuple[Lab, Lab], kills: int) -> Iterator[tuple[str, Lab, int, Tri
         if victim != "database" or lab.server is not None:
             yield f"SIGKILL of the {victim}", lab, kills, partial(trials.killed, victims=(victim,), kills=at_once)
     sqlite, postgresql = labs
+    yield "many slices, and no fault", sqlite, 1, partial(trials.many_slices, slices=150)
     for mode in MODES:
         yield f"connection cut: {mode}", postgresql, kills // 4, partial(trials.cut, cuts=8, modes=(mode,))
     few = max(1, kills // 20)

@@ -17,7 +17,8 @@ _FLAGS = (
     "-x", "--", "-", "word", "--streaming", "--temp_location", "--flink_master", "--save_main_session", "--job_name",
 )  # fmt: skip
 _VALUES = (
-    "", " ", "0", "1", "-1", "2", "1e9", "1.5", "nan", "inf", "9" * 40, "١٢", "64k", "1GB", "-5M", "0k", "50%", "101%", "%",
+    "", " ", "0", "1", "-1", "2", "1e9", "1.5", "nan", "inf", "9" * 40, "١٢", "64k", "1GB", "-5M", "0k", "50%", "101%",
+    "%",
     "skip", "replace", "fail", "json", "fast", "plain", "on", "off", "strict", "CREATE_NEVER", "in_memory", "INFO",
     "multi_threading", "DirectRunner", "FlinkRunner", "NoRunner", "os.path", "'", '"', ";", "\n", "é", "🎉", "a" * 300,
     "a:b", ":", "1:2:3", "x,y", ",", "nope.xml", "/nonexistent/a.xml", "[", "*", "/dev/null/x", "gs://b/o", "s3://", "://",
