@@ -235,6 +235,16 @@ def test_what_is_no_yaml(text: str, line: int) -> None:
     assert abs((problem.line or 0) - line) <= 1
 
 
+@pytest.mark.parametrize("text", ["? {a: b}\n: c", "? [a]\n: c", "? {{a: b}: c}\n: d", "tables:\n  {{a}}: x"])
+def test_key_that_is_no_text_is_told_with_its_line(text: str) -> None:
+    with pytest.raises(ContractError) as caught:
+        parse_contract(f"contract: x\n{text}\n")
+    [problem] = caught.value.problems
+    assert "a key must be a text" in problem.message
+    assert problem.line >= 2
+
+
+
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ContractError, match=r"none\.yaml cannot be read: No such file"):
         load_contract(tmp_path / "none.yaml")

@@ -60,7 +60,9 @@ class _Constructor(RoundTripConstructor):
 
     def construct_mapping(self, node: MappingNode, maptyp: Any, deep: bool = False) -> Any:  # type: ignore[override]
         for key, _ in node.value:
-            if isinstance(key, ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+            if not isinstance(key, ScalarNode):
+                raise MarkedYAMLError(problem="a key must be a text", problem_mark=key.start_mark)
+            if key.tag != "tag:yaml.org,2002:merge":
                 key.tag = "tag:yaml.org,2002:str"
         return super().construct_mapping(node, maptyp, deep)
 
