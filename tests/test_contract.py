@@ -244,7 +244,6 @@ def test_key_that_is_no_text_is_told_with_its_line(text: str) -> None:
     assert problem.line >= 2
 
 
-
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ContractError, match=r"none\.yaml cannot be read: No such file"):
         load_contract(tmp_path / "none.yaml")

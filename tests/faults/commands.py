@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from tests.faults.targets import Target
+from tests.faults.targets import Target, left_in
 from tests.faults.workload import CONTRACT, Workload
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -46,7 +46,6 @@ class Site:
 
     def arguments(self, *more: str, inputs: tuple[str, ...] = (), run_dir: str = "run") -> list[str]:
         names = inputs or tuple(sorted(self.workload.files))
-        # Relative: the names stand in the ledger, and are to be the same in every folder.
         given = [word for name in names for word in ("--input", f"in/{name}")]
         return [
             *given, "--contract", str(self.contract), "--target", self.target.url, "--run_dir", run_dir, *more,
@@ -63,9 +62,16 @@ class Site:
         flags = (*self.workload.flags, *(("--on_existing", on_existing) if on_existing else ()))
         return Run(self, [*self.arguments(*flags, *more, inputs=inputs, run_dir=run_dir)], run_dir, before)
 
+    def left(self) -> dict[str, list[str]]:
+        """What is in the tables, without the name of the folder, in which alone two sites differ."""
+        tables = left_in(self.target)
+        return {name: [repr(row).replace(str(self.folder), "") for row in rows] for name, rows in tables.items()}
+
     def rejects(self, run_dir: str = "run") -> list[str]:
+        """The same of the rejects."""
         files = sorted((self.folder / run_dir / "rejects").glob("*.jsonl"))
-        return sorted(line for file in files for line in file.read_text().splitlines())
+        lines = (line for file in files for line in file.read_text().splitlines())
+        return sorted(line.replace(str(self.folder), "") for line in lines)
 
 
 class Run:
