@@ -261,7 +261,11 @@ class _Disk:
 
 
 def together(lab: Lab, kind: str, seed: int, chance: random.Random) -> Result:
-    """Three commands at once, each without a third of the files, started a little apart."""
+    """Three commands at once, each without a third of the files.
+
+    Each key stands in one place: of two places in different commands, that of the command that came first is loaded.
+    """
+    kind = "unique"
     expected = lab.undisturbed(kind, seed)
     site = lab.site("together", make(kind, seed, lab.records))
     names = sorted(site.workload.files)
