@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
+import os
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.command import main
 from pipeline.options import JobOptions
 from tests.faults.workload import CONTRACT
 
+
+def _of_the_job() -> list[str]:
+    parser = argparse.ArgumentParser(add_help=False)
+    JobOptions.add_flags(parser)
+    return [option for action in parser._actions for option in action.option_strings]
+
+
 _FLAGS = (
-    *(f"--{name}" for name in JobOptions([]).get_all_options(current_only=True)), "--workers", "--direct_num_workers",
+    *_of_the_job(), "--workers", "--direct_num_workers",
     "--direct_running_mode", "--runner", "--nope", "--inptu",
     "-x", "--", "-", "word", "--streaming", "--temp_location", "--flink_master", "--save_main_session", "--job_name",
 )  # fmt: skip
@@ -27,6 +37,17 @@ _VALUES = (
     "mssql+pymssql://x", "odbc:", "odbc:DRIVER=nope", "env:", "env:NOPE", "file:", "file:/nonexistent", "oracle://x",
     "{folder}", "{folder}/contract.yaml", "{folder}/bad.yaml", "{folder}/empty", "{folder}/a.xml", "{folder}/*.xml",
 )  # fmt: skip
+
+
+@contextlib.contextmanager
+def _inside(folder: Path) -> Iterator[None]:
+    # As contextlib.chdir, which Python 3.10 lacks.
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
 
 
 def flags(chance: random.Random, folder: Path) -> None:
@@ -52,7 +73,7 @@ def flags(chance: random.Random, folder: Path) -> None:
         words[at:at] = chance.choice([[flag, value], [f"{flag}={value}"], [flag], [flag.replace("_", "-"), value]])
     words = [word.replace("{folder}", str(folder)) for word in words]
     said = io.StringIO()
-    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said), contextlib.chdir(folder):
+    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said), _inside(folder):
         try:
             code = main(words)
         except BaseException as error:
