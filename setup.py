@@ -1,4 +1,4 @@
-"""Packaging; the metadata is in pyproject.toml. Beam ships this file to remote workers by `--setup_file`."""
+"""Packaging; the metadata is in pyproject.toml."""
 
 from setuptools import setup
 

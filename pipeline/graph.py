@@ -1,12 +1,12 @@
 """The five stages, wired together.
 
 ReadXML -> ParseDoFn -> MapDoFn -> GroupIntoBatches -> BulkInsertDoFn
-    \\________\\___________\\______________________________\\___ rejects -> WriteRejects
+    \\________\\___________\\__ rejects _____/               \\___ rejects -> WriteRejects
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import apache_beam as beam
@@ -20,6 +20,7 @@ from transforms import (
     GroupIntoBatches,
     MapDoFn,
     MappedRecord,
+    PackRejects,
     ParseDoFn,
     ParsedRecord,
     ReadRanges,
@@ -31,6 +32,7 @@ from transforms import (
     Reject,
     SettleDoFn,
     Split,
+    UnpackRejects,
     WriteRejects,
     plan_splits,
     reach_of,
@@ -58,17 +60,31 @@ def load(
     records = pipeline | "ReadXML" >> read
     parsed = records.records | "ParseDoFn" >> _stage(_parse(job), ParsedRecord)
     mapped = parsed.records | "MapDoFn" >> _stage(MapDoFn(job.contract, job.run_id, job.run.started), MappedRecord)
-    batches = mapped.records | "GroupIntoBatches" >> GroupIntoBatches(job.batch_size, job.batch_bytes, job.shards)
-    results = batches | "BulkInsertDoFn" >> _stage(
-        BulkInsertDoFn(
-            job.target, job.schema, job.run_id, job.batch_size, job.on_existing, job.retry_seconds, job.odbc_insert
-        ),
-        BatchResult,
+    early = (
+        (records.rejects, parsed.rejects, mapped.rejects)
+        | "EarlyRejects" >> beam.Flatten()
+        | "PackRejects" >> PackRejects()
     )
-    rejects = [records.rejects, parsed.rejects, mapped.rejects, results.rejects]
+    # In one shuffle: a stage with one output is written once, whatever the runner.
+    batches = (mapped.records, early) | "GroupIntoBatches" >> GroupIntoBatches(
+        job.batch_size, job.batch_bytes, job.shards
+    )
+    insert = BulkInsertDoFn(
+        job.target, job.schema, job.run_id, job.batch_size, job.on_existing, job.retry_seconds, job.odbc_insert
+    )
+    families = batches | "Families" >> beam.Filter(_is_of_families)
+    results = families | "BulkInsertDoFn" >> _stage(insert, BatchResult)
+    rejects = [batches | "UnpackRejects" >> UnpackRejects(), results.rejects]
     if is_whole:
         settle = SettleDoFn(job.target, job.schema, job.run_id, job.on_existing, job.retry_seconds)
-        all_loaded = results.records | "AllLoaded" >> beam.combiners.Count.Globally()
+        # One more, so that there is always something to count: the default of a sum would be a side input, for which
+        # Flink ends all workers and starts others.
+        one_more = pipeline | "OneMore" >> beam.Create([BatchResult("")])
+        all_loaded = (
+            (results.records, one_more)
+            | "Results" >> beam.Flatten()
+            | "AllLoaded" >> beam.combiners.Count.Globally().without_defaults()
+        )
         rejects.append(all_loaded | "Settle" >> beam.ParDo(settle).with_output_types(Reject))
     (
         rejects
@@ -119,6 +135,10 @@ def _parse(job: Job) -> ParseDoFn:
     """The stage that parses, with what the contract can reach."""
     reach = None if job.projection == "off" else reach_of(job.contract)
     return ParseDoFn(job.max_record_bytes, job.max_depth, reach, strict=job.projection == "strict")
+
+
+def _is_of_families(batch: tuple[str, Iterable[bytes]]) -> bool:
+    return batch[0] != REJECTS
 
 
 def _stage(function: beam.DoFn, gives: type) -> beam.PTransform:

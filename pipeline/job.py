@@ -12,6 +12,7 @@ from pipeline.options import WORKER_BYTES, JobOptions, OptionsError, is_local, s
 from pipeline.replay import ReplayInput
 from pipeline.run_folder import RunFolder
 from transforms import Contract, LoadPolicy, Run, Schema, Target, begin_run, schema_of, writers
+from transforms.insert.lookup import free_connections
 
 
 class JobError(Exception):
@@ -54,6 +55,8 @@ class Job:
     retry_seconds: float
     max_rejects: str | None
     limit: int | None
+    detach: bool
+    start_timeout: int
     slice_bytes: int
     reject_payload: str
     slice_memory: int
@@ -62,10 +65,15 @@ class Job:
     @classmethod
     def of(cls, flags: JobOptions, contract: Contract) -> Job:
         """Resolve the flags; raise ``ValueError`` (with all that is wrong) for a bad contract, input or target."""
-        number = workers(flags)
-        shards = writers(flags.target, number, flags.retry_seconds)  # it also finds a target that is none
-        if not is_local(flags) and not flags.run_dir:
-            raise OptionsError("with another runner, --run_dir must name a folder that all workers can write to")
+        # Before anything is made: it also finds a target that is none.
+        if is_local(flags):
+            number, shards = workers(flags), writers(flags.target, 1, flags.retry_seconds)
+        else:
+            from pipeline.remote_flags import shards_for, slots
+
+            number = slots(flags)
+            most = shards_for(number, free_connections(flags.target))
+            shards = flags.shards or writers(flags.target, most, flags.retry_seconds)
         now = datetime.now(timezone.utc)
         given = make_input(flags, contract)
         run_dir = RunFolder.named(flags.run_dir, f"{now:%Y%m%dT%H%M%SZ}-{contract.contract}")
@@ -87,7 +95,7 @@ class Job:
             run=Run(f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}", now),
             run_dir=run_dir,
             workers=number,
-            shards=flags.shards or shards,
+            shards=shards,
             batch_size=flags.batch_size,
             batch_bytes=flags.batch_bytes,
             max_record_bytes=flags.max_record_bytes,
@@ -99,6 +107,8 @@ class Job:
             retry_seconds=flags.retry_seconds,
             max_rejects=flags.max_rejects,
             limit=flags.limit,
+            detach=flags.detach,
+            start_timeout=flags.start_timeout,
             slice_bytes=flags.slice_bytes,
             reject_payload=flags.reject_payload,
             slice_memory=slice_memory(flags),

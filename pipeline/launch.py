@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -71,11 +71,11 @@ def run_local(job: Job, report: Report, progress: Callable[[int, int | None], No
     sizes = SliceSizes(job.slice_bytes, job.workers, job.slice_memory)
     slicer = Slicer(path, sizes, job.run_dir.unpacked, job.limit)
     slices = job.input.slices(slicer)
-    load = _Load(replace(job, shards=1))
+    load = _Load(job)
     pool = Pool(
         load, job.workers, before_retry=lambda part: job.run_dir.remove_rejects(part.name), most_bytes=job.worker_memory
     )
-    interrupts.call(pool.stop)
+    interrupts.call(pool.stop, "Stopping after the slices under way are committed")
     logger.info("Engine: Beam's FnApiRunner, one in each of %d worker processes.", job.workers)
     error: JobError | None = None
     outcomes = pool.run(slices)

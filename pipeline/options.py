@@ -26,6 +26,10 @@ from transforms.limits import (
 )
 
 DEFAULT_SLICE_BYTES = 1 << 30
+DEFAULT_START_SECONDS = 600
+
+REMOTE_ONLY = ("detach", "start_timeout", "allow_plain_password", "shards")
+"""Flags that have no meaning on this machine."""
 
 COMMAND_BYTES, WORKER_BYTES = 200 << 20, 60 << 20
 """Memory of the command with its fork server, and of each worker, beside what a slice takes."""
@@ -148,8 +152,8 @@ class JobOptions(argparse.Namespace):
             "--shards",
             type=_positive,
             metavar="N",
-            help="Batches that load at the same time; default: the number of workers, 1 for SQLite, which "
-            "has one writer.",
+            help="With another runner: batches that load at the same time, at the most; default: by --parallelism and "
+            "by what the database takes, 1 for SQLite, which has one writer.",
         )
         job.add_argument(
             "--on_existing",
@@ -216,7 +220,8 @@ class JobOptions(argparse.Namespace):
             "--max_rejects",
             type=_limit_of_rejects,
             metavar="N|P%%",
-            help="Stop as failed when more records are rejected than this number, or than this share of those read.",
+            help="Stop as failed when more records are rejected than this number, or than this share of those read; "
+            "another runner's job is judged when it is done.",
         )
         job.add_argument(
             "--reject_payload",
@@ -240,6 +245,24 @@ class JobOptions(argparse.Namespace):
             metavar="SIZE",
             help="Memory of the whole job, about (default: half of what the machine, or the control group, has). It "
             "bounds the slices, and the number of workers where that is not given; 300M is little.",
+        )
+        job.add_argument(
+            "--detach",
+            action="store_true",
+            help="With another runner: end when the job has been submitted, and let it go on.",
+        )
+        job.add_argument(
+            "--start_timeout",
+            type=_positive,
+            default=DEFAULT_START_SECONDS,
+            metavar="SECONDS",
+            help="With another runner: how long the first sign of a worker is waited for (default %(default)s); then "
+            "the job is cancelled.",
+        )
+        job.add_argument(
+            "--allow_plain_password",
+            action="store_true",
+            help="With another runner: take a password in --target or --input, although it is stored with the job.",
         )
         job.add_argument(
             "--log_level",
@@ -270,10 +293,13 @@ def parse_options(argv: Sequence[str]) -> JobOptions:
         )
     if any(not given.strip() for given in options.input or ()):
         raise OptionsError("--input is empty; name a file, a folder or a glob: . is the current folder")
-    if not is_local(options):
-        if options.limit is not None:
-            raise OptionsError("--limit works on the DirectRunner only; leave it out, or give a part of the input")
-        _check_runner(options.runner)
+    if is_local(options):
+        if wrong := sorted(given_flags(argv) & set(REMOTE_ONLY)):
+            raise OptionsError(f"--{wrong[0]} is for other runners than the DirectRunner; leave it out")
+    else:
+        from pipeline.remote_flags import check_remote_flags  # Beam takes a second
+
+        check_remote_flags(options, given_flags(argv))
     if options.direct_running_mode == "multi_threading":
         raise OptionsError(
             "--direct_running_mode multi_threading loses data at volume in Beam; "
@@ -333,13 +359,9 @@ def _names(parser: argparse.ArgumentParser) -> list[str]:
     return [option for action in parser._actions for option in action.option_strings]
 
 
-def _check_runner(name: str) -> None:
-    from apache_beam.runners import create_runner
-
-    try:
-        create_runner(name)
-    except (ValueError, ImportError, AttributeError) as error:
-        raise OptionsError(f"--runner {name} cannot be used: {error}") from None
+def given_flags(argv: Sequence[str]) -> set[str]:
+    """The names of the flags of a command line, as they are spelled in the options."""
+    return {word[2:].partition("=")[0].replace("-", "_") for word in argv if word.startswith("--")}
 
 
 def workers(options: JobOptions) -> int:

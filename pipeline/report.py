@@ -40,8 +40,10 @@ class Size:
 class Report:
     """Counts of a run, added up slice by slice.
 
-    ``state`` is ``running``, ``done``, ``interrupted`` or ``failed``; ``error`` says why it failed. ``replay`` says of
-    rejects that were loaded again how many there were, and which are still open.
+    ``state`` is ``running``, ``done``, ``interrupted``, ``detached`` or ``failed``; ``error`` says why it failed.
+    ``replay`` says of rejects that were loaded again how many there were, and which are still open. Where not
+    ``is_counted``, another runner has told no counts: all are unknown, ``null`` in the report, and ``ledger`` is what
+    the ledger of the target holds of this run.
     """
 
     def __init__(self, run_id: str, contract: Mapping[str, Any], tables: Iterable[str], options: Mapping[str, Any]):
@@ -51,6 +53,8 @@ class Report:
         self.options = dict(options)
         self.state = "running"
         self.error: str | None = None
+        self.is_counted = True
+        self.ledger: dict[str, Any] | None = None
         self.slices = 0
         self.replay: dict[str, Any] | None = None
         self._sizes: dict[str, Size] = {}
@@ -88,17 +92,18 @@ class Report:
             "state": self.state,
             "error": self.error,
             "contract": self.contract,
-            "records": records,
-            "reconciled": self.reconciled,
-            "skipped": self._skipped(),
-            "tables": {table: self.counters[f"rows.{table}"] for table in self.tables},
+            "records": records if self.is_counted else dict.fromkeys(records),
+            "reconciled": self.reconciled if self.is_counted else None,
+            **({} if self.ledger is None else {"ledger": self.ledger}),
+            "skipped": self._skipped() if self.is_counted else {},
+            "tables": {table: self.counters[f"rows.{table}"] if self.is_counted else None for table in self.tables},
             "rejects": self._group("rejects."),
             **({} if self.replay is None else {"replay": self.replay}),
             "conversions": self._conversions(),
             "warnings": self._group("warnings."),
             "started": self._started.isoformat(timespec="seconds"),
             "seconds": round(seconds, 3),
-            "records_per_second": round(records["read"] / seconds, 1) if seconds else None,
+            "records_per_second": round(records["read"] / seconds, 1) if seconds and self.is_counted else None,
             "slices": self.slices,
             "slice_sizes": {name: asdict(size) for name, size in self._sizes.items()},
             "cpu_seconds": round(self.usage.cpu_seconds, 2),

@@ -15,6 +15,12 @@ from pipeline.signals import Interrupts
 from pipeline.terminal import Terminal
 from transforms import Contract, InputError, Target, prepare_target
 
+_BUG = "this is a bug, please report it"
+_BUG_OF_RUNNER = (
+    "the runner has lost or repeated some of what passed between the stages; what was committed is right, the same"
+    " command loads what is missing, and another runner or version may be the remedy"
+)
+
 
 def check(flags: JobOptions, contract: Contract, terminal: Terminal) -> int:
     findings = check_job(flags, contract)
@@ -51,11 +57,13 @@ def run(job: Job, terminal: Terminal, interrupts: Interrupts) -> int:
             else:
                 from pipeline.remote import run_remote
 
-                run_remote(job, report)
+                run_remote(job, report, interrupts)
             if report.state == "running":
                 report.state = "done"
             if not report.reconciled and report.state == "done":
-                raise JobError(f"the counts do not add up: {report.records}; this is a bug, please report it")
+                raise JobError(
+                    f"the counts do not add up: {report.records}; {_BUG if job.is_local else _BUG_OF_RUNNER}"
+                )
         except (JobError, InputError, OSError) as error:
             report.state, report.error = "failed", str(error)
             _keep_details(job, getattr(error, "details", None))
@@ -71,6 +79,9 @@ def run(job: Job, terminal: Terminal, interrupts: Interrupts) -> int:
     terminal.summary(report.as_dict(), place)
     if report.error:
         terminal.error(report.error)
+    if report.state == "detached":
+        terminal.note(f"The job goes on; the ledger of the target holds what it has loaded, as run {job.run_id}.")
+        return LOADED
     if report.state != "done":
         terminal.error("What was committed stays; the same command goes on from there.")
         return FAILED

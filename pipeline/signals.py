@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP: the first finishes what is under way, the second ends at once, more change nothing.
+"""Ctrl-C, SIGTERM and SIGHUP: the first ends the work in order, the second at once, more change nothing.
 
 Either way nothing is half-done: a batch is one transaction, and a rerun goes on from the ledger.
 """
@@ -27,6 +27,7 @@ class Interrupts:
     def __init__(self) -> None:
         self.requested = False
         self._stop: Callable[[], None] | None = None
+        self._says = ""
         self._raised = False
         self._before: dict[signal.Signals, object] = {}
 
@@ -45,9 +46,15 @@ class Interrupts:
             # After a signal the command is about to end; one more must not kill it at its last step.
             signal.signal(number, signal.SIG_IGN if self.requested else handler)  # type: ignore[arg-type]
 
-    def call(self, stop: Callable[[], None]) -> None:
-        """Let the first signal call ``stop``, which ends the work in good order."""
-        self._stop = stop
+    def call(self, stop: Callable[[], None], says: str) -> None:
+        """Let the first signal call ``stop``, which ends the work in good order, as ``says`` says."""
+        self._stop, self._says = stop, says
+
+    def again(self) -> None:
+        """Handle signals after another library has taken them over."""
+        for number in self._before:
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._handle)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self._raised:
@@ -57,4 +64,4 @@ class Interrupts:
             raise KeyboardInterrupt
         self.requested = True
         self._stop()
-        logger.warning("Stopping after the slices under way are committed; once more to stop at once.")
+        logger.warning("%s; once more to stop at once.", self._says)

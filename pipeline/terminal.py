@@ -67,11 +67,14 @@ class Terminal:
         table.add_column("records")
         table.add_column("", justify="right")
         for name, number in records.items():
-            table.add_row(name, f"{number:,}")
+            table.add_row(name, _count(number))
         table.add_section()
         for name, number in report["tables"].items():
-            table.add_row(f"rows of {name}", f"{number:,}")
+            table.add_row(f"rows of {name}", _count(number))
         self.console.print(table)
+        if ledger := report.get("ledger"):
+            found = ", ".join(f"{number} {status}" for status, number in ledger.items())
+            self.console.print(f"what the ledger holds of this run: {found}", highlight=False, markup=False)
         for name, number in report["skipped"].items():
             if number and name != "unchanged":
                 remedy = "; --on_existing replace loads them again" if "changed" in name else ""
@@ -98,6 +101,10 @@ class Terminal:
             f"{report['seconds']:.1f} s, {report['records_per_second'] or 0:,.0f} records/s, {memory:,.0f} MB at most"
         )
         self.console.print(f"{rate}; report: {place}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _count(number: int | None) -> str:
+    return "unknown" if number is None else f"{number:,}"
 
 
 def _findings_table(findings: Sequence[Finding]) -> Table:

@@ -69,6 +69,10 @@ class Folder:
     def run(self, *more: str, inputs: Iterable[str] = ("*.xml",)) -> int:
         return main(self.arguments("--workers", "1", *more, inputs=inputs))
 
+    def run_elsewhere(self, *more: str, inputs: Iterable[str] = ("*.xml",)) -> int:
+        """On another runner, that ``more`` says."""
+        return main(self.arguments(*more, inputs=inputs))
+
     def start(self, *more: str) -> subprocess.Popen[str]:
         command = [sys.executable, str(ROOT / "run_pipeline.py"), *self.arguments(*more)]
         return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True, env=os.environ)

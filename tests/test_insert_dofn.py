@@ -47,7 +47,7 @@ def test_secret_stays_in_the_environment(monkeypatch):
     dofn = BulkInsertDoFn("env:ORDERS_DB", SCHEMA, "run")
     assert b"orders.db" not in pickle.dumps(dofn._target)
     items = {item.key: item.value for item in DisplayData.create_from(dofn).items}
-    assert items["target"] == "sqlite:///orders.db"
+    assert items["target"] == "env:ORDERS_DB"
     assert items["on_existing"] == "skip"
 
 

@@ -69,4 +69,6 @@ from .records import Reject as Reject
 from .records import XmlRecord as XmlRecord
 from .rejects import write_rejects as write_rejects
 from .schema import Schema as Schema
+from .sink import PackRejects as PackRejects
+from .sink import UnpackRejects as UnpackRejects
 from .sink import WriteRejects as WriteRejects

@@ -4,8 +4,9 @@
 
 A record's shard follows from its key alone: all records of one key meet in one shard, on every run and
 runner. A shuffle costs by the element, so families travel as blocks, compressed, a quarter of a batch each.
-A stateful stage, and all that is fused with it, runs on one worker of the local runner: the reshuffles
-before and after it keep mapping and inserts on all of them.
+The batches of a shard stay on one worker: no more load at once than there are shards, on as many connections.
+A stateful stage, and all that is fused with it, runs on one worker of Beam's own runner: the reshuffle before
+it keeps mapping on all of them.
 """
 
 from __future__ import annotations
@@ -53,6 +54,10 @@ def split_batch(batch: tuple[str, Iterable[bytes]], batch_bytes: int) -> Iterato
 class GroupIntoBatches(beam.PTransform):
     """Groups families by shard into batches of at most ``batch_size`` records and ``batch_bytes``.
 
+    It may be applied to a pair: the families, and other elements ``(key, bytes)`` that are to be shuffled with them,
+    blocks made by :func:`encode_block` under keys that are no shards; they come out grouped like families. Flink
+    writes all that a stage gives once for each stage that takes some of it: what shares a shuffle is written once.
+
     Args:
       batch_size: records of one transaction, at the most.
       batch_bytes: bytes of the encoded rows of one transaction; a single family may have more.
@@ -74,18 +79,22 @@ class GroupIntoBatches(beam.PTransform):
     def display_data(self) -> dict[str, Any]:
         return {"batch_size": self.batch_size, "batch_bytes": self.batch_bytes, "shards": self.shards}
 
-    def expand(self, families: beam.PCollection[MappedRecord]) -> beam.PCollection[tuple[str, Iterable[bytes]]]:
+    def expand(
+        self, families: beam.PCollection[MappedRecord] | tuple[beam.PCollection[Any], ...]
+    ) -> beam.PCollection[tuple[str, Iterable[bytes]]]:
+        families, *others = families if isinstance(families, tuple) else (families,)
         blocks = min(BLOCKS_PER_BATCH, self.batch_size)
-        batches = (
-            families
-            | "Pack" >> beam.ParDo(_PackDoFn(self.batch_size // blocks, self.batch_bytes // blocks, self.shards))
+        packed = families | "Pack" >> beam.ParDo(
+            _PackDoFn(self.batch_size // blocks, self.batch_bytes // blocks, self.shards)
+        )
+        if others:
+            packed = (packed, *others) | "Together" >> beam.Flatten()
+        return (
+            packed
             | "ToAnyWorker" >> beam.Reshuffle()
             | "Group" >> beam.GroupIntoBatches(blocks)
             | "Split" >> beam.FlatMap(split_batch, self.batch_bytes).with_output_types(tuple[str, Iterable[bytes]])
         )
-        if self.shards > 1:
-            batches = batches | "ToAllWorkers" >> beam.Reshuffle()
-        return batches
 
 
 @beam.typehints.with_input_types(MappedRecord)

@@ -1,15 +1,44 @@
-"""WriteRejects: what becomes of rejects in a pipeline."""
+"""What becomes of rejects in a pipeline: WriteRejects, and how they travel with what is loaded."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import pickle
+from collections.abc import Callable, Iterable, Iterator
 
 import apache_beam as beam
+import zstandard
 
 from transforms import coders as coders
 from transforms.limits import FULL
-from transforms.records import Reject
+from transforms.records import REJECTS, Reject, encode_block
 from transforms.rejects import ReadAgain, kept, write_group
+
+
+class PackRejects(beam.PTransform):
+    """Packs rejects into few elements ``(REJECTS, block)``, which can go through a shuffle with other blocks."""
+
+    MOST = 200
+
+    def expand(self, rejects: beam.PCollection[Reject]) -> beam.PCollection[tuple[str, bytes]]:
+        return rejects | beam.BatchElements(1, self.MOST) | beam.Map(_packed).with_output_types(tuple[str, bytes])
+
+
+class UnpackRejects(beam.PTransform):
+    """The rejects in elements of :class:`PackRejects` that were grouped by key; nothing of other keys."""
+
+    def expand(self, groups: beam.PCollection[tuple[str, Iterable[bytes]]]) -> beam.PCollection[Reject]:
+        return groups | beam.FlatMap(_unpacked).with_output_types(Reject)
+
+
+def _packed(rejects: Iterable[Reject]) -> tuple[str, bytes]:
+    return REJECTS, encode_block(pickle.dumps(reject, 5) for reject in rejects)
+
+
+def _unpacked(group: tuple[str, Iterable[bytes]]) -> Iterator[Reject]:
+    key, blocks = group
+    if key == REJECTS:
+        for block in blocks:
+            yield from map(pickle.loads, pickle.loads(zstandard.decompress(block)))
 
 
 class WriteRejects(beam.PTransform):

@@ -85,6 +85,11 @@ class Target:
             text = text.replace(secret, MASK)
         return text
 
+    @property
+    def has_secret(self) -> bool:
+        """Whether a password or the like is part of it."""
+        return bool(self._secrets())
+
     def _secrets(self) -> set[str]:
         found = set(_odbc_secrets(self.odbc or ""))
         if self.url is not None:
@@ -110,6 +115,11 @@ class Target:
 
     def __repr__(self) -> str:
         return f"Target({str(self)!r})"
+
+
+def is_reference(text: str) -> bool:
+    """Whether a target is ``env:NAME`` or ``file:PATH``, which say where it is and nothing about it."""
+    return text.strip().partition(":")[0] in ("env", "file")
 
 
 _DRIVERS = {"sqlite": ("pysqlite",), "postgresql": ("psycopg", "psycopg2"), "mssql": ("pyodbc",)}

@@ -182,6 +182,10 @@ class Database(ABC):
             with suppress(Exception):
                 self.close()
 
+    def free_connections(self) -> int | None:
+        """How many more connections the server takes; ``None`` where it sets no limit that matters."""
+        return None
+
     # The tables.
 
     def inspector(self) -> sa.Inspector:

@@ -20,7 +20,7 @@ from transforms.insert.retry import RETRY_SECONDS, retried
 from transforms.metrics import NAMESPACE, SKIPPED, count, count_reject
 from transforms.records import REJECTS, BatchResult, Reject, decode_block
 from transforms.schema import Schema
-from transforms.target import Target
+from transforms.target import Target, is_reference
 
 
 @beam.typehints.with_input_types(tuple[str, Iterable[bytes]])
@@ -71,7 +71,7 @@ class BulkInsertDoFn(beam.DoFn):
         parsed = Target.parse(target)
         if parsed.url is not None:
             open_database(parsed, odbc_insert)
-        self._masked_target = str(parsed)
+        self._shown_target = target if is_reference(target) else str(parsed)
         self._target = target
         self._odbc_insert = odbc_insert
         self._schema = schema
@@ -83,7 +83,7 @@ class BulkInsertDoFn(beam.DoFn):
 
     def display_data(self) -> dict[str, Any]:
         return {
-            "target": DisplayDataItem(self._masked_target, label="Target"),
+            "target": DisplayDataItem(self._shown_target, label="Target"),
             "contract": DisplayDataItem(self._schema.contract, label="Contract"),
             "run_id": DisplayDataItem(self._policy.run_id, label="Run"),
             "batch_size": DisplayDataItem(self._batch_size, label="Records in a transaction"),

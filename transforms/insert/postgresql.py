@@ -83,6 +83,16 @@ class SpeaksPostgreSQL(Database):
             return sa.NUMERIC(column_type.precision, column_type.scale)
         return _SQL_TYPES[column_type.name]
 
+    def free_connections(self) -> int | None:
+        self.cursor.execute(
+            "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
+            " - (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')",
+            (),
+        )
+        [(free,)] = self.cursor.fetchall()
+        self.commit()
+        return int(free) + 1  # ours is about to end
+
 
 class PostgreSQL(SpeaksPostgreSQL):
     """A PostgreSQL server as the target."""

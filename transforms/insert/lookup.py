@@ -1,0 +1,47 @@
+"""What a launcher asks the target about: the ledger of a run, and how many connections are free."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from typing import TypeVar
+
+from transforms.insert.database import Database, LoadError, RefusedError, TransientError, open_database, translated
+from transforms.insert.ledger import LEDGER, LOADED, REPLACED
+from transforms.insert.prepare import TargetError
+from transforms.target import Target
+
+T = TypeVar("T")
+
+
+def loaded_by(target: str, run_id: str) -> dict[str, int]:
+    """How many records a run has ``loaded`` and ``replaced``, says the ledger; :class:`TargetError` if it cannot."""
+
+    def count(database: Database) -> dict[str, int]:
+        database.begin()
+        database.cursor.execute(
+            f"SELECT status, count(*) FROM {database.table_name(LEDGER)} WHERE run_id = {database.placeholder}"
+            " GROUP BY status",
+            (run_id,),
+        )
+        found = dict(map(tuple, database.cursor.fetchall()))
+        database.commit()
+        return {status: int(found.get(status, 0)) for status in (LOADED, REPLACED)}
+
+    return _asked(target, count)
+
+
+def free_connections(target: str) -> int | None:
+    """How many more connections the target takes; ``None`` where it does not say. :class:`TargetError` if it cannot."""
+    return _asked(target, lambda database: database.free_connections())
+
+
+def _asked(target: str, ask: Callable[[Database], T]) -> T:
+    parsed = Target.parse(target)
+    try:
+        database = open_database(parsed)
+        with translated(database), closing(database):
+            database.connect()
+            return ask(database)
+    except (LoadError, RefusedError, TransientError) as error:
+        raise TargetError(f"{parsed} cannot be asked: {error}") from None
