@@ -1,9 +1,10 @@
 # make run: set up, and load the examples.   make test: set up the rest, and run all checks.
+# make test-flink: the job on a real Flink cluster.   make test-newest: the tests with the newest Beam.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test test-faults fuzz check format schema bench bench-full clean
+.PHONY: run test test-faults test-flink test-newest fuzz check format schema bench bench-full clean
 
 run: $(VENV)/.installed
 	@rm -rf examples/out && mkdir -p examples/out
@@ -23,6 +24,16 @@ test-faults: $(VENV)/.installed-test
 # Random documents, damage, contracts and command lines: `make fuzz FUZZ="--seconds 3600"`.
 fuzz: $(VENV)/.installed-test
 	$(BIN)/python -m tests.fuzz $(FUZZ)
+
+# Java and Maven are needed; without them, or where what they need cannot be had, it says so and is skipped.
+test-flink: $(VENV)/.installed-test
+	BEAMSHRED_TEST_FLINK=1 $(BIN)/python -m pytest -rs tests/flink
+
+# Beam is pinned to the minor version whose internals were tested; this tries the next.
+test-newest:
+	$(MAKE) VENV=.venv-newest .venv-newest/.installed-test
+	.venv-newest/bin/python -m pip install --quiet --upgrade apache-beam
+	.venv-newest/bin/python -m pytest -n 2
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff check .
@@ -45,7 +56,7 @@ bench-full: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks.run --full
 
 clean:
-	rm -rf $(VENV) examples/out build *.egg-info
+	rm -rf $(VENV) .venv-newest examples/out build *.egg-info
 
 # Debian keeps the module that makes virtual environments in a package of its own.
 $(VENV)/bin/python:
