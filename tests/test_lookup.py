@@ -38,10 +38,10 @@ def test_postgresql_says_how_many_connections_are_free(tmp_path: Path) -> None:
     assert free > 2
 
 
-def test_sqlite_has_no_limit(tmp_path: Path) -> None:
+def test_sqlite_has_no_limit_and_no_file_is_made(tmp_path: Path) -> None:
     target, _ = sqlite(tmp_path)
-    prepare_target(target, SCHEMA)
     assert free_connections(target) is None
+    assert not list(tmp_path.iterdir())
 
 
 def test_target_that_cannot_be_asked(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ def loaded_by(target: str, run_id: str) -> dict[str, int]:
     """How many records a run has ``loaded`` and ``replaced``, says the ledger; :class:`TargetError` if it cannot."""
 
     def count(database: Database) -> dict[str, int]:
+        database.connect()
         database.begin()
         database.cursor.execute(
             f"SELECT status, count(*) FROM {database.table_name(LEDGER)} WHERE run_id = {database.placeholder}"
@@ -33,7 +34,14 @@ def loaded_by(target: str, run_id: str) -> dict[str, int]:
 
 def free_connections(target: str) -> int | None:
     """How many more connections the target takes; ``None`` where it does not say. :class:`TargetError` if it cannot."""
-    return _asked(target, lambda database: database.free_connections())
+
+    def ask(database: Database) -> int | None:
+        if database.max_writers is not None:
+            return None  # and a file that is not there must not be made
+        database.connect()
+        return database.free_connections()
+
+    return _asked(target, ask)
 
 
 def _asked(target: str, ask: Callable[[Database], T]) -> T:
@@ -41,7 +49,6 @@ def _asked(target: str, ask: Callable[[Database], T]) -> T:
     try:
         database = open_database(parsed)
         with translated(database), closing(database):
-            database.connect()
             return ask(database)
     except (LoadError, RefusedError, TransientError) as error:
         raise TargetError(f"{parsed} cannot be asked: {error}") from None
