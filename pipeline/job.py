@@ -13,6 +13,7 @@ from pipeline.replay import ReplayInput
 from pipeline.run_folder import RunFolder
 from transforms import Contract, LoadPolicy, Run, Schema, Target, begin_run, schema_of, writers
 from transforms.insert.lookup import free_connections
+from transforms.target import MASK, is_secret
 
 
 class JobError(Exception):
@@ -145,6 +146,10 @@ class Job:
         }  # fmt: skip
         shown["input"] = [self.input.mask(given) for given in shown["input"]]
         return {
-            name: value if isinstance(value, (int, float, bool, list, type(None))) else str(value)
+            name: MASK
+            if is_secret(name) and value
+            else value
+            if isinstance(value, (int, float, bool, list, type(None)))
+            else str(value)
             for name, value in sorted(shown.items())
         }

@@ -198,3 +198,10 @@ def test_blank_slices_and_a_file_without_records(folder: Folder) -> None:
     assert folder.run() == 0
     assert folder.report["records"]["read"] == 0
     assert json.dumps(folder.report["tables"]) == '{"orders": 0, "line": 0}'
+
+
+def test_secret_flag_of_beam_is_nowhere_in_the_run_folder(folder: Folder) -> None:
+    folder.write("a.xml", orders([order(1)]))
+    assert folder.run("--s3_secret_access_key", "hush-hush") == 0
+    assert folder.report["options"]["s3_secret_access_key"] == "***"
+    assert b"hush" not in b"".join(file.read_bytes() for file in folder.run_dir.rglob("*") if file.is_file())

@@ -97,7 +97,7 @@ class Target:
             for name, value in self.url.query.items():
                 for one in (value,) if isinstance(value, str) else value:
                     found.update(_odbc_secrets(one))
-                    if re.fullmatch(_SECRET_NAME, name, re.IGNORECASE):
+                    if is_secret(name):
                         found.add(one)
         # A driver may quote the secret as the URL has it.
         return {form for secret in found if secret for form in (secret, quote_plus(secret))}
@@ -106,9 +106,7 @@ class Target:
         if self.url is None:
             return "odbc:" + _ODBC_SECRET.sub(rf"\g<1>{MASK}", self.odbc or "")
         query = {
-            name: MASK
-            if re.fullmatch(_SECRET_NAME, name, re.IGNORECASE)
-            else _ODBC_SECRET.sub(rf"\g<1>{MASK}", str(value))
+            name: MASK if is_secret(name) else _ODBC_SECRET.sub(rf"\g<1>{MASK}", str(value))
             for name, value in self.url.query.items()
         }
         return self.url.set(query=query).render_as_string(hide_password=True).replace(quote_plus(MASK), MASK)
@@ -138,6 +136,11 @@ def _check_url(url: URL, text: str) -> None:
     # A password ends at its first @: the host, or the database where the password has a slash too, holds the rest.
     if backend != "sqlite" and ("@" in (url.host or "") or "@" in (url.database or "").partition("/")[0]):
         raise ValueError("the target's URL has one @ too many: write %40 for an @ in a user's name or password")
+
+
+def is_secret(name: str) -> bool:
+    """Whether what has this name is a password or the like."""
+    return re.fullmatch(_SECRET_NAME, name, re.IGNORECASE) is not None
 
 
 def _odbc_secrets(text: str) -> list[str]:
