@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -19,10 +20,9 @@ from transforms import (
     LoadError,
     RecordPath,
     Reject,
-    Target,
+    connected,
     counters_of_tally,
     end_run,
-    open_database,
     settle,
     write_rejects,
 )
@@ -127,15 +127,12 @@ def settle_duplicates(job: Job, report: Report) -> None:
     rule = f"rejects.insert.{DUPLICATE_KEY}"
 
     def rejects() -> Iterator[Reject]:
-        database = open_database(Target.parse(job.target))
-        try:
+        with closing(connected(job.target, job.retry_seconds)) as database:
             for tally, lost in settle(database, job.schema, job.policy):
                 report.add(counters_of_tally(tally), complete=False)
                 if lost:
                     report.add({rule: len(lost)}, complete=False)
                 yield from lost
-        finally:
-            database.close()
 
     try:
         again = job.input.read_again(job.contract, job.max_record_bytes)

@@ -10,6 +10,7 @@ import pytest
 from databases import SCHEMA, TargetDatabase, database, empty_database
 
 from transforms.insert import Run, TargetError, begin_run, end_run
+from transforms.insert.database import TransientError
 from transforms.schema import Schema
 
 NOON = datetime(2026, 5, 31, 12, tzinfo=timezone.utc)
@@ -55,3 +56,16 @@ def test_end_of_a_run_that_another_has_followed_changes_nothing(database):
 def test_target_without_the_table_is_said(empty_database):
     with pytest.raises(TargetError, match="beamshred_runs"):
         begin_run(empty_database.target, SCHEMA, "in", MONDAY)
+
+
+def test_run_of_an_odbc_target_that_is_away_is_waited_for_and_told(monkeypatch):
+    calls = []
+
+    def away(*arguments):
+        calls.append(arguments)
+        raise TransientError("away")
+
+    monkeypatch.setattr("transforms.insert.retry.open_database", away)
+    with pytest.raises(TargetError, match=r"still fails after 0\.5 seconds: away"):
+        begin_run("odbc:DSN=x", SCHEMA, "in", MONDAY, retry_seconds=0.5)
+    assert len(calls) > 1

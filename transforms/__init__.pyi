@@ -6,6 +6,7 @@ from .insert import Run as Run
 from .insert import Target as Target
 from .insert import TargetError as TargetError
 from .insert import begin_run as begin_run
+from .insert import connected as connected
 from .insert import counters_of_tally as counters_of_tally
 from .insert import end_run as end_run
 from .insert import open_database as open_database

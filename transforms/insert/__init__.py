@@ -16,6 +16,7 @@ from transforms.insert.decide import DUPLICATE_KEY, LoadPolicy
 from transforms.insert.duplicates import counters_of_tally, settle
 from transforms.insert.load import load_batch
 from transforms.insert.prepare import TargetError, prepare_target, writers
+from transforms.insert.retry import connected
 from transforms.insert.runs import Run, begin_run, end_run
 from transforms.target import Target
 
@@ -27,6 +28,7 @@ __all__ = [
     "Target",
     "TargetError",
     "begin_run",
+    "connected",
     "counters_of_tally",
     "end_run",
     "load_batch",

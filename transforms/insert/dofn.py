@@ -12,11 +12,11 @@ from apache_beam.metrics import Metrics
 from apache_beam.transforms.display import DisplayDataItem
 
 from transforms import coders as coders
-from transforms.insert.database import Database, open_database, translated
+from transforms.insert.database import Database, open_database
 from transforms.insert.decide import ON_EXISTING, LoadPolicy
 from transforms.insert.duplicates import counters_of_tally, settle
 from transforms.insert.load import load_batch
-from transforms.insert.retry import RETRY_SECONDS, retried
+from transforms.insert.retry import RETRY_SECONDS, connected
 from transforms.metrics import NAMESPACE, SKIPPED, count, count_reject
 from transforms.records import REJECTS, BatchResult, Reject, decode_block
 from transforms.schema import Schema
@@ -91,7 +91,7 @@ class BulkInsertDoFn(beam.DoFn):
         }
 
     def setup(self) -> None:
-        self._database = _connected(self._target, self._policy.retry_seconds, self._odbc_insert)
+        self._database = connected(self._target, self._policy.retry_seconds, self._odbc_insert)
 
     def process(self, element: tuple[str, Iterable[bytes]]) -> Iterator[BatchResult | beam.pvalue.TaggedOutput]:
         assert self._database is not None, "setup comes before process"
@@ -129,7 +129,7 @@ class SettleDoFn(beam.DoFn):
         self._database: Database | None = None
 
     def setup(self) -> None:
-        self._database = _connected(self._target, self._policy.retry_seconds)
+        self._database = connected(self._target, self._policy.retry_seconds)
 
     def process(self, element: object) -> Iterator[Reject]:
         assert self._database is not None, "setup comes before process"
@@ -143,18 +143,6 @@ class SettleDoFn(beam.DoFn):
     def teardown(self) -> None:
         if self._database is not None:
             self._database.close()
-
-
-def _connected(target: str, retry_seconds: float, odbc_insert: str | None = None) -> Database:
-    parsed = Target.parse(target)
-
-    def connected() -> Database:
-        database = open_database(parsed, odbc_insert)
-        with translated(database):
-            database.connect()
-        return database
-
-    return retried(parsed, retry_seconds, connected)
 
 
 def _count(result: BatchResult, rejects: list[Reject]) -> None:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import tenacity
 
-from transforms.insert.database import LoadError, TransientError
+from transforms.insert.database import Database, LoadError, TransientError, open_database, translated
 from transforms.limits import RETRY_SECONDS as RETRY_SECONDS
 from transforms.target import Target
 
@@ -36,3 +36,16 @@ def retried(target: Target, seconds: float, action: Callable[[], T]) -> T:
         )(action)
     except TransientError as error:
         raise LoadError(f"{target} still fails after {seconds:g} seconds: {error}") from None
+
+
+def connected(target: str, seconds: float, odbc_insert: str | None = None) -> Database:
+    """An open connection to a target, which may be away for so long; raises :class:`LoadError` as :func:`retried`."""
+    parsed = Target.parse(target)
+
+    def connect() -> Database:
+        database = open_database(parsed, odbc_insert)
+        with translated(database):
+            database.connect()
+        return database
+
+    return retried(parsed, seconds, connect)

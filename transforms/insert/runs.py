@@ -7,16 +7,16 @@ same one ends in the tables as if nothing had happened, and the report is that o
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TypeVar
 
-from transforms.insert.database import Database, LoadError, RefusedError, open_database, translated
+from transforms.insert.database import Database, LoadError, RefusedError, translated
 from transforms.insert.ledger import RUNS
 from transforms.insert.prepare import TargetError
-from transforms.insert.retry import RETRY_SECONDS, retried
+from transforms.insert.retry import RETRY_SECONDS, connected, retried
 from transforms.schema import Schema
-from transforms.target import Target
 
 T = TypeVar("T")
 
@@ -48,7 +48,6 @@ def begin_run(
     (``changed_since``) is not gone on with: what it loaded is then what an earlier run has loaded. Raises
     :class:`TargetError` where the target cannot be used.
     """
-    database = open_database(Target.parse(target))
     key = (schema.contract, schema.fingerprint or "", input_id)
 
     def begin() -> Run:
@@ -64,16 +63,15 @@ def begin_run(
         return new
 
     try:
-        for _ in range(_CLAIMS):
-            try:
-                return retried(database.target, retry_seconds, lambda: _transaction(database, begin))
-            except RefusedError as error:
-                refused = error  # another command has begun the same run meanwhile
-        raise TargetError(f"{database.target} failed: {refused}")
+        with closing(connected(target, retry_seconds)) as database:
+            for _ in range(_CLAIMS):
+                try:
+                    return retried(database.target, retry_seconds, lambda: _transaction(database, begin))
+                except RefusedError as error:
+                    refused = error  # another command has begun the same run meanwhile
+            raise TargetError(f"{database.target} failed: {refused}")
     except LoadError as error:
         raise TargetError(str(error)) from None
-    finally:
-        database.close()
 
 
 def end_run(target: str, schema: Schema, input_id: str, run: Run, retry_seconds: float = RETRY_SECONDS) -> None:
@@ -81,7 +79,6 @@ def end_run(target: str, schema: Schema, input_id: str, run: Run, retry_seconds:
 
     Raises :class:`LoadError` as loading does.
     """
-    database = open_database(Target.parse(target))
     key = (schema.contract, schema.fingerprint or "", input_id)
 
     def end() -> None:
@@ -89,10 +86,8 @@ def end_run(target: str, schema: Schema, input_id: str, run: Run, retry_seconds:
         if [row[0] for row in rows] == [run.run_id]:
             database.update_rows(RUNS, ("ended_at",), [(_text(datetime.now(timezone.utc)), *key)])
 
-    try:
+    with closing(connected(target, retry_seconds)) as database:
         retried(database.target, retry_seconds, lambda: _transaction(database, end))
-    finally:
-        database.close()
 
 
 def _transaction(database: Database, action: Callable[[], T]) -> T:
