@@ -18,7 +18,7 @@ from tests.faults.targets import PostgreSQLServer
 from tests.faults.trials import Lab
 
 pytestmark = pytest.mark.slow
-RECORDS = 120
+RECORDS = 200
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_killed_database_and_processes_change_nothing(postgresql: Lab) -> None:
 
 
 def test_connections_cut_around_commit_change_nothing(postgresql: Lab) -> None:
-    result = trials.cut(postgresql, "unique", 1, random.Random(3), cuts=6, modes=MODES)
+    result = trials.cut(postgresql, "unique", 1, random.Random(3), cuts=15, modes=MODES)
     assert not result.differences
     assert result.hits
 

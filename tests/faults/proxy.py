@@ -32,7 +32,8 @@ class Proxy:
     def __init__(self, socket_path: str, chance: random.Random, rate: float, most: int, modes: tuple[str, ...] = MODES):
         self.cuts: Counter[str] = Counter()
         self._socket_path = socket_path
-        self._chance, self._rate, self._most, self._modes = chance, rate, most, modes
+        self._chance, self._rate, self._most = chance, rate, most
+        self._modes = chance.sample(modes, len(modes))
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -46,7 +47,8 @@ class Proxy:
         with self._lock:
             if self.cuts.total() >= self._most or self._chance.random() >= self._rate:
                 return None
-            mode = self._chance.choice(self._modes)
+            # All modes in turn: so each occurs, however few cuts there are.
+            mode = self._modes[self.cuts.total() % len(self._modes)]
             self.cuts[mode] += 1
             return mode
 
