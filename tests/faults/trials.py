@@ -266,7 +266,7 @@ class _Disk:
         return self
 
     def __exit__(self, *_: object) -> None:
-        subprocess.run(["umount", self._folder], check=True)
+        subprocess.run(["umount", "--lazy", self._folder], check=True)
 
     def grow(self) -> None:
         subprocess.run(["mount", "-o", "remount,size=64m", self._folder], check=True)
