@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import socket
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -53,31 +55,37 @@ def never_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Door:
-    """A port that leads to a Unix socket, once it is opened; until then connections to it are refused."""
+    """A port that leads to a Unix socket, once it is opened; until then connections to it are refused.
+
+    It is a process of its own: pyodbc keeps the interpreter's lock while it asks a server what a parameter is.
+    """
 
     def __init__(self, path: str) -> None:
         self.path = path
         with closing(socket.socket()) as reserved:
             reserved.bind(("127.0.0.1", 0))
             self.port = reserved.getsockname()[1]
-        self.listener: socket.socket | None = None
+        self.server: BaseProcess | None = None
 
     def open(self) -> None:
-        self.listener = socket.create_server(("127.0.0.1", self.port))
-        threading.Thread(target=self._serve, daemon=True).start()
+        listener = socket.create_server(("127.0.0.1", self.port))
+        self.server = multiprocessing.get_context("fork").Process(target=self._serve, args=(listener,), daemon=True)
+        self.server.start()
+        listener.close()
 
-    def _serve(self) -> None:
+    def _serve(self, listener: socket.socket) -> None:
         with suppress(OSError):
-            while self.listener is not None:
-                here, _ = self.listener.accept()
+            while True:
+                here, _ = listener.accept()
                 there = socket.socket(socket.AF_UNIX)
                 there.connect(self.path)
                 for source, sink in (here, there), (there, here):
                     threading.Thread(target=_pass_on, args=(source, sink), daemon=True).start()
 
     def close(self) -> None:
-        if self.listener is not None:
-            self.listener.close()
+        if self.server is not None:
+            self.server.kill()
+            self.server.join()
 
 
 def _pass_on(source: socket.socket, sink: socket.socket) -> None:
@@ -118,7 +126,7 @@ def test_odbc_source_that_is_asked_for_its_kind_is_waited_for(late: tuple[str, D
     target, door = late
     at_first_failure(door.open)
     assert writers(target, 3) == 3
-    assert (door.listener is not None) is target.startswith("odbc:")  # the others are known by their URL
+    assert (door.server is not None) is target.startswith("odbc:")  # the others are known by their URL
 
 
 def test_command_waits_and_says_for_what(
