@@ -62,7 +62,7 @@ def assert_all_loaded_once(folder: Folder) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signal_finishes_the_slice_and_a_rerun_goes_on(folder: Folder, number: signal.Signals) -> None:
-    process = folder.start("--workers", "2", "--slice_bytes", "60k")
+    process = folder.start("--workers", "2", "--slice_bytes", "10k")
     wait_for(lambda: slices_done(folder) >= 1, process)
     os.killpg(process.pid, number)  # as a terminal does, to all processes
     code, errors = finished(process)
@@ -110,7 +110,7 @@ def test_killed_worker_costs_one_slice_a_second_run(folder: Folder) -> None:
 
 
 def test_killed_command_takes_all_its_processes_with_it_and_a_rerun_goes_on(folder: Folder) -> None:
-    process = folder.start("--workers", "2", "--slice_bytes", "60k")
+    process = folder.start("--workers", "2", "--slice_bytes", "10k")
     wait_for(lambda: slices_done(folder) >= 1, process)
     children = psutil.Process(process.pid).children(recursive=True)
     process.kill()

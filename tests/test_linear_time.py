@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline.legacy.types import DIGITS_OR_NUMBER, FIRST_NUMBER
+from pipeline.legacy.types import DIGITS_OR_NUMBER
 from transforms import RecordPath
 from transforms.map.clean import make_cleaning as cleaned
 from transforms.map.expressions.runtime import like_pattern
@@ -57,7 +57,7 @@ def blanks_of_a_number(size: int) -> None:
 
 
 def blanks_and_signs(size: int) -> None:
-    cleaned(FIRST_NUMBER)("- " * size)
+    cleaned("first_number")("- " * size)
 
 
 @pytest.mark.parametrize(
