@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-import threading
+import multiprocessing
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,23 +84,25 @@ def test_create_never_says_how_our_own_tables_are_made(database):
 def test_of_two_contracts_at_once_one_gets_all_tables(empty_database):
     reverse = Schema("reverse", (replace(LINES, foreign_key=None), ORDERS))
     prepare_target(empty_database.target, Schema("nobody", ()))
-    outcomes: dict[str, str] = {}
-    start = threading.Barrier(4)
+    # Processes: pyodbc keeps the interpreter's lock in some calls, and what they wait for may be another thread's.
+    context = multiprocessing.get_context("fork")
+    start, queue = context.Barrier(4), context.Queue()
 
     def prepare(schema: Schema) -> None:
         start.wait()
         try:
             prepare_target(empty_database.target, schema)
-            outcomes[schema.contract] = "ready"
+            queue.put((schema.contract, "ready"))
         except TargetError as error:
-            outcomes[schema.contract] = str(error)
+            queue.put((schema.contract, str(error)))
 
     contracts = [SCHEMA, OTHER, reverse, replace(reverse, contract="fourth")]
-    threads = [threading.Thread(target=prepare, args=(schema,)) for schema in contracts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    processes = [context.Process(target=prepare, args=(schema,)) for schema in contracts]
+    for process in processes:
+        process.start()
+    outcomes = dict(queue.get(timeout=60) for _ in processes)
+    for process in processes:
+        process.join()
     [winner] = [contract for contract, outcome in outcomes.items() if outcome == "ready"]
     assert {contract for _, contract in claims(empty_database)} == {winner}
     assert sum("other contracts load into" in outcome for outcome in outcomes.values()) == 3
