@@ -19,7 +19,7 @@ def main(argv: Sequence[str]) -> int:
         print_help()
         return LOADED
     if any(word.split("=")[0].replace("-", "_") == "__import_contract" for word in argv):
-        from pipeline.legacy import run_import
+        from beamshred.legacy import run_import
 
         return run_import(argv)
     from pipeline.processes import cool_down, warm_up

@@ -27,7 +27,7 @@ def set_up_logging(log_level: str) -> Console:
     console = Console(stderr=True)
     handler = RichHandler(console=console, show_path=False, log_time_format="[%X]")
     logging.basicConfig(level="WARNING", handlers=[handler], format="%(message)s", force=True)
-    for ours in ("pipeline", "transforms"):
+    for ours in ("beamshred", "pipeline", "transforms"):
         logging.getLogger(ours).setLevel(log_level)
     # Beam logs tracebacks, some of them as critical, for errors that we report in a line ourselves.
     logging.getLogger("apache_beam").setLevel("DEBUG" if log_level == "DEBUG" else logging.CRITICAL + 1)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.legacy import Notes, convert_legacy
-from pipeline.legacy.source import parse_legacy
+from beamshred.legacy import Notes, convert_legacy
+from beamshred.legacy.source import parse_legacy
 from transforms.map.compiler import Mapper
 from transforms.map.load import parse_contract
 from transforms.parse.parser import RecordParser

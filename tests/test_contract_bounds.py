@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.legacy import LegacyError, convert_legacy, read_legacy
+from beamshred.legacy import LegacyError, convert_legacy, read_legacy
 from transforms import ContractError, load_contract, parse_contract
 from transforms.map.compiler import Mapper
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from legacy_contracts import APP, CON_ID, CONTACT, converted, imported, mapping, request, rows_of
 
-from pipeline.legacy.grammar import GrammarError, parse
+from beamshred.legacy.grammar import GrammarError, parse
 from transforms.schema import ABSENT
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.legacy.layout import laid_out
+from beamshred.legacy.layout import laid_out
 
 
 def test_the_branches_of_a_case_stand_below_it() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from legacy_contracts import mapped, rows_of
 
-from pipeline.legacy import convert_legacy, read_legacy
+from beamshred.legacy import convert_legacy, read_legacy
 from transforms import prepare_target
 from transforms.map.compiler import Mapper
 from transforms.map.load import parse_contract

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline.legacy.types import DIGITS_OR_NUMBER
+from beamshred.legacy.types import DIGITS_OR_NUMBER
 from transforms import RecordPath
 from transforms.map.clean import make_cleaning as cleaned
 from transforms.map.expressions.runtime import like_pattern

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pipeline.legacy import notes as said
-from pipeline.legacy.fields import Fields
-from pipeline.legacy.grammar import Arithmetic, DateAdd, GrammarError, Logic, Number, Test, Text, parse
-from pipeline.legacy.notes import Notes
-from pipeline.legacy.paths import PathsError, Places
-from pipeline.legacy.source import Legacy, Mapping, Steps
-from pipeline.legacy.sql import Writer, quoted, results, walk
-from pipeline.legacy.types import DIGITS_OR_NUMBER, column_type, constant
+from beamshred.legacy import notes as said
+from beamshred.legacy.fields import Fields
+from beamshred.legacy.grammar import Arithmetic, DateAdd, GrammarError, Logic, Number, Test, Text, parse
+from beamshred.legacy.notes import Notes
+from beamshred.legacy.paths import PathsError, Places
+from beamshred.legacy.source import Legacy, Mapping, Steps
+from beamshred.legacy.sql import Writer, quoted, results, walk
+from beamshred.legacy.types import DIGITS_OR_NUMBER, column_type, constant
 from transforms.schema import ColumnType
 
 Lookup = dict[str, Any]

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pipeline.legacy.fields import Fields, column_name
-from pipeline.legacy.notes import Notes
-from pipeline.legacy.source import Mapping, Steps
-from pipeline.legacy.types import column_type, widest
-from pipeline.legacy.values import Column, Values
+from beamshred.legacy.fields import Fields, column_name
+from beamshred.legacy.notes import Notes
+from beamshred.legacy.source import Mapping, Steps
+from beamshred.legacy.types import column_type, widest
+from beamshred.legacy.values import Column, Values
 from transforms.schema import ColumnType
 
 Slot = dict[str, Any]

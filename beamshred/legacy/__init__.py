@@ -20,10 +20,10 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.legacy.notes import Notes
-from pipeline.legacy.source import Legacy, LegacyError, read_legacy
-from pipeline.legacy.tables import Tables
-from pipeline.legacy.write import write_yaml
+from beamshred.legacy.notes import Notes
+from beamshred.legacy.source import Legacy, LegacyError, read_legacy
+from beamshred.legacy.tables import Tables
+from beamshred.legacy.write import write_yaml
 from transforms.map.document import ContractError, Problem
 from transforms.map.load import parse_contract
 

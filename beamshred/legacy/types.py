@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from typing import Any
 
-from pipeline.legacy.source import Mapping
+from beamshred.legacy.source import Mapping
 from transforms.map.clean import CLEANINGS
 from transforms.map.convert import ConversionError, make_converter
 from transforms.schema import ColumnType

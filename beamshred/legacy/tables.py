@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.legacy import notes as said
-from pipeline.legacy.fields import NUMBER, Fields, column_name
-from pipeline.legacy.notes import Notes
-from pipeline.legacy.paths import Places, elements_path
-from pipeline.legacy.rows import RowMaker, shared_columns
-from pipeline.legacy.source import (
+from beamshred.legacy import notes as said
+from beamshred.legacy.fields import NUMBER, Fields, column_name
+from beamshred.legacy.notes import Notes
+from beamshred.legacy.paths import Places, elements_path
+from beamshred.legacy.rows import RowMaker, shared_columns
+from beamshred.legacy.source import (
     ADDRESS_TABLE,
     BASE_TABLE,
     CONTACT_TABLE,
@@ -20,9 +20,9 @@ from pipeline.legacy.source import (
     Mapping,
     Steps,
 )
-from pipeline.legacy.sql import quoted
-from pipeline.legacy.types import DATE_FORMATS, column_type, readings
-from pipeline.legacy.values import Column, Values
+from beamshred.legacy.sql import quoted
+from beamshred.legacy.types import DATE_FORMATS, column_type, readings
+from beamshred.legacy.values import Column, Values
 
 _NAMED = ("birth_date", "first_name", "last_name", "ssn")
 """Attributes of which a contact has one."""

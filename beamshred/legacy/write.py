@@ -9,8 +9,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.scalarstring import LiteralScalarString
 
-from pipeline.legacy.layout import laid_out
-from pipeline.legacy.source import CONTACT_TABLE, Legacy
+from beamshred.legacy.layout import laid_out
+from beamshred.legacy.source import CONTACT_TABLE, Legacy
 
 WIDTH = 120
 """Characters of a line, at most."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from pipeline.legacy.source import Mapping
+from beamshred.legacy.source import Mapping
 
 ALWAYS = (
     "entities are not unescaped twice, and declared encodings are honoured",

@@ -15,8 +15,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from pipeline.legacy.fields import Fields
-from pipeline.legacy.grammar import (
+from beamshred.legacy.fields import Fields
+from beamshred.legacy.grammar import (
     Arithmetic,
     Case,
     Compare,
@@ -31,7 +31,7 @@ from pipeline.legacy.grammar import (
     Text,
     Value,
 )
-from pipeline.legacy.types import TRUE_WORDS, date_of
+from beamshred.legacy.types import TRUE_WORDS, date_of
 from transforms.schema import ColumnType
 
 PathOf = Callable[[Field], str]

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from pipeline.legacy.grammar import Field
-from pipeline.legacy.source import Filter, Legacy, Mapping, Steps
+from beamshred.legacy.grammar import Field
+from beamshred.legacy.source import Filter, Legacy, Mapping, Steps
 from transforms.map.contract import SYSTEM_VALUES, UNPIVOT_VALUES
 
 
