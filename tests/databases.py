@@ -6,16 +6,15 @@ which a test looks into the same database.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
-import pytest
 import sqlalchemy as sa
-from servers import need_odbc, new_schema
-from servers import postgresql_by_odbc as odbc_target
 
-from transforms.insert import Target, open_database, prepare_target
+from tests.servers import need_odbc, new_schema
+from tests.servers import postgresql_by_odbc as odbc_target
+from transforms.insert import Target, open_database
 from transforms.insert.database import Database
 from transforms.insert.ledger import BOOKKEEPING, LEDGER
 from transforms.records import MappedRecord, Row
@@ -129,27 +128,3 @@ class TargetDatabase:
         self.execute(
             "DELETE FROM order_lines", "DELETE FROM orders", *(f"DELETE FROM {table.name}" for table in BOOKKEEPING)
         )
-
-
-@pytest.fixture(params=TARGETS)
-def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TargetDatabase]:
-    """A database without tables."""
-    database = TargetDatabase(*TARGETS[request.param](tmp_path))
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def database(empty_database: TargetDatabase) -> TargetDatabase:
-    """A database with the tables of :data:`SCHEMA` and the ledger."""
-    prepare_target(empty_database.target, SCHEMA)
-    return empty_database
-
-
-@pytest.fixture
-def loader(database: TargetDatabase) -> Iterator[Database]:
-    """An open connection to ``database``."""
-    opened = database.open()
-    opened.connect()
-    yield opened
-    opened.close()

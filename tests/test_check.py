@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from databases import LINES, ORDERS, SCHEMA, column, empty_database  # noqa: F401 (a fixture)
 from sqlalchemy.dialects import mssql, postgresql
 
 from pipeline.capacity import narrower
 from pipeline.check import Finding, FoundColumn, FoundKey, FoundTable, check_target, compare
 from pipeline.command import main
+from tests.databases import LINES, ORDERS, SCHEMA, column
 from tests.jobs import Folder, order, orders
 from transforms import prepare_target
 from transforms.schema import TYPE_NAMES, ColumnType, Schema, Table
@@ -226,7 +226,7 @@ def test_types_that_narrow(wanted: str, there: Any, dialect: str, severity: str 
     assert (problem and problem[0]) == severity
 
 
-def test_tables_that_a_run_creates_have_no_findings(empty_database: Any) -> None:  # noqa: F811
+def test_tables_that_a_run_creates_have_no_findings(empty_database: Any) -> None:
     """On every database: what CREATE TABLE makes of a type holds it."""
     types = [
         *(name for name in TYPE_NAMES if name != "decimal"),
@@ -242,7 +242,7 @@ def test_tables_that_a_run_creates_have_no_findings(empty_database: Any) -> None
     assert check_target(empty_database.target, schema) == []
 
 
-def test_reflected_table_that_differs(empty_database: Any) -> None:  # noqa: F811
+def test_reflected_table_that_differs(empty_database: Any) -> None:
     empty_database.execute(
         "CREATE TABLE orders (order_id VARCHAR(20) NOT NULL PRIMARY KEY, customer INTEGER, status VARCHAR(5) NOT NULL)",
         "CREATE TABLE order_lines (order_id VARCHAR(20) NOT NULL, line INTEGER NOT NULL, price NUMERIC(10, 2) NOT NULL,"

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from servers import new_schema
 
 from pipeline.command import main
 from pipeline.inputs import ColumnInput
 from tests.jobs import CONTRACT, ROOT, Folder, order
+from tests.servers import new_schema
 from tests.test_interrupts import finished, wait_for, workers_of
 from transforms import XmlColumn
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from servers import need_odbc, new_schema, postgresql_by_odbc
 from sqlalchemy.dialects import mssql
 
+from tests.servers import need_odbc, new_schema, postgresql_by_odbc
 from transforms.dialects import quote_always, with_driver
 from transforms.names import RecordPath
 from transforms.read import InputError, Loaded, XmlColumn, check_column, plan_ranges, read_column_again, read_range

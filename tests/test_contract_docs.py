@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
-from contract_examples import Example, examples, unused
 from pydantic import BaseModel
 
+from tests.contract_examples import Example, examples, unused
 from transforms.map import contract as model
 from transforms.map.clean import CLEANINGS
 from transforms.map.convert import BINARY_FORMATS, NUMBER_FORMATS, ROUNDINGS

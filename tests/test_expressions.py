@@ -5,8 +5,8 @@ from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
-from expressions import COLUMNS, NOW, bound, path, same, value
 
+from tests.expressions import COLUMNS, NOW, bound, path, same, value
 from transforms.map.expressions import ExpressionError, compile_expression
 from transforms.schema import ColumnType
 

@@ -4,8 +4,8 @@ from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 
 import pytest
-from expressions import NOW, same, value
 
+from tests.expressions import NOW, same, value
 from transforms.map.expressions import ExpressionError
 
 

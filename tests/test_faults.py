@@ -1,14 +1,12 @@
 """What an error of PostgreSQL or SQLite means: the row is at fault, or it may pass, or the load cannot go on."""
 
-# ruff: noqa: F401, F811 - fixtures are imported, and then named as arguments.
-
 from __future__ import annotations
 
 import sqlite3
 
 import pytest
-from databases import SCHEMA, database, empty_database, order
 
+from tests.databases import SCHEMA, order
 from transforms.insert import LoadPolicy, Target, load_batch, open_database
 from transforms.insert.postgresql import fault_of_state
 

@@ -1,7 +1,5 @@
 """BulkInsertDoFn: its arguments, and its results, rejects and metrics in a pipeline."""
 
-# ruff: noqa: F401, F811 - fixtures are imported, and then named as arguments.
-
 from __future__ import annotations
 
 import pickle
@@ -12,8 +10,8 @@ import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.util import assert_that, equal_to
 from apache_beam.transforms.display import DisplayData
-from databases import SCHEMA, database, empty_database, order
 
+from tests.databases import SCHEMA, order
 from transforms.insert import LoadError
 from transforms.insert.database import RefusedError
 from transforms.insert.dofn import BulkInsertDoFn, SettleDoFn

@@ -11,8 +11,8 @@ from decimal import Decimal
 from types import ModuleType, SimpleNamespace
 
 import pytest
-from databases import LINES, ORDERS, SCHEMA, column, order
 
+from tests.databases import LINES, ORDERS, SCHEMA, column, order
 from transforms.insert import LoadError, LoadPolicy, Target, TargetError, load_batch, open_database, prepare_target
 from transforms.insert.ledger import LEDGER, Entry
 from transforms.records import MappedRecord

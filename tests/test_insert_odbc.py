@@ -7,9 +7,9 @@ import subprocess
 import sys
 
 import pytest
-from databases import SCHEMA, order, postgresql_by_odbc, sqlite_by_odbc
-from servers import need_odbc
 
+from tests.databases import SCHEMA, order, postgresql_by_odbc, sqlite_by_odbc
+from tests.servers import need_odbc
 from transforms.insert import LoadPolicy, Target, TargetError, load_batch, open_database, prepare_target
 from transforms.insert.duplicates import find_entries
 from transforms.insert.odbc import FAST, ODBC, PLAIN

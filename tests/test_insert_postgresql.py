@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
-from databases import SCHEMA, TargetDatabase, column, order
-from servers import new_schema, postgresql
 
+from tests.databases import SCHEMA, TargetDatabase, column, order
+from tests.servers import new_schema, postgresql
 from transforms.insert import LoadPolicy, TargetError, load_batch, prepare_target
 from transforms.records import MappedRecord
 from transforms.schema import Schema, Table

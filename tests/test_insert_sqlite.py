@@ -7,8 +7,8 @@ from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 
 import pytest
-from databases import SCHEMA, column, order
 
+from tests.databases import SCHEMA, column, order
 from transforms.insert import LoadError, LoadPolicy, Target, TargetError, load_batch, open_database, prepare_target
 from transforms.records import MappedRecord
 from transforms.schema import Schema, Table

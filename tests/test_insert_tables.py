@@ -1,7 +1,5 @@
 """Making the target ready: what is created, what is missing, what cannot be reached."""
 
-# ruff: noqa: F401, F811 - fixtures are imported, and then named as arguments.
-
 from __future__ import annotations
 
 import multiprocessing
@@ -10,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
-from databases import LINES, ORDERS, SCHEMA, column, database, empty_database, order
 
+from tests.databases import LINES, ORDERS, SCHEMA, column, order
 from transforms.insert import LoadPolicy, TargetError, load_batch, prepare_target
 from transforms.insert.prepare import CREATE_NEVER
 from transforms.records import MappedRecord

@@ -1,7 +1,5 @@
 """Every type, at its edges, in every database: stored exactly, or rejected; never changed."""
 
-# ruff: noqa: F401, F811 - fixtures are imported, and then named as arguments.
-
 from __future__ import annotations
 
 import json
@@ -11,8 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from databases import TargetDatabase, column, empty_database
 
+from tests.databases import TargetDatabase, column
 from transforms.insert import LoadPolicy, Target, load_batch, open_database, prepare_target
 from transforms.records import MappedRecord, Reject
 from transforms.schema import Schema, Table

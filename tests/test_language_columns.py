@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from language import HEAD, STARTED, all_rows, column, mapper, mistake, reject, rows
 
+from tests.language import HEAD, STARTED, all_rows, column, mapper, mistake, reject, rows
 from transforms.map.tables import schema_of
 from transforms.schema import ABSENT
 

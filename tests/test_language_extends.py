@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from language import HEAD, reject, rows
 
+from tests.language import HEAD, reject, rows
 from transforms.map.compiler import Mapper
 from transforms.map.document import ContractError, Problem
 from transforms.map.load import load_contract

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from language import all_rows, column, mapper, reject, rows
 
+from tests.language import all_rows, column, mapper, reject, rows
 from transforms.map.reach import reach_of
 
 # where

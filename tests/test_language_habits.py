@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from language import column, mistake
+
+from tests.language import column, mistake
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from language import HEAD, all_rows, column, mistake, mistakes
 
+from tests.language import HEAD, all_rows, column, mistake, mistakes
 from transforms.map.document import ContractError
 from transforms.map.load import parse_contract
 

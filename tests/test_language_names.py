@@ -6,8 +6,8 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from language import all_rows, column, mapper, mistake, mistakes, reject, rows
 
+from tests.language import all_rows, column, mapper, mistake, mistakes, reject, rows
 from transforms.map.reach import reach_of
 from transforms.parse.parser import RecordParser
 from transforms.records import MappedRecord, ParsedRecord, XmlRecord

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from language import HEAD, column, mapper, mistake, mistakes, reject, rows
 
+from tests.language import HEAD, column, mapper, mistake, mistakes, reject, rows
 from transforms.map.compiler import Mapper
 from transforms.map.document import ContractError, Problem
 from transforms.map.load import load_contract

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from language import all_rows, column, mapper, mistake, mistakes, reject, rows
+
+from tests.language import all_rows, column, mapper, mistake, mistakes, reject, rows
 
 # union
 

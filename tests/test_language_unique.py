@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from language import all_rows, mistake, reject, rows
+
+from tests.language import all_rows, mistake, reject, rows
 
 PEOPLE = """
 <r id='1'>

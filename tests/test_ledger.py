@@ -1,7 +1,5 @@
 """Exactly once: whatever the batches and their order, however often they come, all results are the same."""
 
-# ruff: noqa: F401, F811 - fixtures are imported, and then named as arguments.
-
 from __future__ import annotations
 
 from collections import Counter
@@ -9,10 +7,10 @@ from dataclasses import replace
 from itertools import product
 
 import pytest
-from databases import SCHEMA, TargetDatabase, database, empty_database, loader, order
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.databases import SCHEMA, order
 from transforms.insert import LoadError, LoadPolicy, load_batch
 from transforms.insert.database import TransientError
 from transforms.insert.duplicates import settle

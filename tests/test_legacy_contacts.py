@@ -5,8 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from legacy_contracts import ADDRESS, APP, CON_ID, CONTACT, EMPLOYMENT, converted, imported, mapping, request, rows_of
 
+from tests.legacy_contracts import (
+    ADDRESS,
+    APP,
+    CON_ID,
+    CONTACT,
+    EMPLOYMENT,
+    converted,
+    imported,
+    mapping,
+    request,
+    rows_of,
+)
 from transforms.schema import ABSENT
 
 CONTACTS = imported(

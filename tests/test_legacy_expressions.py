@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from legacy_contracts import APP, CON_ID, CONTACT, converted, imported, mapping, request, rows_of
 
 from beamshred.legacy.grammar import GrammarError, parse
+from tests.legacy_contracts import APP, CON_ID, CONTACT, converted, imported, mapping, request, rows_of
 from transforms.schema import ABSENT
 
 

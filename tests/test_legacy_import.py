@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from legacy_contracts import ADDRESS, APP, CON_ID, CONTACT, EMPLOYMENT, FILTERS, KEY, converted, imported, mapping
 
 from beamshred.legacy import LegacyError, convert_legacy
 from beamshred.legacy.source import parse_legacy, read_legacy
 from pipeline.command import main
+from tests.legacy_contracts import ADDRESS, APP, CON_ID, CONTACT, EMPLOYMENT, FILTERS, KEY, converted, imported, mapping
 from transforms.map.load import parse_contract
 
 FOLDER = Path(__file__).parent / "legacy"

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from legacy_contracts import (
+
+from tests.legacy_contracts import (
     ADDRESS,
     APP,
     CON_ID,
@@ -20,7 +21,6 @@ from legacy_contracts import (
     rows_of,
     value,
 )
-
 from transforms.map.compiler import Mapper
 from transforms.map.load import parse_contract
 from transforms.records import MappedRecord, Reject

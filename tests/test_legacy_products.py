@@ -11,9 +11,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from legacy_contracts import mapped, rows_of
 
 from beamshred.legacy import convert_legacy, read_legacy
+from tests.legacy_contracts import mapped, rows_of
 from transforms import prepare_target
 from transforms.map.compiler import Mapper
 from transforms.map.load import parse_contract

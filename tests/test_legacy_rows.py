@@ -5,8 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from legacy_contracts import APP, CONTACT, converted, imported, mapping, request, rows_of
-
+from tests.legacy_contracts import APP, CONTACT, converted, imported, mapping, request, rows_of
 from transforms.map.compiler import Mapper
 
 BITS = {"char_to_bit": {"Y": 1, "N": 0}}

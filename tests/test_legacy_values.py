@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from legacy_contracts import APP, KEY, converted, imported, mapping, request, rows_of, value
 
+from tests.legacy_contracts import APP, KEY, converted, imported, mapping, request, rows_of, value
 from transforms.schema import ABSENT
 
 ENUMS = {"c": {"Web": 1, "web": 2, "Phone": 3, "": 9}, "color_enum": {"R": "red"}, "loud": {"X": 1}}
@@ -262,7 +262,7 @@ def test_two_mappings_of_one_column() -> None:
 
 
 def test_the_other_product_is_rejected() -> None:
-    from legacy_contracts import mapped
+    from tests.legacy_contracts import mapped
 
     mapper = imported(source_application_table="application")
     found = [

@@ -1,15 +1,13 @@
 """Loading batches: what ends up in the tables, in the ledger and in the counts."""
 
-# ruff: noqa: F401, F811 - fixtures are imported, and then named as arguments.
-
 from __future__ import annotations
 
 import multiprocessing
 from dataclasses import replace
 
 import pytest
-from databases import LINES, ORDERS, SCHEMA, TargetDatabase, column, database, empty_database, loader, order
 
+from tests.databases import ORDERS, SCHEMA, column, order
 from transforms.insert import LoadError, LoadPolicy, Target, load_batch, open_database, prepare_target
 from transforms.insert.database import TransientError
 from transforms.insert.load import by_columns

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from databases import SCHEMA, TARGETS, order, postgresql, sqlite
 
+from tests.databases import SCHEMA, TARGETS, order, postgresql, sqlite
 from transforms import Target, TargetError, prepare_target
 from transforms.insert import LoadPolicy, load_batch, open_database
 from transforms.insert.lookup import free_connections, loaded_by

@@ -1,14 +1,12 @@
 """Which run a command is: a new one, or one that was begun and did not end."""
 
-# ruff: noqa: F401, F811 - fixtures are imported, and then named as arguments.
-
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from databases import SCHEMA, TargetDatabase, database, empty_database
 
+from tests.databases import SCHEMA
 from transforms.insert import Run, TargetError, begin_run, end_run
 from transforms.insert.database import TransientError
 from transforms.schema import Schema

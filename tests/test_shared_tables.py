@@ -1,7 +1,5 @@
 """A table is one contract's alone: another contract that names it is refused before a run writes anything."""
 
-# ruff: noqa: F401, F811 - fixtures are imported, and then named as arguments.
-
 from __future__ import annotations
 
 import multiprocessing
@@ -10,12 +8,12 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from databases import LINES, ORDERS, SCHEMA, TargetDatabase, column, database, empty_database
-from servers import new_schema
 
 from pipeline.check import check_target
 from pipeline.command import main
+from tests.databases import LINES, ORDERS, SCHEMA, TargetDatabase
 from tests.jobs import CONTRACT, Folder, order, orders
+from tests.servers import new_schema
 from transforms.insert import TargetError, prepare_target
 from transforms.insert.prepare import CREATE_NEVER
 from transforms.schema import Schema

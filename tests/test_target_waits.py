@@ -16,12 +16,12 @@ from typing import Any
 import psycopg
 import pytest
 import sqlalchemy as sa
-from databases import SCHEMA
-from servers import need_odbc, new_schema, postgresql_by_odbc
 
 from pipeline.check import check_target
 from pipeline.command import main
+from tests.databases import SCHEMA
 from tests.jobs import Folder, order, orders
+from tests.servers import need_odbc, new_schema, postgresql_by_odbc
 from transforms.insert import TargetError, prepare_target, writers
 from transforms.insert.database import fault_of_connecting
 from transforms.insert.postgresql import PostgreSQL
