@@ -11,6 +11,7 @@ import xxhash
 from transforms.map.builder import Builder
 from transforms.map.columns import ColumnError, Failures, text_of_value
 from transforms.map.contract import Contract
+from transforms.map.generated import compile_shown
 from transforms.map.resolve import resolve
 from transforms.map.tables import schema_of
 from transforms.records import MappedRecord, ParsedRecord, Reject, Row, XmlRecord
@@ -51,7 +52,7 @@ class Mapper:
             "started": started,
             "warnings": self.warnings,
         }
-        exec(compile(self.source, f"<contract {contract.contract}>", "exec"), names)  # our own text: see scope
+        exec(compile_shown(self.source, f"contract {contract.contract}"), names)  # our own text: see scope
         self._shred = names["scope_0"]
         self._labels = tuple(contract.tables)
         self._reads_above = builder.reads_above

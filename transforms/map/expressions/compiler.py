@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Any
 
+from transforms.map.generated import compile_shown
 from transforms.schema import ColumnType
 
 from . import runtime, types
@@ -103,7 +104,7 @@ def compile_expression(text: str, columns: Mapping[str, ColumnType], *, paths: b
         source = _SOURCE.format(name="value", parameters=parameters, result=code.value)
         if code.is_true:
             source += _SOURCE.format(name="condition", parameters=parameters, result=code.is_true)
-        compiled = compile(source, "<expression>", "exec")
+        compiled = compile_shown(source, "expression " + " ".join(text.split())[:60])
     except (RecursionError, SyntaxError, MemoryError):
         raise ExpressionError(TOO_DEEP, 0, text) from None
     return Expression(text, code.type, tuple(builder.slots), compiled, tuple(builder.constants.values()))
