@@ -13,7 +13,7 @@ def compile_shown(source: str, name: str) -> CodeType:
     """
     lines = source.splitlines(keepends=True)
     file = f"<{name}>"
-    if file in linecache.cache and linecache.cache[file][2] != lines:
+    if linecache.getlines(file) not in ([], lines):
         file = f"<{name} {hash(source) & 0xFFFFFF:06x}>"
     # With no time of change (None) an entry stays until it is replaced: there is no file to compare it with.
     linecache.cache[file] = len(source), None, lines, file
