@@ -12,7 +12,7 @@ from lxml import etree
 
 from transforms.map.paths import PathError, parse_path
 from transforms.map.select import compile_path, text_of
-from transforms.map.walk import Walk
+from transforms.map.walk import Walk, indented
 
 DOCUMENT = etree.fromstring("""
 <root date="d0">
@@ -280,6 +280,45 @@ plain = st.lists(
 ).map(" | ".join)
 
 
+def walked(walk: Walk, element: etree._Element, slots: int) -> list[Any]:
+    """What a walk puts into its slots."""
+    found = ", ".join(f"found_{slot}" for slot in range(slots))
+    global_names: dict[str, Any] = {}
+    lines = [f"{found} = {', '.join(['None'] * slots)}", *walk.source("element", global_names), f"return [{found}]"]
+    exec("\n".join(["def visit(element):", *indented(lines)]), global_names)
+    return global_names["visit"](element)
+
+
+@settings(max_examples=150, deadline=None)
+@given(_trees(), st.lists(plain, min_size=1, max_size=12))
+def test_walk_of_many_paths_gives_what_each_selects(element: etree._Element, texts: list[str]) -> None:
+    walk, served = Walk(), []
+    for text in texts:
+        if walk.add_value(path := parse_path(text), "join", len(served)):
+            served.append(compile_path(path))
+    if not served:
+        return
+    expected = [[node if isinstance(node, str) else text_of(node) for node in select(element)] for select in served]
+    assert walked(walk, element, len(served)) == [texts or None for texts in expected]
+
+
+def test_element_of_many_children_is_walked_like_one_of_few() -> None:
+    names = [f"c{number}" for number in range(30)]
+    element = etree.fromstring("<r>" + "".join(f"<{name}>{name}</{name}><!-- -->" for name in names) + "</r>")
+    walk = Walk()
+    for slot, name in enumerate(reversed(names)):
+        walk.add_value(parse_path(name), "first", slot)
+    assert walked(walk, element, 30) == names[::-1]
+
+
+@pytest.mark.parametrize("steps", [8, 9, 40])
+def test_path_of_many_steps_is_walked_or_left(steps: int) -> None:
+    element = etree.fromstring("<a>" * (steps + 1) + "x" + "</a>" * (steps + 1))
+    walk = Walk()
+    assert walk.add_value(parse_path("/".join("a" * steps)), "first", 0) == (steps <= 8)
+    assert walked(walk, element, 1) == (["x"] if steps <= 8 else [None])
+
+
 @settings(max_examples=150, deadline=None)
 @given(_trees(), plain)
 def test_walk_gives_what_the_path_selects(element: etree._Element, text: str) -> None:
@@ -289,8 +328,7 @@ def test_walk_gives_what_the_path_selects(element: etree._Element, text: str) ->
         return
     if path.selects_elements:
         assert walk.add_rows(path, 3)
-    found: list[Any] = [None] * 4
-    walk.compile()(element, found)
+    found = walked(walk, element, 4)
     nodes = compile_path(path)(element)
     texts = [node if isinstance(node, str) else text_of(node) for node in nodes]
     assert found[:3] == ([texts[0], texts[-1], texts] if texts else [None] * 3)
@@ -314,8 +352,7 @@ def test_walk_fills_many_slots_at_once() -> None:
     for slot, (text, take, _) in enumerate(WALKED):
         assert walk.add_value(parse_path(text), take, slot)
     assert walk.add_rows(parse_path("Tx"), len(WALKED))
-    slots: list[Any] = [None] * (len(WALKED) + 1)
-    walk.compile()(ROW, slots)
+    slots = walked(walk, ROW, len(WALKED) + 1)
     assert slots[:-1] == [value for _, _, value in WALKED]
     assert [node.get("id") for node in slots[-1]] == ["t1", None, "t2"]
 
@@ -335,6 +372,5 @@ def test_comments_and_instructions_are_no_elements() -> None:
     assert [node.tag for node in compile_path(parse_path("*"))(element)] == ["a", "b"]
     walk = Walk()
     walk.add_rows(parse_path("*"), 0)
-    slots: list[Any] = [None]
-    walk.compile()(element, slots)
+    slots = walked(walk, element, 1)
     assert [node.tag for node in slots[0]] == ["a", "b"]

@@ -11,13 +11,13 @@ from typing import Any
 from transforms.map.attributes import Attributes, Owners, attributes_of_one
 from transforms.map.calls import attempt, first_given, is_broken, make_filter, make_rule, one_by_one
 from transforms.map.climb import depth_of, reads_above_record
-from transforms.map.columns import ColumnError, Failures, default_of, is_system, make_column
+from transforms.map.columns import ColumnError, Failures, default_of, is_system, make_column, usual
 from transforms.map.contract import ColumnModel, Contract, Rule, Source, TableModel
 from transforms.map.elements import Element, elements_of, is_of_one, read_path, reference
 from transforms.map.expressions import Expression, compile_expression
 from transforms.map.paths import Attribute, Path, Up, parse_path
 from transforms.map.resolve import sources
-from transforms.map.scope import Scope, guarded, indented, tuple_of
+from transforms.map.scope import Scope, guarded, tuple_of
 from transforms.map.select import compile_from_all, compile_path, compile_rest, split_plain
 from transforms.map.tables import (
     columns_read,
@@ -30,6 +30,7 @@ from transforms.map.tables import (
 )
 from transforms.map.takes import compile_take, compile_unpivot
 from transforms.map.unique import Candidates, Choose, make_choice
+from transforms.map.walk import indented
 from transforms.schema import Schema
 
 _SYSTEM = {
@@ -90,9 +91,7 @@ class Builder:
 
     def source(self) -> str:
         """The Python source of all scopes; ``scope_0`` is that of the record."""
-        for scope in self.scopes:
-            self.names[f"walk_{scope.number}"] = scope.walk.compile()
-        return "\n".join(line for scope in self.scopes for line in scope.function())
+        return "\n".join(line for scope in self.scopes for line in scope.function(self.names))
 
     def _record(self) -> None:
         root, model = self._new_scope(0, ()), self.contract.record
@@ -118,8 +117,8 @@ class Builder:
         if plain is None or not root.walk.add_rows(plain, slot):
             return f"{self._name('select', compile_from_all(element.path))}([element])"
         if not rest:
-            return f"found[{slot}] or []"
-        return f"{self._name('pick', compile_rest(rest))}(found[{slot}] or [])"
+            return f"found_{slot} or []"
+        return f"{self._name('pick', compile_rest(rest))}(found_{slot} or [])"
 
     def _new_scope(self, depth: int, above: tuple[str, ...]) -> Scope:
         self.scopes.append(Scope(len(self.scopes), depth, above))
@@ -161,7 +160,7 @@ class Builder:
         if path.alternatives == _TOP:
             return [below.call("element", "position", into)]
         slot = scope.slot()
-        elements = f"found[{slot}] or ()"
+        elements = f"found_{slot} or ()"
         if not scope.walk.add_rows(path, slot):
             elements = f"{self._name('select', compile_path(path))}(element)"
         return [f"for place, child in enumerate({elements}, 1):", "    " + below.call("child", "place", into)]
@@ -372,7 +371,14 @@ class Builder:
         else:
             raws = [self._raw_of_path(scope, text, column.take, column.ignore_case, position) for text in column.from_]
             raw = raws[0] if len(raws) == 1 else f"first_given({', '.join(raws)})"
-        return raw if make is None else f"{self._name('column', make)}({raw})"
+        if make is None:
+            return raw
+        call, usually = self._name("column", make), usual(column, required)
+        if usually is None:
+            return f"{call}({raw})"
+        test, value = usually
+        name, given = (raw, raw) if raw.isidentifier() else ("raw", f"(raw := {raw})")
+        return f"({value.format(raw=name)} if {test.format(given=given, raw=name)} else {call}({name}))"
 
     def _raw_of_path(self, scope: Scope, text: str, take: str, ignore_case: bool, position: str) -> str:
         if text in _SYSTEM:
@@ -390,7 +396,7 @@ class Builder:
         if take in ("first", "last", "only", "join", "count"):
             slot = scope.slot()
             if scope.walk.add_value(path, take, slot):
-                return f"found[{slot}]"
+                return f"found_{slot}"
         shared = _shared(path) if take in ("first", "last") else None
         if shared is not None:
             owners, attribute = shared

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import lru_cache
+from types import CodeType
 from typing import Any
 
 from transforms.map.columns import ColumnError, Failures
@@ -58,14 +60,21 @@ def attempt(
         return None
 
 
-def one_by_one(failures: Failures, columns: Sequence[Callable[[], Any]], errors: list[ColumnError]) -> Row:
-    """The columns of a row once more, each by itself, to find all of its errors and not just the first."""
+def one_by_one(
+    failures: Failures, columns: Sequence[str], names: dict[str, Any], here: dict[str, Any], errors: list[ColumnError]
+) -> Row:
+    """The columns of a row once more, each by itself, to find all of its errors and not just the first.
+
+    Args:
+      columns: Python expressions.
+      names, here: the global and the local variables that they use.
+    """
     row = []
     counted_before = failures.copy()
     is_first = True
     for column in columns:
         try:
-            row.append(column())
+            row.append(eval(_code(column), names, here))
         except ColumnError as error:
             if is_first:
                 # Up to here the row was read twice, and what failed on the way was counted twice.
@@ -76,6 +85,11 @@ def one_by_one(failures: Failures, columns: Sequence[Callable[[], Any]], errors:
             errors.append(error)
             row.append(None)
     return tuple(row)
+
+
+@lru_cache(10_000)
+def _code(column: str) -> CodeType:
+    return compile(column, "<column>", "eval")
 
 
 def first_given(*candidates: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 from transforms.map.check import convert_constant
 from transforms.map.clean import make_cleaning
 from transforms.map.contract import SYSTEM_VALUES, ColumnModel, Contract
-from transforms.map.convert import ConversionError, make_converter, short
+from transforms.map.convert import INTEGER_RANGES, ConversionError, make_converter, short
 from transforms.map.expressions import ExpressionError
 from transforms.schema import ABSENT, ColumnType
 
@@ -147,6 +147,34 @@ def make_column(
     if type_.is_integer and column.lookup is None and _gather(column) is None and _keep_digits(column):
         return digits
     return value if steps else simple
+
+
+def usual(column: ColumnModel, required: bool) -> tuple[str, str] | None:
+    """What generated code does itself with nearly all texts, without a call of the column's function.
+
+    The result is two Python expressions: whether a text is one of the usual ones, and if so, the column's value.
+    In them ``{given}`` is where the raw value, which may be ``None``, comes first, and ``{raw}`` that again.
+    ``None``: there is no such way for this column.
+    """
+    type_ = column.column_type
+    if column.take not in ("first", "last") or not column.from_ or is_system(column):
+        return None
+    if column.lookup is not None or column.value is not None:
+        return None
+    steps = [make_cleaning(step) for step in column.clean]
+    if type_.is_integer and (not steps or _keep_digits(column)):
+        most = len(str(INTEGER_RANGES[type_.name][1])) - 1
+        return f"{{given}} and {{raw}}.isdigit() and len({{raw}}) <= {most} and {{raw}}.isascii()", "int({raw})"
+    if type_.name != "text":
+        return None
+    fits = "" if type_.length is None else f" and len({{raw}}) <= {type_.length}"
+    if not steps and column.blank == "keep" and not required:
+        return "{given} is not None" + fits, "{raw}"
+    if not steps:
+        return "{given} and not {raw}.isspace()" + fits, "{raw}"
+    if steps == [str.strip]:
+        return "{given} and (text := {raw}.strip())" + fits.format(raw="text"), "text"
+    return None
 
 
 def _keep_digits(column: ColumnModel) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from datetime import datetime, timezone
 
+import orjson
 import xxhash
 
 from transforms.map.builder import Builder
@@ -101,7 +101,4 @@ def key_text(values: Row) -> str:
     """A record key as the one text that the ledger keeps; JSON where it has several columns."""
     if len(values) == 1:
         return text_of_value(values[0])
-    return _JSON.encode([text_of_value(value) for value in values])
-
-
-_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+    return orjson.dumps([value if type(value) is str else text_of_value(value) for value in values]).decode()

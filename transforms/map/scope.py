@@ -2,14 +2,19 @@
 
     def scope_2(element, position, record, rows, errors, row_0, row_1):     # <part> below row_1, <software>
         get = element.get
-        found = [None, None]
-        walk_2(element, found)                                               # what stands below, in one walk
+        found_0 = found_1 = None
+        for child_1 in element:                                              # what stands below, in one walk
+            kind_1 = kinds_9[child_1.tag]
+            if kind_1 == 0:
+                if found_0 is None: found_0 = (text_of(child_1) if len(child_1) else child_1.text or '')
+            elif kind_1 == 1:
+                found_1 = append(found_1, child_1)
         try:
-            row_4 = (row_1[0], row_1[1], position, column_9(get('name')), found[0],)
+            row_4 = (row_1[0], row_1[1], position, column_9(get('name')), found_0,)
         except ColumnError:
             ...                                                              # again, to name all errors
         rows['part'].append(row_4)
-        for place, child in enumerate(found[1] or (), 1):
+        for place, child in enumerate(found_1 or (), 1):
             scope_3(child, place, record, rows, errors, row_0, row_1, row_4)
 
 Compiled text is several times faster than interpreting a plan for every row. Nothing of a contract's text
@@ -20,8 +25,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from transforms.map.walk import Walk
+from transforms.map.walk import Walk, indented
 
 
 @dataclass
@@ -45,7 +51,7 @@ class Scope:
     result: str | None = None
 
     def slot(self) -> int:
-        """A new place in the list that the walk fills."""
+        """The number of a new variable that the walk fills, ``found_0`` and so on."""
         self.slots += 1
         return self.slots - 1
 
@@ -54,16 +60,16 @@ class Scope:
         self.owners[key] = f"at_{len(self.owners)}"
         self.opening.append(f"{self.owners[key]} = {elements}")
 
-    def function(self) -> Iterator[str]:
-        """The lines of the function."""
+    def function(self, names: dict[str, Any]) -> Iterator[str]:
+        """The lines of the function; what they need is added to ``names``."""
         parameters = ", ".join(("element", "position", "record", "rows", "errors", *self.above))
         yield f"def scope_{self.number}({parameters}):"
         yield "    get = element.get"
         if self.folds:
             yield f"    own = {self.attributes}"
         if self.slots:
-            yield f"    found = [None] * {self.slots}"
-            yield f"    walk_{self.number}(element, found)"
+            yield f"    {' = '.join(f'found_{slot}' for slot in range(self.slots))} = None"
+            yield from indented(self.walk.source("element", names))
         yield from indented(self.opening)
         yield from indented(self.lines)
         if self.result:
@@ -72,10 +78,6 @@ class Scope:
     def call(self, element: str, position: str, into: str = "rows, errors") -> str:
         """The source of a call for an element."""
         return f"scope_{self.number}({', '.join((element, position, 'record', into, *self.above))})"
-
-
-def indented(lines: Sequence[str]) -> Iterator[str]:
-    return ("    " + line for line in lines)
 
 
 def tuple_of(values: Sequence[str]) -> str:
@@ -87,10 +89,10 @@ def guarded(variable: str, fixed: Sequence[str], values: Sequence[str], errors: 
     """Lines that make a tuple of ``fixed`` and ``values``; where one fails, all are tried, each by itself."""
     if not values:
         return [f"{variable} = {tuple_of(fixed)}"]
-    one_by_one = ", ".join(f"lambda: {value}" for value in values)
     return [
         "try:",
         f"    {variable} = {tuple_of([*fixed, *values])}",
         "except ColumnError:",
-        f"    {variable} = {tuple_of(fixed)} + one_by_one(({one_by_one},), {errors})",
+        # As texts, and not as lambdas: a variable that a lambda uses is slower for all who use it.
+        f"    {variable} = {tuple_of(fixed)} + one_by_one({tuple(values)!r}, globals(), locals(), {errors})",
     ]

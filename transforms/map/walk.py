@@ -1,18 +1,19 @@
 """One walk over an element that collects all that simple paths select there.
 
 Many columns read from one row element. The paths that only step down through children are merged into a
-tree of steps, and one walk over the element fills the slots of a list with what they select:
+tree of steps, and one walk over the element fills their slots, which are variables, with what they select:
 
     Acct/Id/IBAN  -> slot 0        Acct ─ Id ─ IBAN   text -> 0
     Acct/Ccy      -> slot 1             └ Ccy         text -> 1
     @id           -> slot 2        @id -> 2
 
-so that each element is visited once, however many columns there are.
+so that each element is visited once, however many columns there are. The walk is Python source, a loop in a loop
+as a person would write them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,11 +24,14 @@ from transforms.map.paths import Attribute, Child, Path, Pick, Position, Step
 from transforms.map.select import text_of
 from transforms.names import NameTest
 
-Values = list[Any]
-Visit = Callable[[_Element, Values], None]
-
 _WIDE = 12
 """Children of an element from which on it is worth filtering them."""
+
+_FEW = 6
+"""Names of children that are compared one after another; among more, half of them are left out by each comparison."""
+
+_DEEPEST = 8
+"""Steps of a path that is walked: Python takes 20 loops in one another, and 100 levels of indentation."""
 
 _MANY = 4
 """Attributes from which on it is worth reading all of an element at once."""
@@ -49,6 +53,8 @@ class Walk:
 
     def add_value(self, path: Path, take: str, slot: int) -> bool:
         """Let ``slot`` take what ``path`` selects; False where the path is not one for a walk."""
+        if _is_deep(path):
+            return False
         latest = _of_last_element(path) if take in ("first", "last") else None
         if latest is not None:
             *above, attribute = latest
@@ -67,7 +73,7 @@ class Walk:
 
     def add_rows(self, path: Path, slot: int) -> bool:
         """Let ``slot`` collect the elements that ``path`` selects; False where the path is not one for a walk."""
-        if not _walkable(path):
+        if _is_deep(path) or not _walkable(path):
             return False
         for steps in path.alternatives:
             self._descend(steps).rows.append(slot)
@@ -80,55 +86,106 @@ class Walk:
                 node = node.children.setdefault(step.name, Walk())
         return node
 
-    def compile(self) -> Visit:
-        """The function that walks: it takes an element and the list of slots to fill."""
-        attributes = [
-            (step.name, slot) for step, take, slot in self.attributes if take == "first" and not step.ignore_case
-        ]
-        others = [
-            _put_attribute(step.name, take, slot)
-            for step, take, slot in self.attributes
-            if take != "first" and not step.ignore_case
-        ]
+    def source(self, element: str, names: dict[str, Any], level: int = 1) -> list[str]:
+        """The lines that visit ``element`` and what is below it, and put what they find into the slots.
+
+        What they need is added to ``names``. ``level`` is that of the children.
+        """
+        lines = [line for step, take, slot in self.attributes if not step.ignore_case
+                 for line in _put(take, slot, f"{element}.get({step.name!r})")]  # fmt: skip
         folded = [(step.name, take, slot) for step, take, slot in self.attributes if step.ignore_case]
-        others += [_put_folded(folded)] if folded else []
-        others += [_put_text(take, slot) for take, slot in self.texts]
-        others += [_put_row(slot) for slot in self.rows]
-        if not self.children and not attributes and len(others) == 1:
-            return others[0]
-        below = _Below({test: child.compile() for test, child in self.children.items()})
-        has_children = bool(self.children)
-        tags = [f"{{{'*' if test.uri is None else test.uri}}}{test.local}" for test in self.children]
-        filters = all(test.local is not None and not test.ignore_case for test in self.children)
+        if folded:
+            # Attributes of any case are looked up in one of two ways, whichever is quicker for so many.
+            names.update(Attributes=Attributes, Folded=Folded)
+            lines.append(f"folded = {'Folded' if len(folded) < _MANY else 'Attributes'}({element})")
+            lines += [line for name, take, slot in folded for line in _put(take, slot, f"folded[{name!r}]")]
+        names["text_of"] = text_of
+        text = f"(text_of({element}) if len({element}) else {element}.text or '')"
+        for take, slot in self.texts:
+            lines += _put(take, slot, text, is_there=True)
+        for slot in self.rows:
+            lines += _put("every", slot, element, is_there=True)
+        if self.children:
+            lines += self._below(element, names, level)
+        return lines
 
-        def visit(element: _Element, values: Values) -> None:
-            for name, slot in attributes:
-                if values[slot] is None:
-                    values[slot] = element.get(name)
-            for put in others:
-                put(element, values)
-            if has_children:
-                # lxml's filter costs more than a few children do, but makes no Python objects of the others.
-                wide = filters and len(element) > _WIDE
-                for child in element.iterchildren(*tags) if wide else element:
-                    for step in below[child.tag]:
-                        step(child, values)
+    def _below(self, element: str, names: dict[str, Any], level: int) -> list[str]:
+        """The lines that visit the children, each as its name asks for."""
+        kinds, tags = f"kinds_{len(names)}", f"tags_{len(names)}"
+        names[kinds] = _Kinds(self.children)
+        child, kind = f"child_{level}", f"kind_{level}"
+        children = element
+        if all(test.local is not None and not test.ignore_case for test in self.children):
+            # lxml's filter costs more than a few children do, but makes no Python objects of the others.
+            names[tags] = [f"{{{'*' if test.uri is None else test.uri}}}{test.local}" for test in self.children]
+            children = f"{element}.iterchildren(*{tags}) if len({element}) > {_WIDE} else {element}"
+        branches = [below.source(child, names, level + 1) for below in self.children.values()]
+        chosen = _all_that_match(kind, branches) if _overlapping(self.children) else _the_one(kind, 0, branches)
+        return [f"for {child} in {children}:", f"    {kind} = {kinds}[{child}.tag]", *indented(chosen)]
 
-        return visit
+
+def indented(lines: Iterable[str]) -> Iterator[str]:
+    return ("    " + line for line in lines)
 
 
-class _Below(dict):  # type: ignore[type-arg]
-    """From a tag to the visits of the steps that match it, worked out once for each tag."""
+def _put(take: str, slot: int, value: str, is_there: bool = False) -> list[str]:
+    """The lines that let a slot take a value; ``is_there`` says that it is never ``None``."""
+    found = f"found_{slot}"
+    if take == "first":
+        return [f"if {found} is None: {found} = {value}"]
+    if take == "latest" or (take == "last" and is_there):
+        return [f"{found} = {value}"]
+    given = value if is_there else "value"
+    put = [f"{found} = {given}"] if take == "last" else [
+        f"if {found} is None: {found} = [{given}]", f"else: {found}.append({given})",
+    ]  # fmt: skip
+    return put if is_there else [f"value = {value}", "if value is not None:", *indented(put)]
 
-    def __init__(self, steps: dict[NameTest, Visit]):
-        self.steps = steps
 
-    def __missing__(self, tag: Any) -> tuple[Visit, ...]:
+def _the_one(kind: str, first: int, branches: list[list[str]]) -> list[str]:
+    """The lines that choose one of the branches, of which the first has this number, by halves where there are many."""
+    if len(branches) <= _FEW:
+        lines: list[str] = []
+        for number, branch in enumerate(branches, first):
+            lines += [f"{'el' if lines else ''}if {kind} == {number}:", *indented(branch)]
+        return lines
+    middle = len(branches) // 2
+    return [
+        f"if {kind} < {first + middle}:", *indented(_the_one(kind, first, branches[:middle])),
+        "else:", *indented(_the_one(kind, first + middle, branches[middle:])),
+    ]  # fmt: skip
+
+
+def _all_that_match(kind: str, branches: list[list[str]]) -> list[str]:
+    """The same for names of which an element can match several: a kind is a bit for each."""
+    return [
+        line for number, branch in enumerate(branches) for line in (f"if {kind} & {1 << number}:", *indented(branch))
+    ]
+
+
+def _overlapping(tests: Collection[NameTest]) -> bool:
+    """Whether one element can match two of them."""
+    names = [test.local.casefold() if test.local else None for test in tests]
+    return len(names) > 1 and (None in names or len(set(names)) < len(names))
+
+
+class _Kinds(dict):  # type: ignore[type-arg]
+    """From a tag to the number of the name that it matches, -1 for none; to the bits of all, where it can be several.
+
+    Worked out once for each tag.
+    """
+
+    def __init__(self, tests: Iterable[NameTest]):
+        self.tests = list(tests)
+        self.as_bits = _overlapping(self.tests)
+
+    def __missing__(self, tag: Any) -> int:
         # Comments and processing instructions have a function for a tag.
-        found = tuple(visit for test, visit in self.steps.items() if test.matches(tag)) if isinstance(tag, str) else ()
+        matching = [number for number, test in enumerate(self.tests) if isinstance(tag, str) and test.matches(tag)]
+        kind = sum(1 << number for number in matching) if self.as_bits else (matching or [-1])[0]
         if len(self) < _MOST_TAGS:
-            self[tag] = found
-        return found
+            self[tag] = kind
+        return kind
 
 
 def _of_last_element(path: Path) -> tuple[Any, ...] | None:
@@ -143,6 +200,10 @@ def _of_last_element(path: Path) -> tuple[Any, ...] | None:
         return None
     plain = tuple(step for step in (*steps, attribute) if step is not None)
     return plain if Path(path.text, (plain,)).plain() else None
+
+
+def _is_deep(path: Path) -> bool:
+    return any(len(steps) > _DEEPEST for steps in path.alternatives)
 
 
 def _walkable(path: Path, in_order: bool = True) -> bool:
@@ -168,38 +229,6 @@ def _same(a: Step, b: Step) -> bool:
     return a == b
 
 
-def _put_text(take: str, slot: int) -> Visit:
-    if take == "first":
-
-        def put(element: _Element, values: Values) -> None:
-            if values[slot] is None:
-                values[slot] = text_of(element)
-    elif take == "last":
-
-        def put(element: _Element, values: Values) -> None:
-            values[slot] = text_of(element)
-    else:
-
-        def put(element: _Element, values: Values) -> None:
-            _append(values, slot, text_of(element))
-
-    return put
-
-
-def _put_attribute(name: str, take: str, slot: int) -> Visit:
-    def put(element: _Element, values: Values) -> None:
-        value = element.get(name)
-        if take == "latest":
-            values[slot] = value
-        elif value is not None:
-            if take == "last":
-                values[slot] = value
-            else:
-                _append(values, slot, value)
-
-    return put
-
-
 class Folded:
     """The attributes of an element like :class:`Attributes`, of which few are read."""
 
@@ -216,34 +245,3 @@ class Folded:
                 self._all = Attributes(self.element)
             value = self._all[name]
         return value
-
-
-def _put_folded(attributes: list[tuple[str, str, int]]) -> Visit:
-    wanted = attributes
-    make = Folded if len(wanted) < _MANY else Attributes
-
-    def put(element: _Element, values: Values) -> None:
-        found = make(element)
-        for name, take, slot in wanted:
-            if take == "first" and values[slot] is not None:
-                continue
-            value = found[name]
-            if value is None and take != "latest":
-                continue
-            if take in ("first", "last", "latest"):
-                values[slot] = value
-            else:
-                _append(values, slot, value)
-
-    return put
-
-
-def _put_row(slot: int) -> Visit:
-    return lambda element, values: _append(values, slot, element)
-
-
-def _append(values: Values, slot: int, value: Any) -> None:
-    if values[slot] is None:
-        values[slot] = [value]
-    else:
-        values[slot].append(value)
