@@ -26,7 +26,7 @@ texts = st.one_of(
 options = st.fixed_dictionaries(
     {"type": st.sampled_from(["text", "text(3)", "text(1)", "int", "bigint", "smallint", "tinyint"])},
     optional={
-        "clean": st.sampled_from(["trim", "collapse", "digits", "number", ["trim", "upper"]]),
+        "clean": st.sampled_from(["trim", "collapse", "digits", "first_number", ["trim", "upper"]]),
         "blank": st.sampled_from(["keep", "null"]),
         "required": st.booleans(),
         "default": st.just("7"),
@@ -38,6 +38,9 @@ options = st.fixed_dictionaries(
 @settings(max_examples=400, deadline=None)
 @given(options, st.lists(st.none() | texts, max_size=4))
 @example({"type": "int"}, ["²"])
+@example({"type": "text", "blank": "null"}, [" ", "a "])
+@example({"type": "text", "required": True}, [" "])
+@example({"type": "text(1)", "clean": "trim"}, [" a ", " ", "ab"])
 def test_row_has_what_the_columns_function_gives(column: dict[str, Any], values: list[str | None]) -> None:
     given_columns = {"n": "$position", "a": {"from": "@v", **column}, "e": {"from": "v", **column}}
     contract = {
