@@ -102,7 +102,7 @@ class Walk:
         names["text_of"] = text_of
         text = f"(text_of({element}) if len({element}) else {element}.text or '')"
         for take, slot in self.texts:
-            lines += _put(take, slot, text, is_there=True)
+            lines += _put(take, slot, element if take == "count" else text, is_there=True)  # only their number counts
         for slot in self.rows:
             lines += _put("every", slot, element, is_there=True)
         if self.children:
