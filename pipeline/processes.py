@@ -35,7 +35,7 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 FORKSERVER = multiprocessing.get_context("forkserver")
-FORKSERVER.set_forkserver_preload(["pipeline.worker"])
+FORKSERVER.set_forkserver_preload(["pipeline.preload", "pipeline.worker"])
 
 PAUSES = (1.0, 5.0)
 """Seconds before the second and the third attempt of a task whose process died."""

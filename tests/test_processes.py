@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from multiprocessing import forkserver
@@ -59,6 +60,10 @@ def hold(size: int) -> int:
 
 
 _held: list[bytes] = []
+
+
+def imported(names: tuple[str, ...]) -> list[str]:
+    return [name for name in names if sys.modules.get(name)]
 
 
 def outcomes(pool: Pool, tasks: list) -> dict[object, Outcome]:
@@ -163,6 +168,11 @@ def test_one_task_starts_one_process() -> None:
     for _ in Pool(own_number, 4).run(iter([1])):
         started = [one for one in psutil.Process().children(recursive=True) if "forkserver" in str(one.cmdline())]
     assert len(started) == 2  # the fork server and one worker
+
+
+def test_process_imports_nothing_that_beam_can_do_without() -> None:
+    wanted = ("pipeline.worker", "apache_beam")
+    assert numbers(Pool(imported, 1), [("pandas", "pyarrow", "pymongo", *wanted)]) == [[*wanted]]
 
 
 def test_process_that_holds_too_much_is_replaced() -> None:

@@ -152,19 +152,22 @@ class Projection:
         # Parts to be kept, by the numbers of their first and last tags.
         part_first, part_last = [first, last], [first, last]
         for level, tails in enumerate(self._tails, 2):
-            here = tags.level == level
-            opening, closing = (here & tags.opens).nonzero()[0], (here & tags.closes).nonzero()[0]
+            low, high = first[0] + 1, last[-1]
+            here = (tags.level[low:high] == level).nonzero()[0]
+            here += low
+            opening, closing = here.compress(tags.opens.take(here)), here.compress(tags.closes.take(here))
             parent = first.searchsorted(opening) - 1
-            below = (parent >= 0) & (opening < last[parent])
-            opening, closing, parent = opening[below], closing[below], parent[below]
+            if len(first) > 1:
+                below = opening < last.take(parent)
+                opening, closing, parent = opening.compress(below), closing.compress(below), parent.compress(below)
             seen.append((opening, closing))
 
-            likely = tails[last_bytes[tags.end[closing] - 2]]
-            opening, closing, parent = opening[likely], closing[likely], parent[likely]
-            found, nodes = _reached(record, tags.start[opening].tolist(), [inside[at] for at in parent.tolist()])
+            likely = tails.take(last_bytes[tags.end.take(closing) - 2])
+            opening, closing, parent = opening.compress(likely), closing.compress(likely), parent.compress(likely)
+            found, nodes = _reached(record, tags.start.take(opening).tolist(), [inside[at] for at in parent.tolist()])
             if not nodes:
                 break
-            opening, closing = opening[found], closing[found]
+            opening, closing = opening.take(found), closing.take(found)
 
             whole = (opening == closing) | [node.whole for node in nodes]
             part_first.append(opening)
@@ -172,7 +175,7 @@ class Projection:
             inside = [node for node, done in zip(nodes, whole.tolist(), strict=True) if not done]
             if not inside:
                 break
-            first, last = opening[~whole], closing[~whole]
+            first, last = opening.compress(~whole), closing.compress(~whole)
             part_first.append(last)
             part_last.append(last)
         if seen and not _same_names(record, tags, *map(np.concatenate, zip(*seen, strict=True))):

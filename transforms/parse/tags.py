@@ -21,8 +21,8 @@ _LT, _GT, _SLASH, _BANG, _QUESTION = b"<>/!?"
 _LT_OR_GT = _LT & _GT
 """What is left of either without the one bit in which they differ."""
 _BUT_THAT_BIT = 0xFF ^ _LT ^ _GT
-# What has no tags inside, and how it ends.
-_CLOSERS = ((b"<!--", b"-->"), (b"<![CDATA[", b"]]>"), (b"<?", b"?>"))
+# What has no tags inside: how it begins, how it ends, and what tells it from the others behind its "<".
+_OPAQUE = ((b"<!--", b"-->", b"!-"), (b"<![CDATA[", b"]]>", b"!["), (b"<?", b"?>", b"?"))
 # Each alternative begins differently, so that a failure takes no longer than a match.
 _TAG = re.compile(rb"""<[^<>"']*(?:"[^<"]*"[^<>"']*|'[^<']*'[^<>"']*)*>""")
 
@@ -56,27 +56,28 @@ def find_tags(document: bytes, begin: int = 0) -> Tags | None:
 
 def _tags(document: bytes, text: NDArray[np.uint8], places: Places) -> Tags | None:
     """The tags, by the places of ``<`` and ``>``."""
-    is_lt = text[places] == _LT
-    start = places[is_lt]
+    # By `take` and `compress`: indexing by arrays takes several times as long.
+    is_lt = text.take(places) == _LT
+    start = places.compress(is_lt)
     if not len(start) or start[-1] == len(text) - 1:
         return None
-    mark = text[start + 1]
+    mark = text.take(start + 1)
     special = (mark == _BANG) | (mark == _QUESTION)
     if special.any():
-        outside = _outside_opaque(document, places, start[special].tolist())
+        outside = _outside_opaque(document, text, places, is_lt, special)
         if outside is None:
             return None
-        mark = mark[outside[is_lt]]
-        places, is_lt = places[outside], is_lt[outside]
-        start = places[is_lt]
+        places, is_lt = places.compress(outside), is_lt.compress(outside)
+        start = places.compress(is_lt)
         if not len(start):
             return None
+        mark = text.take(start + 1)
     in_turn = len(places) == 2 * len(start) and bool(is_lt[::2].all())
-    end = places[1::2] if in_turn else _ends(document, start, places[~is_lt])
+    end = places[1::2] if in_turn else _ends(document, start, places.compress(~is_lt))
     if end is None:
         return None
     opens = mark != _SLASH
-    closes = text[end - 1] == _SLASH
+    closes = text.take(end - 1) == _SLASH
     closes |= ~opens
     level = np.cumsum(opens.view(np.int8) - closes.view(np.int8), dtype=np.int32)
     if level[-1] != 0 or (len(level) > 1 and level[:-1].min() < 1):
@@ -85,32 +86,50 @@ def _tags(document: bytes, text: NDArray[np.uint8], places: Places) -> Tags | No
     return Tags(start, end, opens, closes, level)
 
 
-def _outside_opaque(document: bytes, places: Places, specials: list[int]) -> Flags | None:
+def _outside_opaque(
+    document: bytes, text: NDArray[np.uint8], places: Places, is_lt: Flags, special: Flags
+) -> Flags | None:
     """Which of the places are not in a comment, CDATA section or processing instruction.
 
-    ``specials`` are the places of all ``<!`` and ``<?``. ``None`` if there is one that is none of the three.
+    ``special`` says which ``<`` of the places stand before a ``!`` or ``?``. ``None`` if there is one that begins none
+    of the three, or does not end.
     """
-    find, opens = document.find, document.startswith
-    borders: list[int] = []  # of each, where it starts and where it is over
-    done = 0
-    for start in specials:
-        if start < done:
+    # All by the numbers of the places: an opaque part goes from that of its "<" to that of its last ">".
+    first = is_lt.nonzero()[0].compress(special)
+    start = places.take(first)
+    if start[-1] + 2 >= len(text):
+        return None
+    second, third = text.take(start + 1), text.take(start + 2)
+    before = text.take(places - 1)
+    last = np.full(len(first), len(places))
+    opener = np.zeros(len(first), np.int8)
+    for number, (begin, end, marks) in enumerate(_OPAQUE):
+        mine = second == marks[0]
+        if marks[1:]:
+            mine &= third == marks[1]
+        mine = mine.nonzero()[0]
+        if not len(mine):
             continue
-        for opener, closer in _CLOSERS:
-            if opens(opener, start):
-                end = find(closer, start + len(opener))
-                break
-        else:
-            return None
-        if end < 0:
-            return None
-        done = end + len(closer)
-        borders += start, done
-    numbers = places.searchsorted(borders).tolist()
-    outside = np.ones(len(places), np.bool_)
-    for first, last in zip(numbers[::2], numbers[1::2], strict=True):
-        outside[first:last] = False
-    return outside
+        ends = (before == end[-2]).nonzero()[0]
+        fit = ~is_lt.take(ends)
+        if len(end) == 3:
+            fit &= text.take(places.take(ends) - 2) == end[0]
+        ends = ends.compress(fit)
+        found = places.take(ends).searchsorted(start.take(mine) + (len(begin) + len(end) - 1))
+        last[mine] = np.append(ends, len(places)).take(found)
+        opener[mine] = number
+    borders: list[int] = []
+    done = -1
+    for number, end, at, kind in zip(first.tolist(), last.tolist(), start.tolist(), opener.tolist(), strict=True):
+        if number > done:
+            if end == len(places) or not document.startswith(_OPAQUE[kind][0], at):
+                return None
+            done = end
+            borders += number, end + 1
+    depth = np.zeros(len(places) + 1, np.int32)
+    depth[borders[::2]] = 1
+    depth[borders[1::2]] -= 1
+    return np.cumsum(depth[:-1]) == 0
 
 
 def _ends(document: bytes, start: Places, candidates: Places) -> Places | None:
