@@ -1,0 +1,661 @@
+"""What the page on legacy contracts says, done plainly: a legacy contract and a document give rows.
+
+It shares no code with the importer or the job. It is slow, and reads the contract again for each value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Any
+
+from lxml import etree
+
+Contract = dict[str, Any]
+Element = Any
+Rows = dict[str, list[dict[str, Any]]]
+
+CONTACTS, ADDRESSES, EMPLOYMENTS = "app_contact_base", "app_contact_address", "app_contact_employment"
+TABLE_OF = {"contact": CONTACTS, "address": ADDRESSES, "employment": EMPLOYMENTS}
+MAKERS = ("add_score", "add_indicator", "add_history", "add_report_lookup", "policy_exceptions")
+SELECTORS = ("last_valid_pr_contact", "last_valid_sec_contact", "authu_contact", "curr_address_only")
+PERSON = ("birth_date", "first_name", "last_name", "ssn")
+JOB = ("b_name", "b_salary", "b_job_title", "b_zip", "b_city")
+RANGES = {"tinyint": (0, 255), "smallint": (-(2**15), 2**15 - 1), "int": (-(2**31), 2**31 - 1)}
+NUMBER = re.compile(r"[-+]?(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]*)?|[-+]?\.[0-9]+")
+BLANKS = " \t\r\n\f\v\u00a0"
+
+
+class RejectedError(Exception):
+    """The document is rejected."""
+
+
+# Values
+
+
+def number_of(text: str) -> Decimal | None:
+    return Decimal(text.replace(",", "")) if NUMBER.fullmatch(text) else None
+
+
+def rounded(number: Decimal, places: int) -> Decimal:
+    return number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+
+
+def moment_of(text: str) -> datetime | None:
+    clock = r"(\d{1,2}):(\d{1,2}):(\d{1,2})"
+    part = re.fullmatch(rf"(\d{{4}})-(\d{{1,2}})-(\d{{1,2}})(?: {clock}(?:\.(\d{{1,6}}))?)?", text, re.ASCII)
+    if part:
+        y, m, d, *time, fraction = part.groups()
+        return moment(y, m, d, time, fraction=fraction)
+    part = re.fullmatch(rf"(\d{{1,2}})/(\d{{1,2}})/(\d{{4}})(?: {clock}(?: (AM|PM))?)?", text, re.ASCII | re.IGNORECASE)
+    if part:
+        m, d, y, *time, half = part.groups()
+        return moment(y, m, d, time, half) or (None if half else moment(y, d, m, time))
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=None) if re.match(r"\d{4}-?\d\d", text) else None
+    except ValueError:
+        return None
+
+
+def moment(y: str, m: str, d: str, time: list[str | None], half: str | None = None, fraction: str | None = None) -> Any:
+    hour, minute, second = (int(part or 0) for part in time)
+    if half:
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + (12 if half.upper() == "PM" else 0)
+    try:
+        return datetime(int(y), int(m), int(d), hour, minute, min(second, 59), int((fraction or "0").ljust(6, "0")))
+    except ValueError:
+        return None
+
+
+def convert(value: Any, mapping: Contract) -> Any:
+    """The value as the mapping's type, or None."""
+    kind, length = mapping["data_type"], mapping.get("data_length")
+    if isinstance(value, bool):
+        value = str(int(value))
+    if isinstance(value, datetime | date) and kind in ("datetime", "smalldatetime", "date"):
+        day = value.date() if isinstance(value, datetime) else value
+        return day if kind == "date" else datetime(day.year, day.month, day.day)
+    text = str(value).strip(BLANKS)
+    if kind == "string":
+        return text[:length] if length and length > 0 else text
+    if kind in ("int", "smallint", "tinyint", "bigint"):
+        found = NUMBER.search(text)
+        whole = int(rounded(Decimal(found[0].replace(",", "")), 0)) if found else None
+        low, high = RANGES.get(kind, (-(2**63), 2**63 - 1))
+        return whole if whole is not None and low <= whole <= high else None
+    if kind in ("decimal", "float"):
+        number = number_of(text)
+        if number is None:
+            return None
+        return float(number) if kind == "float" else rounded(number, 2 if length is None else length)
+    if kind in ("bit", "boolean"):
+        return {"1": True, "true": True, "yes": True, "y": True, "t": True}.get(
+            text.lower(), {"0": False, "false": False, "no": False, "n": False, "f": False}.get(text.lower())
+        )
+    found = moment_of(text)
+    return found.date() if found and kind == "date" else found
+
+
+# Elements
+
+
+def attribute(element: Element, name: str) -> str | None:
+    if element is None:
+        return None
+    if name in element.attrib:
+        return str(element.attrib[name])
+    return next((str(value) for key, value in element.attrib.items() if key.lower() == name.lower()), None)
+
+
+def stripped(element: Element, name: str) -> str:
+    return (attribute(element, name) or "").strip(BLANKS)
+
+
+def steps_of(types: Any) -> list[tuple[str, str]]:
+    if types is None:
+        return []
+    listed = [types] if isinstance(types, str) else types
+    return [(step.partition("(")[0].strip(), step.partition("(")[2].rstrip(") ").strip()) for step in listed]
+
+
+class Document:
+    """One request of a document, with the contract's rules on contacts."""
+
+    def __init__(self, contract: Contract, request: Element) -> None:
+        self.contract = contract
+        self.request = request
+        self.rules = {rule["element_type"]: rule for rule in contract["element_filtering"]["filter_rules"]}
+        self.application = self.last(contract["xml_application_path"])
+
+    def all(self, path: str, under: Element = None, above: str = "") -> list[Element]:
+        """The elements of an absolute path, below an element of the path ``above`` or the request."""
+        start = self.request if under is None else under
+        gone = above or self.request_path
+        names = path[len(gone) :].strip("/")
+        found = [start]
+        for name in names.split("/") if names else []:
+            found = [child for element in found for child in element if child.tag == name]
+        return found
+
+    @property
+    def request_path(self) -> str:
+        key = next(
+            m
+            for m in self.contract["mappings"]
+            if (m["target_table"], m.get("target_column")) == ("app_base", "app_id")
+        )
+        return str(key["xml_path"])
+
+    def last(self, path: str) -> Element:
+        found = self.all(path)
+        return found[-1] if found else None
+
+    # Contacts
+
+    def type_attribute(self, kind: str) -> tuple[str, list[str]]:
+        wanted = self.rules[kind]["required_attributes"]
+        return next((name, values) for name, values in wanted.items() if isinstance(values, list))
+
+    def priority(self, kind: str, element: Element) -> int | None:
+        """The place of the element's type in the rule's list."""
+        name, values = self.type_attribute(kind)
+        kinds = [value.strip(BLANKS).lower() for value in values]
+        own = stripped(element, name).lower()
+        return kinds.index(own) if own in kinds else None
+
+    def holds(self, kind: str, element: Element) -> bool:
+        typed = self.type_attribute(kind)[0]
+        for name, values in self.rules[kind]["required_attributes"].items():
+            if name == typed:
+                if self.priority(kind, element) is None:
+                    return False
+            elif isinstance(values, list):
+                if stripped(element, name) not in [value.strip(BLANKS) for value in values]:
+                    return False
+            elif values and not stripped(element, name):
+                return False
+        return True
+
+    @property
+    def contacts(self) -> list[Element]:
+        return self.all(self.rules["contact"]["xml_child_path"])
+
+    def kept(self) -> list[tuple[Element, list[Element]]]:
+        """The kept contacts, each with all elements of its number."""
+        found: dict[int, list[Element]] = {}
+        for contact in self.contacts:
+            if self.holds("contact", contact) and any(stripped(contact, name) for name in PERSON):
+                found.setdefault(key_of(attribute(contact, "con_id")), []).append(contact)
+        best = []
+        for elements in found.values():
+            first = min(self.priority("contact", element) or 0 for element in elements)
+            best.append(([e for e in elements if self.priority("contact", e) == first][-1], elements))
+        return best
+
+    def below(self, kind: str, elements: list[Element]) -> list[Element]:
+        path, above = self.rules[kind]["xml_child_path"], self.rules["contact"]["xml_child_path"]
+        found = [child for element in elements for child in self.all(path, element, above) if self.holds(kind, child)]
+        if kind == "employment":
+            return [
+                e
+                for e in found
+                if any(stripped(e, n) for n in JOB if n != "b_salary") or salary(stripped(e, "b_salary"))
+            ]
+        typed = self.type_attribute(kind)[0].lower()
+        names = {m["xml_attribute"] for m in self.mappings(ADDRESSES) if m["xml_path"] == path}
+        return [e for e in found if any(stripped(e, name) for name in names if name.lower() != typed)]
+
+    def of_type(self, place: int, with_number: bool = True) -> list[Element]:
+        return [
+            contact
+            for contact in self.contacts
+            if self.priority("contact", contact) == place and (stripped(contact, "con_id") or not with_number)
+        ]
+
+    def mappings(self, table: str) -> list[Contract]:
+        return [m for m in self.contract["mappings"] if m["target_table"] == table]
+
+    # The element that a mapping reads
+
+    def raw(self, mapping: Contract, hand: tuple[str, Element] | None, contact: Element) -> str | None:
+        """The attribute's text as the mapping's selector or place gives it."""
+        name, path = mapping["xml_attribute"], mapping["xml_path"]
+        types = [step for step, _ in steps_of(mapping.get("mapping_type"))]
+        selector = next((step for step in types if step in SELECTORS), None)
+        if selector == "curr_address_only":
+            return attribute(self.preferred(path, contact), name)
+        if selector:
+            place = 0 if selector == "last_valid_pr_contact" else 1
+            found = self.of_type(place, selector != "authu_contact")
+            texts = [self.of_contact(one, path, name) for one in found]
+            if "add_history" in types and selector == "last_valid_pr_contact":
+                return next((text for text in reversed(texts) if (text or "").strip(BLANKS)), None)
+            return texts[-1] if texts else None
+        return attribute(self.element(path, hand, contact), name)
+
+    def element(self, path: str, hand: tuple[str, Element] | None, contact: Element) -> Element:
+        if hand and path == hand[0]:
+            return hand[1]
+        above = self.rules["contact"]["xml_child_path"] if "contact" in self.rules else None
+        if contact is not None and above and (path == above or path.startswith(above + "/")):
+            found = self.all(path, contact, above)
+            return found[-1] if found else None
+        return self.last(path)
+
+    def preferred(self, path: str, contact: Element) -> Element:
+        found = self.all(path, contact, self.rules["contact"]["xml_child_path"])
+        found = [address for address in found if self.priority("address", address) == 0]
+        return found[-1] if found else None
+
+    def of_contact(self, contact: Element, path: str, name: str) -> str | None:
+        above = self.rules["contact"]["xml_child_path"]
+        found = self.all(path, contact, above)
+        if path == self.rules.get("address", {}).get("xml_child_path"):
+            found = [a for a in found if self.priority("address", a) == 0] or found
+            return next((attribute(a, name) for a in found if attribute(a, name) is not None), None)
+        return attribute(found[-1], name) if found else None
+
+    # Values of mappings
+
+    def value(self, mapping: Contract, hand: Any = None, contact: Element = None) -> tuple[Any, bool]:
+        """The value or None, and whether it counts as data."""
+        found, counts = self.chain(mapping, hand, contact)
+        if found is not None:
+            found = convert(found, mapping)
+        if found is not None:
+            return found, counts
+        default = mapping.get("default_value")
+        if default is None or not str(default).strip():
+            return None, False
+        return convert(default, mapping), False
+
+    def chain(self, mapping: Contract, hand: Any, contact: Element) -> tuple[Any, bool]:
+        steps = [
+            s
+            for s in steps_of(mapping.get("mapping_type"))
+            if s[0] not in ("add_collateral", "warranty_field", *MAKERS)
+        ]
+        raw = self.raw(mapping, hand, contact)
+        selected = any(step in SELECTORS for step, _ in steps)
+        value: Any = None if raw is None else raw.strip(BLANKS)
+        if value == "" and not selected:
+            value = None
+        source, counts, computed = value, True, False
+        if mapping.get("expression") and "calculated_field" not in [step for step, _ in steps]:
+            steps = [("calculated_field", ""), *steps]
+        for step, _ in steps:
+            if step == "calculated_field":
+                value = Expression(self, mapping, hand, contact).value()
+                computed = True
+            elif step == "enum":
+                if computed and str(value if value is not None else "").strip():
+                    continue
+                value, counts = self.enum(mapping, source if computed else value)
+                computed = False
+            elif step == "default_getutcdate_if_null":
+                value, counts = ("NOW", False) if value in (None, "") else (value, counts)
+            elif step in ("char_to_bit", "boolean_to_bit"):
+                value, counts = self.bit(step, value)
+                counts = counts or step == "char_to_bit"
+            elif step in ("numbers_only", "extract_numeric") and value is not None:
+                value = re.sub("[^0-9]", "", str(value)) or None
+            elif step == "extract_date" and value is not None:
+                value = moment_of(str(value))
+        return value, counts
+
+    def enum(self, mapping: Contract, value: Any) -> tuple[Any, bool]:
+        enums = self.contract.get("enum_mappings", {})
+        name = mapping.get("enum_name") or mapping["target_column"]
+        table = enums.get(name, {})
+        text = "" if value is None else str(value).strip(BLANKS)
+        if text:
+            for key, result in table.items():
+                if key.strip() == text:
+                    return result, True
+            for key, result in table.items():
+                if key.strip().lower() == text.lower():
+                    return result, True
+        return table.get(""), bool(text)
+
+    def bit(self, step: str, value: Any) -> tuple[Any, bool]:
+        own = self.contract.get("bit_conversions", {}).get(step, {})
+        change = str.upper if step == "char_to_bit" else str.lower
+        table = {change(key): 1 for key in ("1", "true", "yes")} | {change(str(key)): bit for key, bit in own.items()}
+        found = table.get(change("" if value is None else str(value).strip(BLANKS)))
+        return str(int(found or 0)), found is not None
+
+    # Rows
+
+    def row(self, mappings: list[Contract], keys: dict[str, Any], hand: Any = None, contact: Element = None) -> Any:
+        """The columns of a row, and whether any of them is data."""
+        row, data = dict(keys), False
+        for mapping in mappings:
+            if mapping["target_column"] in keys:
+                continue
+            value, counts = self.value(mapping, hand, contact)
+            if value is not None:
+                row[mapping["target_column"]] = value
+                data = data or counts
+        return row, data
+
+    def rows(self) -> Rows:
+        key = next(m for m in self.mappings("app_base") if m["target_column"] == "app_id")
+        keys = {"app_id": key_of(attribute(self.request, key["xml_attribute"]))}
+        if self.application is None:
+            raise RejectedError
+        made: Rows = {}
+        for table in dict.fromkeys(m["target_table"] for m in self.contract["mappings"]):
+            made[table] = list(self.table(table, keys))
+        return {table: rows for table, rows in made.items() if rows}
+
+    def table(self, table: str, keys: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        mappings = self.mappings(table)
+        kinds = {step for m in mappings for step, _ in steps_of(m.get("mapping_type"))}
+        if table in TABLE_OF.values():
+            yield from self.people(table, mappings, keys)
+        elif kinds & set(MAKERS):
+            for mapping in mappings:
+                yield from self.made(mapping, mappings, keys)
+        elif "add_collateral" in kinds or "warranty_field" in kinds:
+            yield from self.slots(mappings, keys)
+        else:
+            row, data = self.row(mappings, keys)
+            if data or table == "app_base":
+                yield row
+
+    def people(self, table: str, mappings: list[Contract], keys: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        for contact, elements in self.kept():
+            own = {**keys, "con_id": key_of(attribute(contact, "con_id"))}
+            if table == CONTACTS:
+                yield self.row(mappings, own, None, contact)[0]
+                continue
+            kind = "address" if table == ADDRESSES else "employment"
+            path = self.rules[kind]["xml_child_path"]
+            for element in self.below(kind, elements):
+                row, data = self.row(mappings, own, (path, element), element.getparent())
+                if data:
+                    yield row
+
+    def made(self, mapping: Contract, all_of_table: list[Contract], keys: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        step, argument = next(s for s in steps_of(mapping["mapping_type"]) if s[0] in MAKERS)
+        found, _ = self.chain(mapping, None, None)
+        text = "" if found is None else str(found).strip(BLANKS)
+        if step == "add_score":
+            score = convert(text, mapping) if text else None
+            if score is not None:
+                yield {**keys, "score_identifier": argument, "score": score}
+        elif step == "add_indicator":
+            if text.lower() in ("y", "yes", "true", "t", "1"):
+                yield {**keys, "indicator": argument, "value": "1"}
+        elif text and step == "add_history":
+            source = mapping["xml_path"].rpartition("/")[2]
+            yield {**keys, "name": f"[{mapping['xml_attribute']}]", "source": f"[{source}]", "value": text}
+        elif text and step == "add_report_lookup":
+            extra = {"source_report_key": argument} if argument else {}
+            yield {**keys, "name": mapping["xml_attribute"], "value": text, **extra}
+        elif text and argument:
+            notes = [
+                self.chain(other, None, None)[0]
+                for other in all_of_table
+                if ("policy_exceptions", "") in steps_of(other["mapping_type"])
+            ]
+            extra = {"notes": notes[-1]} if notes and notes[-1] else {}
+            yield {**keys, "policy_exception_type_enum": int(argument), "reason_code": text, **extra}
+
+    def slots(self, mappings: list[Contract], keys: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        def number(mapping: Contract) -> tuple[str, str]:
+            return next(s for s in steps_of(mapping["mapping_type"]) if s[0] in ("add_collateral", "warranty_field"))
+
+        for step, argument in dict.fromkeys(number(m) for m in mappings):
+            own = [m for m in mappings if number(m) == (step, argument)]
+            row = {**keys, "sort_order" if step == "add_collateral" else "warranty_type_enum": int(argument)}
+            data = False
+            for mapping in own:
+                value, counts = self.value(mapping)
+                types = {name for name, _ in steps_of(mapping["mapping_type"])}
+                bit = mapping["data_type"] in ("bit", "boolean") or types & {"char_to_bit", "boolean_to_bit"}
+                if value is None and bit and step == "warranty_field":
+                    value = False
+                if value is None:
+                    continue
+                row[mapping["target_column"]] = value
+                if not bit and counts and (step == "warranty_field" or not types & {"calculated_field", "enum"}):
+                    data = data or mapping["target_column"] != "wholesale_value" or value > 0
+            if data:
+                yield row
+
+
+def salary(text: str) -> bool:
+    number = number_of(text)
+    return bool(text) and (number is None or number != 0)
+
+
+def key_of(text: str | None) -> int:
+    found = (text or "").strip(BLANKS)
+    if not re.fullmatch("[0-9]+", found) or not 0 < int(found) < 2**31:
+        raise RejectedError
+    return int(found)
+
+
+# Expressions
+
+TOKEN = re.compile(
+    r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<number>\d+(?:\.\d+)?)|(?P<name>[A-Za-z_][\w.]*)|(?P<op><>|!=|<=|>=|[-=<>+*/(),]))"
+)
+
+
+class Expression:
+    """A recursive descent that computes while it reads. Text, Decimal, date or None (missing) are the values."""
+
+    def __init__(self, document: Document, mapping: Contract, hand: Any, contact: Element) -> None:
+        self.document, self.mapping, self.hand, self.contact = document, mapping, hand, contact
+        self.tokens: list[tuple[str, str]] = []
+        text, place = mapping["expression"].strip(), 0
+        while place < len(text):
+            found = TOKEN.match(text, place)
+            assert found, text[place:]
+            self.tokens.append((str(found.lastgroup), found[found.lastgroup or 0]))
+            place = found.end()
+        self.place = 0
+
+    def value(self) -> Any:
+        found = self.sum()
+        assert self.place == len(self.tokens), self.tokens[self.place :]
+        return found
+
+    def is_next(self, *words: str) -> bool:
+        return (
+            self.place < len(self.tokens)
+            and self.tokens[self.place][0] != "text"
+            and self.tokens[self.place][1].upper() in words
+        )
+
+    def take(self, *words: str) -> str | None:
+        if not self.is_next(*words):
+            return None
+        self.place += 1
+        return self.tokens[self.place - 1][1].upper()
+
+    def condition(self) -> bool:
+        found = self.both()
+        while self.take("OR"):
+            found = self.both() or found
+        return found
+
+    def both(self) -> bool:
+        found = self.negated()
+        while self.take("AND"):
+            found = self.negated() and found
+        return found
+
+    def negated(self) -> bool:
+        if self.take("NOT"):
+            return not self.negated()
+        return self.test()
+
+    def test(self) -> bool:
+        if self.is_next("("):  # a condition in parentheses, or a sum
+            start = self.place
+            self.place += 1
+            try:
+                found = self.condition()
+                if self.take(")") and (self.place == len(self.tokens) or self.is_next("AND", "OR", ")", "THEN")):
+                    return found
+            except AssertionError:
+                pass
+            self.place = start
+        left = self.sum()
+        if self.take("IS"):
+            no = bool(self.take("NOT"))
+            if self.take("NULL"):
+                return (left is None) != no
+            assert self.take("EMPTY")
+            return (left is None or not str(left).strip(BLANKS)) != no
+        no = bool(self.take("NOT"))
+        if self.take("LIKE"):
+            pattern = re.escape(str(self.sum())).replace("%", ".*").replace("_", ".")
+            return bool(re.fullmatch(pattern, text_of(left), re.IGNORECASE | re.DOTALL)) != no
+        if self.take("IN"):
+            assert self.take("(")
+            found = compare(left, self.sum(), "=")
+            while self.take(","):
+                found = compare(left, self.sum(), "=") or found
+            assert self.take(")")
+            return found != no
+        if self.take("BETWEEN"):
+            low = self.sum()
+            assert self.take("AND")
+            high = self.sum()
+            return (compare(left, low, ">=") and compare(left, high, "<=")) != no
+        operator = self.take("=", "!=", "<>", "<", ">", "<=", ">=")
+        assert operator
+        return compare(left, self.sum(), operator)
+
+    def sum(self) -> Any:
+        found = self.product()
+        while sign := self.take("+", "-"):
+            found = calculate(found, self.product(), sign)
+        return found
+
+    def product(self) -> Any:
+        found = self.factor()
+        while sign := self.take("*", "/"):
+            found = calculate(found, self.factor(), sign)
+        return found
+
+    def factor(self) -> Any:
+        if self.take("-"):
+            return calculate(Decimal(0), self.factor(), "-")
+        if self.take("("):
+            found = self.sum()
+            assert self.take(")")
+            return found
+        if self.take("CASE"):
+            return self.case()
+        assert self.place < len(self.tokens)
+        kind, text = self.tokens[self.place]
+        self.place += 1
+        if kind == "text":
+            return text[1:-1].replace("''", "'")
+        if kind == "number":
+            return Decimal(text)
+        assert kind == "name", text
+        if text.upper() == "NULL":
+            return None
+        if text.upper() == "DATE" and self.take("("):
+            found = day_of(self.sum())
+            assert self.take(")")
+            return found
+        if text.upper() == "DATEADD" and self.take("("):
+            unit = self.take("DAY")
+            assert unit
+            assert self.take(",")
+            days = self.sum()
+            assert self.take(",")
+            start = day_of(self.sum())
+            assert self.take(")")
+            count = days if isinstance(days, Decimal) else number_of(text_of(days))
+            return None if start is None or count is None else start + timedelta(days=int(count))
+        return self.field(text)
+
+    def case(self) -> Any:
+        found, done = None, False
+        while self.take("WHEN"):
+            holds = self.condition()
+            assert self.take("THEN")
+            value = self.sum()
+            if holds and not done:
+                found, done = value, True
+        if self.take("ELSE"):
+            value = self.sum()
+            found = found if done else value
+        assert self.take("END")
+        return found
+
+    def field(self, name: str) -> str | None:
+        element, _, attribute_name = name.rpartition(".")
+        document = self.document
+        if not element:
+            at = document.element(self.mapping["xml_path"], self.hand, self.contact)
+        elif element.lower() == "application":
+            at = document.application
+        elif element.lower() == "contact":
+            primaries = document.of_type(0)
+            at = primaries[-1] if primaries else None
+        else:
+            found = [e for e in document.request.iter() if isinstance(e.tag, str) and e.tag.lower() == element.lower()]
+            at = found[-1] if found else None
+        text = attribute(at, attribute_name)
+        return None if text is None else text.strip(BLANKS)
+
+
+def text_of(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def day_of(value: Any) -> date | None:
+    if isinstance(value, date):
+        return value
+    found = moment_of(text_of(value))
+    return found.date() if found else None
+
+
+def compare(left: Any, right: Any, operator: str) -> bool:
+    if isinstance(left, date) or isinstance(right, date):
+        left, right = day_of(left), day_of(right)
+        if left is None or right is None:
+            return operator in ("!=", "<>")
+    else:
+        numbers = [side if isinstance(side, Decimal) else number_of(text_of(side)) for side in (left, right)]
+        left, right = numbers if None not in numbers else (text_of(left), text_of(right))
+    return {
+        "=": left == right, "!=": left != right, "<>": left != right,
+        "<": left < right, ">": left > right, "<=": left <= right, ">=": left >= right,
+    }[operator]  # fmt: skip
+
+
+def calculate(left: Any, right: Any, sign: str) -> Decimal | None:
+    numbers = [side if isinstance(side, Decimal) else number_of(text_of(side)) for side in (left, right)]
+    a, b = numbers
+    if a is None or b is None:
+        return None
+    try:
+        return {"+": lambda: a + b, "-": lambda: a - b, "*": lambda: a * b, "/": lambda: a / b}[sign]()
+    except (InvalidOperation, ZeroDivisionError):
+        return None
+
+
+def oracle(contract: Contract, document: str) -> list[Rows | None]:
+    """The rows of each request of a document; None is a request that is rejected."""
+    root = etree.fromstring(document.encode())
+    found: list[Rows | None] = []
+    for request in root.iter("Request"):
+        try:
+            found.append(Document(contract, request).rows())
+        except RejectedError:
+            found.append(None)
+    return found
