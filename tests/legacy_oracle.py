@@ -287,7 +287,12 @@ class Document:
         source, counts, computed = value, True, False
         if mapping.get("expression") and "calculated_field" not in [step for step, _ in steps]:
             steps = [("calculated_field", ""), *steps]
+        # The first step without a value ends the chain: that may be the one that takes the value, or makes the row.
+        chain = steps_of(mapping.get("mapping_type"))
+        ended = value is None and len(chain) > 1 and chain[0][0] not in ("char_to_bit", "boolean_to_bit")
         for step, _ in steps:
+            if ended and step not in ("enum", "calculated_field"):
+                continue
             if step == "calculated_field":
                 value = Expression(self, mapping, hand, contact).value()
                 computed = True
@@ -295,14 +300,15 @@ class Document:
                 if computed and str(value if value is not None else "").strip():
                     continue
                 value, counts = self.enum(mapping, source if computed else value)
-                computed = False
+                counts, computed = counts or computed, False
             elif step == "default_getutcdate_if_null":
                 value, counts = ("NOW", False) if value in (None, "") else (value, counts)
             elif step in ("char_to_bit", "boolean_to_bit"):
                 value, counts = self.bit(step, value)
                 counts = counts or step == "char_to_bit"
             elif step in ("numbers_only", "extract_numeric") and value is not None:
-                value = re.sub("[^0-9]", "", str(value)) or None
+                is_number = mapping["data_type"] != "string" and number_of(str(value).lstrip("$").strip(BLANKS))
+                value = str(is_number) if is_number else re.sub("[^0-9]", "", str(value)) or None
             elif step == "extract_date" and value is not None:
                 value = moment_of(str(value))
         return value, counts
@@ -319,14 +325,14 @@ class Document:
             for key, result in table.items():
                 if key.strip().lower() == text.lower():
                     return result, True
-        return table.get(""), bool(text)
+        return table.get(""), bool(text)  # of no text it is like a default, and no data
 
     def bit(self, step: str, value: Any) -> tuple[Any, bool]:
         own = self.contract.get("bit_conversions", {}).get(step, {})
         change = str.upper if step == "char_to_bit" else str.lower
         table = {change(key): 1 for key in ("1", "true", "yes")} | {change(str(key)): bit for key, bit in own.items()}
-        found = table.get(change("" if value is None else str(value).strip(BLANKS)))
-        return str(int(found or 0)), found is not None
+        text = "" if value is None else str(value).strip(BLANKS)
+        return str(int(table.get(change(text)) or 0)), bool(text)
 
     # Rows
 
@@ -418,20 +424,19 @@ class Document:
                 value, counts = self.value(mapping)
                 types = {name for name, _ in steps_of(mapping["mapping_type"])}
                 bit = mapping["data_type"] in ("bit", "boolean") or types & {"char_to_bit", "boolean_to_bit"}
-                if value is None and bit and step == "warranty_field":
-                    value = False
                 if value is None:
                     continue
                 row[mapping["target_column"]] = value
                 if not bit and counts and (step == "warranty_field" or not types & {"calculated_field", "enum"}):
                     data = data or mapping["target_column"] != "wholesale_value" or value > 0
+            bits = {m["target_column"] for m in mappings if m["data_type"] == "bit"}
             if data:
-                yield row
+                yield {**dict.fromkeys(bits, False), **row} if step == "warranty_field" else row
 
 
 def salary(text: str) -> bool:
     number = number_of(text)
-    return bool(text) and (number is None or number != 0)
+    return number is not None and number != 0
 
 
 def key_of(text: str | None) -> int:

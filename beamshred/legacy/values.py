@@ -134,6 +134,8 @@ class Values:
             if name is None:
                 return None
             options["lookup"] = name
+            if mapping.selector and "enum" not in tables:
+                options["blank"] = "keep"  # a selector's blank is a value, whose bit is 0
         elif mapping.selector and type_.name == "text" and not mapping.maker and "clean" not in options:
             options["blank"] = "keep"
         always = bool(conversions) and conversions[0] == "char_to_bit" and not mapping.selector and not mapping.maker
