@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from typing import Any
 
 from lxml import etree
@@ -25,7 +25,7 @@ PERSON = ("birth_date", "first_name", "last_name", "ssn")
 JOB = ("b_name", "b_salary", "b_job_title", "b_zip", "b_city")
 RANGES = {"tinyint": (0, 255), "smallint": (-(2**15), 2**15 - 1), "int": (-(2**31), 2**31 - 1)}
 NUMBER = re.compile(r"[-+]?(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]*)?|[-+]?\.[0-9]+")
-BLANKS = " \t\r\n\f\v\u00a0"
+BLANKS = None  # all that Python strips
 
 
 class RejectedError(Exception):
@@ -40,7 +40,7 @@ def number_of(text: str) -> Decimal | None:
 
 
 def rounded(number: Decimal, places: int) -> Decimal:
-    return number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    return number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP, Context(prec=99))
 
 
 def moment_of(text: str) -> datetime | None:
@@ -83,6 +83,8 @@ def convert(value: Any, mapping: Contract) -> Any:
     if kind == "string":
         return text[:length] if length and length > 0 else text
     if kind in ("int", "smallint", "tinyint", "bigint"):
+        if "identity_insert" in str(mapping.get("mapping_type")) and not re.fullmatch("[-+]?[0-9]+", text):
+            return None
         found = NUMBER.search(text)
         whole = int(rounded(Decimal(found[0].replace(",", "")), 0)) if found else None
         low, high = RANGES.get(kind, (-(2**63), 2**63 - 1))
@@ -91,7 +93,7 @@ def convert(value: Any, mapping: Contract) -> Any:
         number = number_of(text)
         if number is None:
             return None
-        return float(number) if kind == "float" else rounded(number, 2 if length is None else length)
+        return float(number) if kind == "float" else rounded(number, 2 if length is None or length < 0 else length)
     if kind in ("bit", "boolean"):
         return {"1": True, "true": True, "yes": True, "y": True, "t": True}.get(
             text.lower(), {"0": False, "false": False, "no": False, "n": False, "f": False}.get(text.lower())
@@ -307,7 +309,8 @@ class Document:
                 value, counts = self.bit(step, value)
                 counts = counts or step == "char_to_bit"
             elif step in ("numbers_only", "extract_numeric") and value is not None:
-                is_number = mapping["data_type"] != "string" and number_of(str(value).lstrip("$").strip(BLANKS))
+                is_plain = mapping["data_type"] != "string" and not mapping.get("enum_name")
+                is_number = is_plain and number_of(str(value).lstrip("$").strip(BLANKS))
                 value = str(is_number) if is_number else re.sub("[^0-9]", "", str(value)) or None
             elif step == "extract_date" and value is not None:
                 value = moment_of(str(value))

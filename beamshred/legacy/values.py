@@ -12,7 +12,7 @@ from beamshred.legacy.notes import Notes
 from beamshred.legacy.paths import PathsError, Places
 from beamshred.legacy.source import Legacy, Mapping, Steps
 from beamshred.legacy.sql import Writer, quoted, results, walk
-from beamshred.legacy.types import DIGITS_OR_NUMBER, column_type, constant
+from beamshred.legacy.types import DIGITS_OR_NUMBER, TIME_AT_ALL, column_type, constant
 from transforms.schema import ColumnType
 
 Lookup = dict[str, Any]
@@ -128,7 +128,7 @@ class Values:
             # A number, and never the first one in a text.
             options.update({"clean": [], "format": None, "rounding": None})
         elif "extract_date" in conversions and type_.name != "date":
-            options["clean"] = {"find": r"[T ]+\d\d?:.*", "replace": ""}
+            options["clean"] = TIME_AT_ALL
         if tables:
             name = self._lookup(mapping, tables, type_)
             if name is None:
