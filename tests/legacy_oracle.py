@@ -6,11 +6,11 @@ It shares no code with the importer or the job. It is slow, and reads the contra
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from datetime import date, datetime, timedelta
-from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from legacy_oracle_expressions import Expression
+from legacy_oracle_values import BLANKS, convert, moment_of, number_of
 from lxml import etree
 
 Contract = dict[str, Any]
@@ -23,83 +23,10 @@ MAKERS = ("add_score", "add_indicator", "add_history", "add_report_lookup", "pol
 SELECTORS = ("last_valid_pr_contact", "last_valid_sec_contact", "authu_contact", "curr_address_only")
 PERSON = ("birth_date", "first_name", "last_name", "ssn")
 JOB = ("b_name", "b_salary", "b_job_title", "b_zip", "b_city")
-RANGES = {"tinyint": (0, 255), "smallint": (-(2**15), 2**15 - 1), "int": (-(2**31), 2**31 - 1)}
-NUMBER = re.compile(r"[-+]?(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]*)?|[-+]?\.[0-9]+")
-BLANKS = None  # all that Python strips
 
 
 class RejectedError(Exception):
     """The document is rejected."""
-
-
-# Values
-
-
-def number_of(text: str) -> Decimal | None:
-    return Decimal(text.replace(",", "")) if NUMBER.fullmatch(text) else None
-
-
-def rounded(number: Decimal, places: int) -> Decimal:
-    return number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP, Context(prec=99))
-
-
-def moment_of(text: str) -> datetime | None:
-    clock = r"(\d{1,2}):(\d{1,2}):(\d{1,2})"
-    part = re.fullmatch(rf"(\d{{4}})-(\d{{1,2}})-(\d{{1,2}})(?: {clock}(?:\.(\d{{1,6}}))?)?", text, re.ASCII)
-    if part:
-        y, m, d, *time, fraction = part.groups()
-        return moment(y, m, d, time, fraction=fraction)
-    part = re.fullmatch(rf"(\d{{1,2}})/(\d{{1,2}})/(\d{{4}})(?: {clock}(?: (AM|PM))?)?", text, re.ASCII | re.IGNORECASE)
-    if part:
-        m, d, y, *time, half = part.groups()
-        return moment(y, m, d, time, half) or (None if half else moment(y, d, m, time))
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=None) if re.match(r"\d{4}-?\d\d", text) else None
-    except ValueError:
-        return None
-
-
-def moment(y: str, m: str, d: str, time: list[str | None], half: str | None = None, fraction: str | None = None) -> Any:
-    hour, minute, second = (int(part or 0) for part in time)
-    if half:
-        if not 1 <= hour <= 12:
-            return None
-        hour = hour % 12 + (12 if half.upper() == "PM" else 0)
-    try:
-        return datetime(int(y), int(m), int(d), hour, minute, min(second, 59), int((fraction or "0").ljust(6, "0")))
-    except ValueError:
-        return None
-
-
-def convert(value: Any, mapping: Contract) -> Any:
-    """The value as the mapping's type, or None."""
-    kind, length = mapping["data_type"], mapping.get("data_length")
-    if isinstance(value, bool):
-        value = str(int(value))
-    if isinstance(value, datetime | date) and kind in ("datetime", "smalldatetime", "date"):
-        day = value.date() if isinstance(value, datetime) else value
-        return day if kind == "date" else datetime(day.year, day.month, day.day)
-    text = str(value).strip(BLANKS)
-    if kind == "string":
-        return text[:length] if length and length > 0 else text
-    if kind in ("int", "smallint", "tinyint", "bigint"):
-        if "identity_insert" in str(mapping.get("mapping_type")) and not re.fullmatch("[-+]?[0-9]+", text):
-            return None
-        found = NUMBER.search(text)
-        whole = int(rounded(Decimal(found[0].replace(",", "")), 0)) if found else None
-        low, high = RANGES.get(kind, (-(2**63), 2**63 - 1))
-        return whole if whole is not None and low <= whole <= high else None
-    if kind in ("decimal", "float"):
-        number = number_of(text)
-        if number is None:
-            return None
-        return float(number) if kind == "float" else rounded(number, 2 if length is None or length < 0 else length)
-    if kind in ("bit", "boolean"):
-        return {"1": True, "true": True, "yes": True, "y": True, "t": True}.get(
-            text.lower(), {"0": False, "false": False, "no": False, "n": False, "f": False}.get(text.lower())
-        )
-    found = moment_of(text)
-    return found.date() if found and kind == "date" else found
 
 
 # Elements
@@ -296,7 +223,7 @@ class Document:
             if ended and step not in ("enum", "calculated_field"):
                 continue
             if step == "calculated_field":
-                value = Expression(self, mapping, hand, contact).value()
+                value = Expression(mapping["expression"], self.fields(mapping, hand, contact)).value()
                 computed = True
             elif step == "enum":
                 if computed and str(value if value is not None else "").strip():
@@ -315,6 +242,25 @@ class Document:
             elif step == "extract_date" and value is not None:
                 value = moment_of(str(value))
         return value, counts
+
+    def fields(self, mapping: Contract, hand: Any, contact: Element) -> Callable[[str], str | None]:
+        """What an expression's fields are."""
+
+        def field(name: str) -> str | None:
+            element, _, attribute_name = name.rpartition(".")
+            if not element:
+                at = self.element(mapping["xml_path"], hand, contact)
+            elif element.lower() == "application":
+                at = self.application
+            elif element.lower() == "contact":
+                at = next(reversed(self.of_type(0)), None)
+            else:
+                found = [e for e in self.request.iter() if isinstance(e.tag, str) and e.tag.lower() == element.lower()]
+                at = found[-1] if found else None
+            text = attribute(at, attribute_name)
+            return None if text is None else text.strip(BLANKS)
+
+        return field
 
     def enum(self, mapping: Contract, value: Any) -> tuple[Any, bool]:
         enums = self.contract.get("enum_mappings", {})
@@ -447,214 +393,6 @@ def key_of(text: str | None) -> int:
     if not re.fullmatch("[0-9]+", found) or not 0 < int(found) < 2**31:
         raise RejectedError
     return int(found)
-
-
-# Expressions
-
-TOKEN = re.compile(
-    r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<number>\d+(?:\.\d+)?)|(?P<name>[A-Za-z_][\w.]*)|(?P<op><>|!=|<=|>=|[-=<>+*/(),]))"
-)
-
-
-class Expression:
-    """A recursive descent that computes while it reads. Text, Decimal, date or None (missing) are the values."""
-
-    def __init__(self, document: Document, mapping: Contract, hand: Any, contact: Element) -> None:
-        self.document, self.mapping, self.hand, self.contact = document, mapping, hand, contact
-        self.tokens: list[tuple[str, str]] = []
-        text, place = mapping["expression"].strip(), 0
-        while place < len(text):
-            found = TOKEN.match(text, place)
-            assert found, text[place:]
-            self.tokens.append((str(found.lastgroup), found[found.lastgroup or 0]))
-            place = found.end()
-        self.place = 0
-
-    def value(self) -> Any:
-        found = self.sum()
-        assert self.place == len(self.tokens), self.tokens[self.place :]
-        return found
-
-    def is_next(self, *words: str) -> bool:
-        return (
-            self.place < len(self.tokens)
-            and self.tokens[self.place][0] != "text"
-            and self.tokens[self.place][1].upper() in words
-        )
-
-    def take(self, *words: str) -> str | None:
-        if not self.is_next(*words):
-            return None
-        self.place += 1
-        return self.tokens[self.place - 1][1].upper()
-
-    def condition(self) -> bool:
-        found = self.both()
-        while self.take("OR"):
-            found = self.both() or found
-        return found
-
-    def both(self) -> bool:
-        found = self.negated()
-        while self.take("AND"):
-            found = self.negated() and found
-        return found
-
-    def negated(self) -> bool:
-        if self.take("NOT"):
-            return not self.negated()
-        return self.test()
-
-    def test(self) -> bool:
-        if self.is_next("("):  # a condition in parentheses, or a sum
-            start = self.place
-            self.place += 1
-            try:
-                found = self.condition()
-                if self.take(")") and (self.place == len(self.tokens) or self.is_next("AND", "OR", ")", "THEN")):
-                    return found
-            except AssertionError:
-                pass
-            self.place = start
-        left = self.sum()
-        if self.take("IS"):
-            no = bool(self.take("NOT"))
-            if self.take("NULL"):
-                return (left is None) != no
-            assert self.take("EMPTY")
-            return (left is None or not str(left).strip(BLANKS)) != no
-        no = bool(self.take("NOT"))
-        if self.take("LIKE"):
-            pattern = re.escape(str(self.sum())).replace("%", ".*").replace("_", ".")
-            return bool(re.fullmatch(pattern, text_of(left), re.IGNORECASE | re.DOTALL)) != no
-        if self.take("IN"):
-            assert self.take("(")
-            found = compare(left, self.sum(), "=")
-            while self.take(","):
-                found = compare(left, self.sum(), "=") or found
-            assert self.take(")")
-            return found != no
-        if self.take("BETWEEN"):
-            low = self.sum()
-            assert self.take("AND")
-            high = self.sum()
-            return (compare(left, low, ">=") and compare(left, high, "<=")) != no
-        operator = self.take("=", "!=", "<>", "<", ">", "<=", ">=")
-        assert operator
-        return compare(left, self.sum(), operator)
-
-    def sum(self) -> Any:
-        found = self.product()
-        while sign := self.take("+", "-"):
-            found = calculate(found, self.product(), sign)
-        return found
-
-    def product(self) -> Any:
-        found = self.factor()
-        while sign := self.take("*", "/"):
-            found = calculate(found, self.factor(), sign)
-        return found
-
-    def factor(self) -> Any:
-        if self.take("-"):
-            return calculate(Decimal(0), self.factor(), "-")
-        if self.take("("):
-            found = self.sum()
-            assert self.take(")")
-            return found
-        if self.take("CASE"):
-            return self.case()
-        assert self.place < len(self.tokens)
-        kind, text = self.tokens[self.place]
-        self.place += 1
-        if kind == "text":
-            return text[1:-1].replace("''", "'")
-        if kind == "number":
-            return Decimal(text)
-        assert kind == "name", text
-        if text.upper() == "NULL":
-            return None
-        if text.upper() == "DATE" and self.take("("):
-            found = day_of(self.sum())
-            assert self.take(")")
-            return found
-        if text.upper() == "DATEADD" and self.take("("):
-            unit = self.take("DAY")
-            assert unit
-            assert self.take(",")
-            days = self.sum()
-            assert self.take(",")
-            start = day_of(self.sum())
-            assert self.take(")")
-            count = days if isinstance(days, Decimal) else number_of(text_of(days))
-            return None if start is None or count is None else start + timedelta(days=int(count))
-        return self.field(text)
-
-    def case(self) -> Any:
-        found, done = None, False
-        while self.take("WHEN"):
-            holds = self.condition()
-            assert self.take("THEN")
-            value = self.sum()
-            if holds and not done:
-                found, done = value, True
-        if self.take("ELSE"):
-            value = self.sum()
-            found = found if done else value
-        assert self.take("END")
-        return found
-
-    def field(self, name: str) -> str | None:
-        element, _, attribute_name = name.rpartition(".")
-        document = self.document
-        if not element:
-            at = document.element(self.mapping["xml_path"], self.hand, self.contact)
-        elif element.lower() == "application":
-            at = document.application
-        elif element.lower() == "contact":
-            primaries = document.of_type(0)
-            at = primaries[-1] if primaries else None
-        else:
-            found = [e for e in document.request.iter() if isinstance(e.tag, str) and e.tag.lower() == element.lower()]
-            at = found[-1] if found else None
-        text = attribute(at, attribute_name)
-        return None if text is None else text.strip(BLANKS)
-
-
-def text_of(value: Any) -> str:
-    return "" if value is None else str(value)
-
-
-def day_of(value: Any) -> date | None:
-    if isinstance(value, date):
-        return value
-    found = moment_of(text_of(value))
-    return found.date() if found else None
-
-
-def compare(left: Any, right: Any, operator: str) -> bool:
-    if isinstance(left, date) or isinstance(right, date):
-        left, right = day_of(left), day_of(right)
-        if left is None or right is None:
-            return operator in ("!=", "<>")
-    else:
-        numbers = [side if isinstance(side, Decimal) else number_of(text_of(side)) for side in (left, right)]
-        left, right = numbers if None not in numbers else (text_of(left), text_of(right))
-    return {
-        "=": left == right, "!=": left != right, "<>": left != right,
-        "<": left < right, ">": left > right, "<=": left <= right, ">=": left >= right,
-    }[operator]  # fmt: skip
-
-
-def calculate(left: Any, right: Any, sign: str) -> Decimal | None:
-    numbers = [side if isinstance(side, Decimal) else number_of(text_of(side)) for side in (left, right)]
-    a, b = numbers
-    if a is None or b is None:
-        return None
-    try:
-        return {"+": lambda: a + b, "-": lambda: a - b, "*": lambda: a * b, "/": lambda: a / b}[sign]()
-    except (InvalidOperation, ZeroDivisionError):
-        return None
 
 
 def oracle(contract: Contract, document: str) -> list[Rows | None]:

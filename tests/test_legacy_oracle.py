@@ -42,6 +42,16 @@ DATA_TYPES = ["string", "string", "int", "tinyint", "decimal", "datetime", "date
 DEFAULTS = {"string": "none", "int": "5", "tinyint": "7", "decimal": "0", "datetime": "1/1/1900", "date": "1900-01-01"}
 
 
+def contract_of(mappings: list[dict[str, Any]], **top: Any) -> dict[str, Any]:
+    return {
+        "xml_root_element": "Root",
+        "xml_application_path": APP,
+        "element_filtering": FILTERS,
+        "mappings": mappings,
+        **top,
+    }
+
+
 class Made:
     """A legacy contract and documents of a seed."""
 
@@ -57,10 +67,7 @@ class Made:
         mappings += [self.plain("pricing", self.random.choice([APP, f"{APP}/part"])) for _ in range(4)]
         mappings += [self.plain("pricing", self.random.choice([CONTACT, ADDRESS, f"{CONTACT}/card"])) for _ in range(2)]
         mappings += self.makers() + self.slots()
-        self.contract: dict[str, Any] = {
-            "xml_root_element": "Root", "xml_application_path": APP, "element_filtering": FILTERS,
-            "enum_mappings": ENUMS, "bit_conversions": BITS, "mappings": mappings,
-        }  # fmt: skip
+        self.contract = contract_of(mappings, enum_mappings=ENUMS, bit_conversions=BITS)
 
     def column(self) -> str:
         self.number += 1
