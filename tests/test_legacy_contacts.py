@@ -202,3 +202,12 @@ def test_the_secondary_type_must_be_in_the_filter() -> None:
         mapping(f"{CONTACT}/@a", "app_base.c", "string", "authu_contact"), element_filtering={"filter_rules": rules}
     )
     assert notes.not_taken == [f"mapping 2, {CONTACT}/@a -> app_base.c: the contact filter has no secondary type"]
+
+
+def test_the_bit_of_a_blank_that_a_selector_gives_is_0() -> None:
+    mapper = imported(mapping(f"{CONTACT}/@a", "app_base.c", "bit", "last_valid_pr_contact", "char_to_bit"))
+    found = [
+        rows_of(mapper, request(f'<contact con_id="1" role="PR" {attributes}/>'))["app_base"][0].get("c")
+        for attributes in ('a="1"', 'a=" "', "")
+    ]
+    assert found == [True, False, None]

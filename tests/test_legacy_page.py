@@ -332,6 +332,34 @@ def test_slots_that_differ_stay_slots() -> None:
     ]
 
 
+def test_a_field_of_all_slots_is_no_slots_own_though_its_name_has_a_number() -> None:
+    slots = [mapping(f"{APP}/@make{n}", "slots.make", "string", f"add_collateral({n})") for n in (1, 2, 3)]
+    bands = [
+        mapping(
+            f"{APP}/@make{n}", "slots.band", "string", f"add_collateral({n})", "calculated_field",
+            expression=f"CASE WHEN make{n} > line1 THEN make{n} END",
+        )
+        for n in (1, 2)
+    ]  # fmt: skip
+    text, _ = converted(*slots, *bands)
+    assert "line1: {from: $application/@line1" in text
+    assert "make_number: {from: '$application/@make{sort_order}'" in text
+    mapper = Mapper(parse_contract(text))
+    found = rows_of(mapper, request("", 'make1="x" make2="y" make3="z"'))["slots"]
+    assert [row.get("band") for row in found] == ["x", "y", None]
+
+
+def test_a_blank_text_of_an_enum_makes_no_row() -> None:
+    enums = {"kinds": {"A": 1, "": 0}}
+    slots = imported(
+        mapping(f"{APP}/@k1", "slots.kind", "tinyint", "warranty_field(1)", "enum", enum_name="kinds"),
+        mapping(f"{APP}/@b1", "slots.flag", "bit", "warranty_field(1)", "char_to_bit"),
+        enum_mappings=enums,
+    )
+    assert rows_of(slots, request("", 'k1=" " b1=""')) == {"app_base": [{"app_id": 7}]}
+    assert rows_of(slots, request("", 'k1="?"'))["slots"][0]["kind"] == 0
+
+
 # How it reads
 
 

@@ -51,6 +51,12 @@ ENUMS = {"c": {"Web": 1, "web": 2, "Phone": 3, "": 9}, "color_enum": {"R": "red"
         ("date", "2024-01-05T10:20:30.123Z", date(2024, 1, 5)),
         ("date", "12/25/2024", date(2024, 12, 25)),
         ("date", "2024-01-05 10:20:30", date(2024, 1, 5)),
+        ("date", "2024-01-05 10:20", date(2024, 1, 5)),
+        ("date", "2024-1-5 9:20:5", date(2024, 1, 5)),
+        ("date", "2024-01-05 10:20:30Z", date(2024, 1, 5)),
+        ("date", "2024-01-05 23:20:30.1234567+02:00", date(2024, 1, 5)),
+        ("date", "20240105T102030", date(2024, 1, 5)),
+        ("date", "2024-01-05 25:00:00", ABSENT),
         ("bit", "1", True),
         ("boolean", "No", False),
         ("bit", "maybe", ABSENT),
@@ -194,7 +200,8 @@ def test_now_stands_for_an_empty_date_only() -> None:
 
 def test_extract_date_leaves_the_time_out() -> None:
     assert value(f"{APP}/@a", "date", "extract_date", attributes='a="2024-01-05 10:20:30"') == date(2024, 1, 5)
-    assert value(f"{APP}/@a", "datetime", "extract_date", attributes='a="2024-01-05 10:20:30"') == datetime(2024, 1, 5)
+    for text in ("2024-01-05 10:20:30", "2024-01-05T10:20:30Z", "20240105T102030", "1/5/2024 3:04:05 PM"):
+        assert value(f"{APP}/@a", "datetime", "extract_date", attributes=f'a="{text}"') == datetime(2024, 1, 5)
 
 
 def test_a_chain_is_applied_in_order() -> None:

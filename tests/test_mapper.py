@@ -264,6 +264,20 @@ tables:
     assert "'02' is not in the lookup status" in reject.message
 
 
+def test_a_blank_text_is_missing_in_a_lookup_too() -> None:
+    head = f"{HEAD}\nlookups: {{l: {{values: {{A: 1}}, otherwise: 9}}, m: {{A: 1, '': 2}}}}"
+    tables = """
+tables:
+  t:
+    columns:
+      plain: {from: s, lookup: l, type: int}
+      other: {from: s, lookup: l, type: int, blank: null, clean: trim, default: 5}
+      own: {from: s, lookup: m, type: int, blank: null, clean: trim}
+"""
+    for text in ("", " "):
+        assert mapped(tables, f"<r id='1'><s>{text}</s></r>", head).rows["t"] == [(1, 9, 5, 2)]
+
+
 # Errors
 
 

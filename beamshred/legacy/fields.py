@@ -28,12 +28,14 @@ def column_name(name: str) -> str:
 
 
 class Fields:
-    """Values of ``let`` by name. ``taken`` are names of columns; ``slot`` is a number that names do not show."""
+    """Values of ``let`` by name. ``taken`` are names of columns; ``slot`` is a number that names do not show, but
+    for the paths of ``common``, which other slots have, too."""
 
-    def __init__(self, taken: Collection[str], slot: str = ""):
+    def __init__(self, taken: Collection[str], slot: str = "", common: Collection[str] = ()):
         self.let: dict[str, dict[str, Any]] = {}
         self._taken = {name.lower() for name in taken}
         self._slot = slot
+        self._common = common
         self._names: dict[tuple[str, str], str] = {}
 
     def text(self, path: str) -> str:
@@ -55,7 +57,7 @@ class Fields:
     def _value(self, kind: str, path: str) -> str:
         if (kind, path) not in self._names:
             element, _, attribute = path.rpartition("/@") if "/@" in path else ("", "", path.lstrip("@"))
-            attribute = self._without_slot(attribute)
+            attribute = attribute if path in self._common else self._without_slot(attribute)
             above = re.sub(r"\W+", "_", element.rpartition("$")[2]).strip("_")
             name = self._free(attribute, f"{attribute}_{kind}", f"{above}_{attribute}", f"{above}_{attribute}_{kind}")
             self.let[name] = {"from": path, **_KINDS[kind]}

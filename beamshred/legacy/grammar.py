@@ -163,7 +163,10 @@ class _Parser:
             self.expect(")")
             return value
         if self.take("-"):
-            return Arithmetic("-", None, self.operand())
+            value = self.operand()
+            if isinstance(value, Number) and not value.text.startswith("-"):
+                return Number(f"-{value.text}")
+            return Arithmetic("-", None, value)
         if self.take("CASE"):
             return self.case()
         kind, token, _ = self.tokens[self.next] if self.next < len(self.tokens) else ("", "", 0)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -96,9 +97,9 @@ class RowMaker:
         base = next(iter(owners))
         return base if len(owners) == 1 and simple and base[: len(self.record)] == self.record else self.record
 
-    def _start(self, slot: str = "") -> None:
+    def _start(self, slot: str = "", common: Collection[str] = ()) -> None:
         """Begin to collect the fields of a slot's expressions, by names that are alike for all slots."""
-        self.values.fields = Fields([*self.taken, "sort_order", "flag"], slot)
+        self.values.fields = Fields([*self.taken, "sort_order", "flag"], slot, common)
 
     # The kinds of rows
 
@@ -194,13 +195,19 @@ class RowMaker:
             types.setdefault(mapping.column, []).append(column_type(mapping))
         common = {name: widest(found) for name, found in types.items()}
         is_number = all(argument.isdigit() for argument in groups)
-        rows = []
-        for argument, group in groups.items():
-            self._start(argument)
-            own = [mapping for mapping in group if mapping.column != number]
-            columns = shared_columns(self.values, self.notes, own, base, common)
-            rows.append(Row({number: int(argument) if is_number else argument}, columns, self.values.fields.let))
-        return rows
+
+        def rows(of_several: Collection[str] = ()) -> list[Row]:
+            found = []
+            for argument, group in groups.items():
+                self._start(argument, of_several)
+                own = [mapping for mapping in group if mapping.column != number]
+                columns = shared_columns(self.values, self.notes, own, base, common)
+                found.append(Row({number: int(argument) if is_number else argument}, columns, self.values.fields.let))
+            return found
+
+        # A path that several slots have bears no slot's number, though its name may look so: `@line1` in slot 1.
+        paths = Counter(path for row in rows() for path in {str(spec.get("from")) for spec in row.let.values()})
+        return rows({path for path, slots in paths.items() if slots > 1})
 
 
 def _argument(mapping: Mapping) -> str:
@@ -257,7 +264,7 @@ def _slots(rows: list[Row], where: str) -> dict[str, Any]:
     for name in names:
         columns[name] = writer.shared(name, [row.columns[name].spec() if name in row.columns else None for row in rows])
     let = {
-        name: writer.shared(name, [row.let.get(name) for row in rows])
+        name: writer.shared(name, [row.let.get(name) for row in rows], is_let=True)
         for name in dict.fromkeys(name for row in rows for name in row.let)
     }
     return {"slots": slots, **({"let": let} if let else {}), "where": where, "columns": columns}
@@ -289,8 +296,8 @@ class _SlotWriter:
         self.number = number
         self.taken = set(taken)
 
-    def shared(self, name: str, specs: list[Spec | None]) -> Spec:
-        """The one column of all slots."""
+    def shared(self, name: str, specs: list[Spec | None], is_let: bool = False) -> Spec:
+        """The one column of all slots, or value of ``let``: that may say anything where a slot does not use it."""
         shown = dict(next(spec for spec in specs if spec is not None))
         source = "expression" if "expression" in shown else "from"
         if len(self.slots) == 1:
@@ -298,12 +305,14 @@ class _SlotWriter:
         shown.pop("description", None)
         if source == "expression":
             shown[source] = self._text(name, [spec[source] if spec else "NULL" for spec in specs])
+        elif is_let:
+            shown[source] = self._text(name, [str(spec["from"]) if spec else None for spec in specs])
         else:
             shown[source] = self._paths(name, [_listed(spec["from"]) if spec else [] for spec in specs])
         if "lookup" in shown and len({spec["lookup"] for spec in specs if spec}) > 1:
             some = shown["lookup"]
             shown["lookup"] = self._text(f"{name}_lookup", [spec["lookup"] if spec else some for spec in specs])
-        defaults = [spec.get("default") if spec else None for spec in specs]
+        defaults = [spec.get("default") if spec else None for spec in specs if spec or not is_let]
         if len({repr(default) for default in defaults}) > 1:
             texts = ["" if one is None else str(one).lower() if isinstance(one, bool) else one for one in defaults]
             shown["default"] = self._field(f"{name}_default", texts)
@@ -318,9 +327,11 @@ class _SlotWriter:
         ]
         return found[0] if most == 1 else found
 
-    def _text(self, name: str, texts: list[str]) -> str:
-        pattern = _pattern(texts, [str(slot[self.number]) for slot in self.slots], f"{{{self.number}}}")
-        return pattern or self._field(name if name not in self.slots[0] else f"{name}_path", texts)
+    def _text(self, name: str, texts: Sequence[str | None]) -> str:
+        """A text for all slots; those of which it is ``None`` take any."""
+        numbers = [str(slot[self.number]) for slot, text in zip(self.slots, texts, strict=True) if text is not None]
+        pattern = _pattern([text for text in texts if text is not None], numbers, f"{{{self.number}}}")
+        return pattern or self._field(name if name not in self.slots[0] else f"{name}_path", [t or "" for t in texts])
 
     def _field(self, name: str, values: list[Any]) -> str:
         for slot, value in zip(self.slots, values, strict=True):

@@ -37,7 +37,7 @@ from transforms.schema import ColumnType
 PathOf = Callable[[Field], str]
 """The path of a field, from the element that the expression's row is made of."""
 
-_NUMERIC = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)\Z")
+_NUMERIC = re.compile(r"[+-]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)\Z")
 
 
 def quoted(text: str) -> str:
@@ -105,7 +105,9 @@ class Writer:
             return self._text(value)
         if isinstance(value, (Date, DateAdd)):
             return f"CAST({self._date(value)} AS text)"
-        return f"CAST({self._number(value)} AS text)"
+        text = f"CAST({self._number(value)} AS text)"
+        # Fields are read with ten decimals: what is computed of them ends in zeros.
+        return f"RTRIM(RTRIM({text}, '0'), '.')" if any(isinstance(one, Field) for one in walk(value)) else text
 
     def _truth(self, value: Value) -> str:
         if isinstance(value, (Text, Number)):
@@ -132,7 +134,7 @@ class Writer:
         if isinstance(value, Number):
             return value.text
         if isinstance(value, Text):
-            return value.value.strip() if _NUMERIC.match(value.value.strip()) else "NULL"
+            return value.value.strip().replace(",", "") if _NUMERIC.match(value.value.strip()) else "NULL"
         if isinstance(value, Field):
             return self.fields.number(self.path_of(value))
         if isinstance(value, Null):
@@ -191,6 +193,10 @@ class Writer:
         if any(_is_text(side) for side in (left, right)):
             return f"{self._text(left)} {operator} {self._text(right)}"
         as_numbers = f"{self._number(left)} {operator} {self._number(right)}"
+        sums = [side for side in (left, right) if isinstance(side, Arithmetic)]
+        if operator in ("<>", "!=") and len(sums) == 1:
+            # What is no number differs from a sum that has a value.
+            return f"COALESCE({as_numbers}, {self._number(sums[0])} IS NOT NULL)"
         if any(isinstance(side, (Arithmetic, Case)) for side in (left, right)) or (
             operator == "=" and not _both_fields(left, right)
         ):

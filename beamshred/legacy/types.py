@@ -25,7 +25,10 @@ _NUMBER = r"(?:(?<!\w)-)?(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d*)?|\.\d+)"
 DIGITS_OR_NUMBER = {"find": rf"^\s*(?:\$\s*)?({_NUMBER})\s*$|\D", "replace": r"\1"}
 """The cleaning that leaves a number as it is, and of any other text the digits."""
 LATE_SECONDS = {"find": r"(\d:[0-5]?\d:)[6-9]\d(?!\d)", "replace": r"\g<1>59"}
-TIME_OF_DAY = {"find": r"(?<=\d)T\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?\s*$", "replace": ""}
+_CLOCK = r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]?\d(?:[.,]\d+)?)?"
+TIME_OF_DAY = {"find": rf"(-\d\d?)[T ]{_CLOCK}(?:Z|[+-]\d\d:?\d\d)?\s*$", "replace": r"\1"}
+"""The cleaning of a date in a form of ISO 8601; other dates with a time are among the formats."""
+TIME_AT_ALL = {"find": r"[T ]+\d\d?:.*|T\d{4}.*", "replace": ""}
 NUMBER_FORMAT = "1,234.56"
 
 INTEGERS = ("tinyint", "smallint", "int", "bigint")

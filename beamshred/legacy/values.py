@@ -12,7 +12,7 @@ from beamshred.legacy.notes import Notes
 from beamshred.legacy.paths import PathsError, Places
 from beamshred.legacy.source import Legacy, Mapping, Steps
 from beamshred.legacy.sql import Writer, quoted, results, walk
-from beamshred.legacy.types import DIGITS_OR_NUMBER, column_type, constant
+from beamshred.legacy.types import DIGITS_OR_NUMBER, TIME_AT_ALL, column_type, constant
 from transforms.schema import ColumnType
 
 Lookup = dict[str, Any]
@@ -128,12 +128,14 @@ class Values:
             # A number, and never the first one in a text.
             options.update({"clean": [], "format": None, "rounding": None})
         elif "extract_date" in conversions and type_.name != "date":
-            options["clean"] = {"find": r"[T ]+\d\d?:.*", "replace": ""}
+            options["clean"] = TIME_AT_ALL
         if tables:
             name = self._lookup(mapping, tables, type_)
             if name is None:
                 return None
             options["lookup"] = name
+            if mapping.selector and "enum" not in tables:
+                options["blank"] = "keep"  # a selector's blank is a value, whose bit is 0
         elif mapping.selector and type_.name == "text" and not mapping.maker and "clean" not in options:
             options["blank"] = "keep"
         always = bool(conversions) and conversions[0] == "char_to_bit" and not mapping.selector and not mapping.maker

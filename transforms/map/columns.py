@@ -283,7 +283,10 @@ def _look_up(contract: Contract, column: ColumnModel) -> Callable[[str], Any]:
             return values[text]
         except KeyError:
             pass
-        value = folded.get(text.casefold(), otherwise) if folded else otherwise
+        value = folded.get(text.casefold()) if folded else None
+        if value is None and column.blank == "null" and not text.strip():
+            raise ConversionError("blank", "the text is blank")
+        value = otherwise if value is None else value
         if value is None:
             raise ConversionError("lookup", f"{short(text)} is not in the lookup {name}")
         return value
