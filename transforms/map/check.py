@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from transforms.map.check_tables import check_table
 from transforms.map.climb import depth_of, ends_above_record, leaves_record
-from transforms.map.contract import SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel, Contract, Rule, Source, TableModel
-from transforms.map.convert import ConversionError, make_converter
+from transforms.map.column_model import SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel
+from transforms.map.constants import Finding, check_constant
+from transforms.map.contract import Contract, Rule, Source
+from transforms.map.convert import make_converter
 from transforms.map.document import Location, did_you_mean
 from transforms.map.elements import read_path, reference
 from transforms.map.expressions import ExpressionError, compile_expression
-from transforms.map.paths import PathError, Up, parse_path
+from transforms.map.paths import PathError, parse_path
 from transforms.map.resolve import resolve, sources
+from transforms.map.steps import Up
 from transforms.map.tables import (
     computed_in_order,
-    inherited,
     parents_first,
-    primary_key,
     schema_of,
     system_types,
     types_of,
 )
 from transforms.names import RecordPath
 from transforms.schema import ColumnType, Schema
-
-Finding = tuple[Location, str, Any, "str | None"]
-"""Where, what is wrong, the offending value, and what would be right."""
 
 _HOLDS_NUMBER = ("tinyint", "smallint", "int", "bigint", "text")
 _FOR_TEXTS = "`lookup`, `clean`, `format` and `take` are for texts that are read"
@@ -52,7 +51,7 @@ def check_contract(contract: Contract) -> Iterator[Finding]:
     found = [
         finding
         for label, table in resolved.tables.items()
-        for finding in _check_table(resolved, label, table, label in ordered)
+        for finding in check_table(resolved, label, table, label in ordered)
     ]
     yield from found
     # Below a table with wrong keys nobody knows which columns an expression may name.
@@ -63,130 +62,6 @@ def check_contract(contract: Contract) -> Iterator[Finding]:
     yield from checker.record()
     for label in [*ordered, *(label for label in resolved.tables if label not in ordered)]:
         yield from checker.table(label)
-
-
-def _check_table(contract: Contract, label: str, table: TableModel, is_ordered: bool) -> Iterator[Finding]:
-    place: Location = ("tables", label)
-    for key, names in (("key", table.key), ("unique", table.unique.by if table.unique else [])):
-        for name in names:
-            if name not in table.columns:
-                yield (*place, key), "there is no such column in this table", name, did_you_mean(name, table.columns)
-    for name, values in table.unique.prefer.items() if table.unique else ():
-        if name not in table.named:
-            yield (
-                (*place, "unique", "prefer"),
-                "there is no such column in this table, nor is it in its `let`",
-                name,
-                did_you_mean(name, table.named),
-            )
-            continue
-        for number, value in enumerate(values):
-            yield from _check_constant((*place, "unique", "prefer", name, number), table.named[name].column_type, value)
-    if table.unique and table.unique.below == "keep" and not set(table.key) <= set(table.unique.by):
-        yield (
-            (*place, "unique", "below"),
-            "rows below can stay with another row only where that has the same key",
-            None,
-            "put the columns of `key` into `by`",
-        )
-    yield from _check_slots(place, table, table)
-    for number, source in enumerate(table.union):
-        yield from _check_slots((*place, "union", number), source, table)
-        for name, column in source.columns.items():
-            yield from _check_replacement((*place, "union", number, "columns", name), column, table.columns)
-    if table.parent is not None and table.parent not in contract.tables:
-        yield (*place, "parent"), "there is no such table", table.parent, did_you_mean(table.parent, contract.tables)
-        return
-    if not is_ordered:
-        if not _missing_ancestor(contract, label):
-            yield (*place, "parent"), "the parents of this table lead in a circle", table.parent, None
-        return
-    if table.parent is not None:
-        parent = contract.tables[table.parent]
-        if not primary_key(contract, table.parent):
-            yield (
-                (*place, "parent"),
-                "a parent needs a `key`, which tells its rows apart",
-                table.parent,
-                "give it one; $position numbers them",
-            )
-        if parent.unpivot or any(source.unpivot for source in parent.union):
-            yield (
-                (*place, "parent"),
-                "the rows of a table with `unpivot` are values, and nothing stands below them",
-                table.parent,
-                None,
-            )
-    takes = inherited(contract, label)
-    yield from _check_let(place, table, {**dict.fromkeys(takes.values()), **table.columns})
-    for number, source in enumerate(table.union):
-        yield from _check_let((*place, "union", number), source, {**dict.fromkeys(takes.values()), **table.columns})
-    for name in table.inherit:
-        if name not in takes:
-            yield (*place, "inherit", name), "the parent has no such key column", None, did_you_mean(name, takes)
-    for name in sorted(set(takes.values()) & set(table.columns)):
-        yield (
-            (*place, "columns", name),
-            "every row has this column already, from the key above it",
-            None,
-            "leave it out, or rename it under `inherit`",
-        )
-    if len(set(takes.values())) < len(takes):
-        yield (*place, "inherit"), "two inherited columns would have one name", None, None
-
-
-def _check_let(place: Location, source: Source, columns: Mapping[str, Any]) -> Iterator[Finding]:
-    for name in sorted(set(source.let) & set(columns)):
-        yield (*place, "let", name), "the rows have a column of this name", None, "give the value another name"
-
-
-def _check_slots(place: Location, source: Source, table: TableModel) -> Iterator[Finding]:
-    for number, slot in enumerate(source.slots):
-        if slot.keys() != source.slots[0].keys():
-            yield (
-                (*place, "slots", number),
-                "every slot has the same names",
-                ", ".join(slot),
-                f"the first has {', '.join(source.slots[0])}",
-            )
-    names = [f"{{{name}}}" for name in (source.slots[0] if source.slots else ())]
-    for kind, rules in (("reject_when", table.reject_when), ("warn_when", table.warn_when)):
-        for number, rule in enumerate(rules):
-            for name in names:
-                if name in rule.when:
-                    yield (
-                        (*place[:2], kind, number, "when"),
-                        f"a rule is one for all slots, without {name}",
-                        rule.when,
-                        "make a column of it, and name that",
-                    )
-
-
-def _check_replacement(place: Location, column: ColumnModel, columns: Mapping[str, ColumnModel]) -> Iterator[Finding]:
-    name = str(place[-1])
-    if name not in columns:
-        yield (
-            place,
-            "a source replaces columns of its table, and this one it does not have",
-            None,
-            did_you_mean(name, columns),
-        )
-        return
-    if column.type != columns[name].type:
-        yield (*place, "type"), f"the column is {columns[name].type} in the table", column.type, None
-    if column.omit and not columns[name].omit:
-        yield (*place, "omit"), "the column of the table must say so, too", column.omit, None
-
-
-def _missing_ancestor(contract: Contract, label: str) -> bool:
-    seen: set[str] = set()
-    at: str | None = label
-    while at is not None and at not in seen:
-        if at not in contract.tables:
-            return True
-        seen.add(at)
-        at = contract.tables[at].parent
-    return False
 
 
 class _Checker:
@@ -355,13 +230,13 @@ class _Checker:
             yield place, str(error), None, None
         for key in ("value", "default"):
             if getattr(column, key) is not None:
-                yield from _check_constant((*place, key), type_, getattr(column, key))
+                yield from check_constant((*place, key), type_, getattr(column, key))
         if column.lookup in lookups:
             lookup = lookups[column.lookup]
             for text, value in (lookup.values or {}).items():
-                yield from _check_constant(("lookups", column.lookup, "values", text), type_, value)
+                yield from check_constant(("lookups", column.lookup, "values", text), type_, value)
             if lookup.otherwise is not None:
-                yield from _check_constant(("lookups", column.lookup, "otherwise"), type_, lookup.otherwise)
+                yield from check_constant(("lookups", column.lookup, "otherwise"), type_, lookup.otherwise)
 
     def _system(self, place: Location, column: ColumnModel, text: str, unpivots: bool) -> Iterator[Finding]:
         if text in UNPIVOT_VALUES:
@@ -472,21 +347,3 @@ def _fits(found: ColumnType, wanted: ColumnType) -> bool:
     if found.name in numbers:
         return wanted.name == "decimal" or (found.name != "decimal" and wanted.name in numbers)
     return found.name in dates and wanted.name in dates
-
-
-def _check_constant(place: Location, type_: ColumnType, constant: Any) -> Iterator[Finding]:
-    try:
-        convert_constant(type_, constant)
-    except ConversionError as error:
-        yield place, f"no value of the type {type_}: {error}", constant, None
-
-
-def convert_constant(type_: ColumnType, constant: Any) -> Any:
-    """A scalar of the contract as a value of a type; raises :class:`ConversionError`.
-
-    It is written as in a document, or as YAML writes it: ``true``, ``12``, ``1.5``.
-    """
-    convert: Callable[[str], Any] = make_converter(type_)
-    if isinstance(constant, bool):
-        return convert("true" if constant else "false")
-    return convert(constant if isinstance(constant, str) else repr(constant))

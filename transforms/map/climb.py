@@ -6,7 +6,7 @@ or other elements.
 
 from __future__ import annotations
 
-from transforms.map.paths import Child, Path, Step, Up, paths_within
+from transforms.map.steps import Child, Path, Step, Up, paths_within
 
 
 def depth_of(steps: tuple[Step, ...]) -> int:

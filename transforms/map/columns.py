@@ -8,9 +8,10 @@ from datetime import date, datetime, time, timezone
 from decimal import Decimal
 from typing import Any
 
-from transforms.map.check import convert_constant
 from transforms.map.clean import make_cleaning
-from transforms.map.contract import SYSTEM_VALUES, ColumnModel, Contract
+from transforms.map.column_model import SYSTEM_VALUES, ColumnModel
+from transforms.map.constants import convert_constant
+from transforms.map.contract import Contract
 from transforms.map.convert import INTEGER_RANGES, ConversionError, make_converter, short
 from transforms.map.expressions import ExpressionError
 from transforms.schema import ABSENT, ColumnType

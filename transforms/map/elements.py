@@ -18,7 +18,8 @@ from dataclasses import dataclass
 
 from transforms.map.climb import depth_of
 from transforms.map.contract import Contract
-from transforms.map.paths import Path, Pick, parse_path
+from transforms.map.paths import parse_path
+from transforms.map.steps import Path, Pick
 
 _REFERENCE = re.compile(r"\s*((?:\(\s*)*)\$([^\s/\[\]()@|]+)\s*(?:/\s*(.*))?\Z", re.DOTALL)
 

@@ -9,17 +9,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from transforms.map.check import check_contract
-from transforms.map.contract import (
-    ColumnModel,
-    Contract,
-    Defaults,
-    Lookup,
-    RecordModel,
-    Rule,
-    Source,
-    TableModel,
-    Unique,
-)
+from transforms.map.column_model import ColumnModel, Defaults
+from transforms.map.contract import Contract, Lookup, RecordModel, Rule, Source, TableModel, Unique
 from transforms.map.document import ContractError, Document, Location, Problem, did_you_mean
 from transforms.map.habits import KEYS
 from transforms.map.resolve import read_csv

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from transforms.map.contract import SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel, Contract, Source
+from transforms.map.column_model import SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel
+from transforms.map.contract import Contract, Source
 from transforms.map.elements import elements_of, read_path
 from transforms.map.expressions import compile_expression
-from transforms.map.paths import Attribute, Child, Compare, Condition, Logic, Path, Pick, Position, Step, Up
 from transforms.map.resolve import resolve, sources
+from transforms.map.steps import Attribute, Child, Compare, Condition, Logic, Path, Pick, Position, Step, Up
 from transforms.map.tables import parents_first, schema_of, system_types, types_of
 from transforms.names import NameTest
 from transforms.reach import Reach

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from transforms.map.contract import UNPIVOT_VALUES, ColumnModel, Contract, Lookup, Scalar, Source, TableModel
+from transforms.map.column_model import UNPIVOT_VALUES, ColumnModel, Scalar
+from transforms.map.contract import Contract, Lookup, Source, TableModel
 from transforms.map.document import Location
 
 _USES = {

@@ -8,7 +8,8 @@ from typing import Any, TypeGuard
 
 from lxml.etree import _Element
 
-from transforms.map.paths import CASES, Attribute, Child, Compare, Condition, Path, Pick, Position, Predicate, Step, Up
+from transforms.map.paths import CASES
+from transforms.map.steps import Attribute, Child, Compare, Condition, Path, Pick, Position, Predicate, Step, Up
 
 Select = Callable[[_Element], "list[Any]"]
 """Elements come as they are, attributes as their values; in document order."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from transforms.map.contract import SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel, Contract, Source, TableModel
+from transforms.map.column_model import SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel
+from transforms.map.contract import Contract, Source, TableModel
 from transforms.map.expressions import Expression, compile_expression
 from transforms.map.resolve import resolve
 from transforms.schema import Column, ColumnType, ForeignKey, Schema, Table

@@ -9,8 +9,8 @@ import orjson
 from lxml import etree
 from lxml.etree import _Element
 
-from transforms.map.paths import Attribute, Path
 from transforms.map.select import Select, compile_path, text_of
+from transforms.map.steps import Attribute, Path
 from transforms.names import split_tag
 
 TakeFrom = Callable[[_Element], Any]

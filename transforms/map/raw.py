@@ -1,0 +1,116 @@
+"""What a column reads, as Python expressions in the functions of the scopes: texts, lists of texts, system values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from transforms.map.climb import reads_above_record
+from transforms.map.contract import Contract
+from transforms.map.elements import elements_of, is_of_one, read_path
+from transforms.map.scope import Scope
+from transforms.map.select import compile_from_all, compile_path
+from transforms.map.steps import Attribute, Path, Up
+from transforms.map.takes import compile_take
+
+_SYSTEM = {
+    "$position": "{position}",
+    "$source": "record.source",
+    "$file": "file_name(record.source)",
+    "$ordinal": "record.ordinal",
+    "$start": "record.start",
+    "$end": "record.end",
+    "$checksum": "checksum(record).hex()",
+    "$run": "run_id",
+    "$loaded_at": "started",
+    "$contract": "fingerprint",
+    "$name": "pair[0]",
+    "$value": "pair[1]",
+}
+"""System values as Python expressions in a scope's function."""
+
+
+class RawValues:
+    """Writes what is read of a row's element, and gives names to what that source uses.
+
+    ``own`` are the named elements of the row at hand.
+    """
+
+    def __init__(self, contract: Contract):
+        self.contract = contract
+        self.reads_above = False
+        self.elements = elements_of(contract)
+        self.own: dict[str, str] = {}
+        self.names: dict[str, Any] = {}
+
+    def name(self, kind: str, thing: Any) -> str:
+        name = f"{kind}_{len(self.names)}"
+        self.names[name] = thing
+        return name
+
+    def of_path(self, scope: Scope, text: str, take: str, ignore_case: bool, position: str) -> str:
+        if text in _SYSTEM:
+            return _SYSTEM[text].format(position=position)
+        name, path = read_path(text, self.contract.namespaces, ignore_case, self.own)
+        if name:
+            return self._of_named(scope, name, path, take)
+        self.reads_above = self.reads_above or reads_above_record(path, scope.depth)
+        own = _own_attribute(path)
+        if own is not None and take in ("first", "last"):
+            if not own.ignore_case:
+                return f"get({own.name!r})"
+            scope.folds = True
+            return f"own[{own.name!r}]"
+        if take in ("first", "last", "only", "join", "count"):
+            slot = scope.slot()
+            if scope.walk.add_value(path, take, slot):
+                return f"found_{slot}"
+        shared = _shared(path) if take in ("first", "last") else None
+        if shared is not None:
+            owners, attribute = shared
+            is_one = attribute.ignore_case and is_of_one(owners)
+            key = repr(owners.alternatives)
+            if key not in scope.owners:
+                found = f"{self.name('select', compile_path(owners))}(element)"
+                scope.own(key, f"{'attributes_of_one' if is_one else 'Owners'}({found})")
+            return self._of_owners(scope.owners[key], attribute, take, is_one)
+        return f"{self.name('take', compile_take(compile_path(path), take))}(element)"
+
+    def _of_named(self, scope: Scope, name: str, path: Path, take: str) -> str:
+        """A value below a named element, which has been looked up for the record."""
+        self.reads_above = self.reads_above or reads_above_record(path, self.elements[name].depth)
+        attribute = _own_attribute(path)
+        if attribute is not None and take in ("first", "last"):
+            is_one = attribute.ignore_case and self.elements[name].is_one
+            if name not in scope.owners:
+                scope.own(name, f"attributes[{name!r}]" if is_one else f"Owners(named[{name!r}])")
+            return self._of_owners(scope.owners[name], attribute, take, is_one)
+        select = compile_from_all(path)
+        return f"{self.name('take', compile_take(select, take))}(named[{name!r}])"
+
+    @staticmethod
+    def _of_owners(owners: str, attribute: Attribute, take: str, is_one: bool) -> str:
+        """The attribute of the first, or last, of some elements that has it."""
+        if is_one:
+            return f"{owners}[{attribute.name!r}]"
+        if attribute.ignore_case:
+            return f"{owners}.{take}_folded({attribute.name!r})"
+        return f"{owners}.{take}({attribute.name!r})"
+
+
+def _shared(path: Path) -> tuple[Path, Attribute] | None:
+    """A path to one attribute as that to its elements and the attribute."""
+    *steps, attribute = path.alternatives[0] or (None,)
+    if len(path.alternatives) > 1 or not isinstance(attribute, Attribute) or attribute.pattern:
+        return None
+    if steps == [Up()] and not attribute.ignore_case:
+        return None  # there is a quicker way for ../@name
+    return Path(path.text, (tuple(steps),)), attribute
+
+
+def _own_attribute(path: Path) -> Attribute | None:
+    """The step of a path that is just one attribute of the element at hand."""
+    if len(path.alternatives) == 1 and len(path.alternatives[0]) == 1:
+        step = path.alternatives[0][0]
+        if isinstance(step, Attribute) and not step.pattern:
+            return step
+    return None
