@@ -22,6 +22,7 @@ HEADINGS = {
     model.RecordModel: "`record`",
     model.TableModel: "A table",
     model.Source: "A source of `union`",
+    model.Index: "An index",
     model.Unique: "`unique`",
     model.Rule: "A rule",
     column_model.ColumnModel: "A column",

@@ -10,13 +10,12 @@ from typing import Any
 
 from transforms.map.attributes import Attributes, Owners, attributes_of_one
 from transforms.map.calls import attempt, first_given, is_broken, make_filter, make_rule, one_by_one
-from transforms.map.climb import depth_of, reads_above_record
+from transforms.map.climb import depth_of
 from transforms.map.column_model import ColumnModel
 from transforms.map.columns import ColumnError, Failures, default_of, is_system, make_column, usual
 from transforms.map.contract import Contract, Rule, Source, TableModel
 from transforms.map.elements import Element, reference
 from transforms.map.expressions import Expression, compile_expression
-from transforms.map.paths import parse_path
 from transforms.map.raw import RawValues
 from transforms.map.resolve import sources
 from transforms.map.scope import Scope, guarded, tuple_of
@@ -82,12 +81,13 @@ class Builder:
 
     def source(self) -> str:
         """The Python source of all scopes; ``scope_0`` is that of the record."""
+        if self._raw.uses_frame:
+            self.scopes[0].opening.insert(0, "frame.enter(element)")
         return "\n".join(line for scope in self.scopes for line in scope.function(self.names))
 
     def _record(self) -> None:
         root, model = self._new_scope(0, ()), self.contract.record
         for name, element in self._raw.elements.items():
-            self._raw.reads_above |= reads_above_record(element.path, element.depth)
             root.opening.append(f"named[{name!r}] = {self._found(root, element)}")
             if element.is_one and self.contract.defaults.ignore_case:
                 root.opening.append(f"attributes[{name!r}] = attributes_of_one(named[{name!r}])")
@@ -101,15 +101,17 @@ class Builder:
 
     def _found(self, root: Scope, element: Element) -> str:
         """A named element, looked up in the record: by the walk that collects all else, as far as that goes."""
+        base = self._raw.elements[element.base].depth if element.base else 0
+        frame = self._raw.frame_for(element.path, base)
         if element.base:
-            return f"{self._raw.name('select', compile_from_all(element.path))}(named[{element.base!r}])"
+            return f"{self._raw.name('select', compile_from_all(element.path, frame))}(named[{element.base!r}])"
         plain, rest = split_plain(element.path)
         slot = root.slot()
         if plain is None or not root.walk.add_rows(plain, slot):
-            return f"{self._raw.name('select', compile_from_all(element.path))}([element])"
+            return f"{self._raw.name('select', compile_from_all(element.path, frame))}([element])"
         if not rest:
             return f"found_{slot} or []"
-        return f"{self._raw.name('pick', compile_rest(rest))}(found_{slot} or [])"
+        return f"{self._raw.name('pick', compile_rest(rest, frame))}(found_{slot} or [])"
 
     def _new_scope(self, depth: int, above: tuple[str, ...]) -> Scope:
         self.scopes.append(Scope(len(self.scopes), depth, above))
@@ -130,8 +132,7 @@ class Builder:
                 if named:
                     lines += self._rows_of_named(label, table, source, named, above, into)
                     continue
-                path = parse_path(source.rows, self.contract.namespaces, self.contract.defaults.ignore_case)
-                self._raw.reads_above |= reads_above_record(path, scope.depth)
+                path = self._raw.parse(source.rows)
                 if path.alternatives == _TOP and not table.unique:
                     lines += self._table(label, table, source, scope, above)
                     continue
@@ -150,10 +151,10 @@ class Builder:
         """The lines that call a scope's function for each element that a path selects."""
         if path.alternatives == _TOP:
             return [below.call("element", "position", into)]
-        slot = scope.slot()
+        frame, slot = self._raw.frame_for(path, scope.depth), scope.slot()
         elements = f"found_{slot} or ()"
         if not scope.walk.add_rows(path, slot):
-            elements = f"{self._raw.name('select', compile_path(path))}(element)"
+            elements = f"{self._raw.name('select', compile_path(path, frame))}(element)"
         return [f"for place, child in enumerate({elements}, 1):", "    " + below.call("child", "place", into)]
 
     def _rows_of_named(
@@ -167,14 +168,15 @@ class Builder:
     ) -> list[str]:
         """The lines that call a scope of its own for each element below a named one, or for that itself."""
         name, rest = named
-        path = parse_path(rest, self.contract.namespaces, self.contract.defaults.ignore_case)
+        path = self._raw.parse(rest)
+        frame = self._raw.frame_for(path, self._raw.elements[name].depth)
         below = self._new_scope(self._raw.elements[name].depth + min(map(depth_of, path.alternatives)), above)
         if path.alternatives == _TOP and self._raw.elements[name].is_one and self.contract.defaults.ignore_case:
             below.attributes = f"attributes[{name!r}]"
         below.lines += self._table(label, table, source, below, above)
         elements = f"named[{name!r}]"
         if path.alternatives != _TOP:
-            elements = f"{self._raw.name('select', compile_from_all(path))}({elements})"
+            elements = f"{self._raw.name('select', compile_from_all(path, frame))}({elements})"
         return [f"for place, child in enumerate({elements}, 1):", "    " + below.call("child", "place", into)]
 
     def _choice(self, label: str, table: TableModel) -> Choose:
@@ -183,6 +185,7 @@ class Builder:
     def _table(self, label: str, table: TableModel, source: Source, scope: Scope, above: tuple[str, ...]) -> list[str]:
         """The lines that make a table's rows of the element at hand, and all that is below them."""
         self._raw.own = source.elements
+        self._raw.parent_position = _position_of(table.parent, self._labels)
         row = f"row_{self._labels.index(label) + 1}"
         position = "place" if source.unpivot else "position"
         is_computed = any(column.expression is not None for column in source.columns.values())
@@ -193,17 +196,18 @@ class Builder:
         for name in table.unique.prefer if table.unique else ():
             preferred = places[name] if name in source.let else self._with_default(places[name], source.columns[name])
             kept.append(f"candidates.prefer({preferred})")
+        children = [self.contract.tables[child] for child in self._children.get(label, ())]
+        if any("$parent_position" in child.model_dump_json() for child in children):
+            above = (*above, _position_of(label, self._labels))
+            kept.append(f"{above[-1]} = {position}")
         kept += self._below(label, scope, (*above, row))
         lines += [f"if {is_kept}:", *indented(kept)] if is_kept else kept
         if table.unique:
             lines = ["rows, errors = candidates.next()", *lines]
         if source.unpivot:
-            paths = [
-                parse_path(text, self.contract.namespaces, self.contract.defaults.ignore_case)
-                for text in source.unpivot
-            ]
-            self._raw.reads_above |= any(reads_above_record(path, scope.depth) for path in paths)
-            pairs = self._raw.name("unpivot", compile_unpivot(paths, source.split))
+            paths = [self._raw.parse(text) for text in source.unpivot]
+            frames = [self._raw.frame_for(path, scope.depth) for path in paths]
+            pairs = self._raw.name("unpivot", compile_unpivot(list(zip(paths, frames, strict=True)), source.split))
             lines = [f"for place, pair in enumerate({pairs}(element), 1):", *indented(lines)]
         # The function of a table with `unique` is called with the candidates in place of the record's rows.
         return ["candidates = rows", *lines] if table.unique else lines
@@ -370,6 +374,11 @@ class Builder:
         test, value = usually
         name, given = (raw, raw) if raw.isidentifier() else ("raw", f"(raw := {raw})")
         return f"({value.format(raw=name)} if {test.format(given=given, raw=name)} else {call}({name}))"
+
+
+def _position_of(label: str | None, labels: list[str]) -> str:
+    """The variable of the position of a table's row, where rows below it ask for it."""
+    return "" if label is None else f"position_{labels.index(label) + 1}"
 
 
 def expression_slot(expression: Expression) -> Callable[[str, str], int]:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from math import inf
 from typing import Any
 
 from transforms.map.check_tables import check_table
-from transforms.map.climb import depth_of, ends_above_record, leaves_record
-from transforms.map.column_model import SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel
+from transforms.map.climb import deepest_of, ends_above_record, leaves_record
+from transforms.map.column_model import SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel, is_system_value
 from transforms.map.constants import Finding, check_constant
-from transforms.map.contract import Contract, Rule, Source
+from transforms.map.contract import Contract, Index, Rule, Source
 from transforms.map.convert import make_converter
 from transforms.map.document import Location, did_you_mean
-from transforms.map.elements import read_path, reference
+from transforms.map.elements import read_path, reference, unpivoted_reference
 from transforms.map.expressions import ExpressionError, compile_expression
 from transforms.map.paths import PathError, parse_path
 from transforms.map.resolve import resolve, sources
-from transforms.map.steps import Up
+from transforms.map.steps import Above, Before, Follow, Path, Up, all_steps
 from transforms.map.tables import (
     computed_in_order,
     parents_first,
@@ -24,7 +26,7 @@ from transforms.map.tables import (
     system_types,
     types_of,
 )
-from transforms.names import RecordPath
+from transforms.names import NCNAME, RecordPath
 from transforms.schema import ColumnType, Schema
 
 _HOLDS_NUMBER = ("tinyint", "smallint", "int", "bigint", "text")
@@ -71,12 +73,15 @@ class _Checker:
         self.contract = contract
         self.resolved = resolved
         self.schema = schema
-        self.depths: dict[str | None, int] = {None: 0}
-        self.elements: dict[str, int] = {}
+        self.depths: dict[str | None, float] = {None: 0}  # below the record, at the most
+        self.elements: dict[str, float] = {}
+        self.has_parent = False
         self.own: dict[str, str] = {}
 
     def named(self) -> Iterator[Finding]:
-        """Check the named elements, and learn how deep they stand."""
+        """Check the indexes and the named elements, and learn how deep they stand."""
+        for name, index in self.contract.index.items():
+            yield from self._index(("index", name), index)
         for name, text in self.contract.elements.items():
             place: Location = ("elements", name)
             if f"${name}" in (*SYSTEM_VALUES, *UNPIVOT_VALUES):
@@ -86,8 +91,22 @@ class _Checker:
             depth = yield from self._elements(place, text, 0)
             self.elements[name] = depth
 
-    def _elements(self, place: Location, text: str, depth: int):  # type: ignore[no-untyped-def]
-        """Check a path of elements below those at a depth; give the depth of what it selects, at the least."""
+    def _index(self, place: Location, index: Index) -> Iterator[Finding]:
+        if not re.fullmatch(NCNAME, str(place[-1])):
+            yield place, "`->` could not name this index", place[-1], "use letters, digits and underscores"
+        depth = 0.0
+        for key, text in (("path", index.path), ("key", index.key)):
+            if reference(text):
+                yield (*place, key), "an index begins at the record, not at a named element", text, None
+            elif key == "path":
+                depth = yield from self._elements((*place, key), text, 0)
+            else:
+                yield from self._path((*place, key), text, depth)
+            if "->" in text:
+                yield (*place, key), "the paths of an index follow no references", text, None
+
+    def _elements(self, place: Location, text: str, depth: float):  # type: ignore[no-untyped-def]
+        """Check a path of elements below those at a depth; give the depth of what it selects, at the most."""
         named = reference(text)
         if named and named[0] not in self.elements:
             yield place, *self._unknown(named[0])
@@ -102,19 +121,33 @@ class _Checker:
             if place[-1] == "rows":
                 message, remedy = "rows are elements, and this selects attributes", "`unpivot` makes rows of attributes"
             else:
-                message, remedy = "this selects attributes", "name their element: $name/@id reads them"
+                remedy = "name their element: $name/@id reads them"
+                message, remedy = "this selects attributes", "`key` names them" if place[0] == "index" else remedy
             yield place, message, text, remedy
-        if any(isinstance(step, Up) for steps in path.alternatives for step in steps):
+        yield from self._references(place, path)
+        climbs = [step for steps in path.alternatives for step in steps if isinstance(step, (Up, Above, Before))]
+        if climbs:
+            word = {Up: "..", Above: "above(...)", Before: "before(...)"}[type(climbs[0])]
             above = "their parent's row" if place[-1] == "rows" else "the record"
             yield (
                 place,
-                f"{'rows' if place[-1] == 'rows' else 'elements'} stand below {above}, and `..` leads out of it",
+                f"{'rows' if place[-1] == 'rows' else 'elements'} stand below {above}, and `{word}` leads out of it",
                 text,
                 None,
             )
-        return start + min(map(depth_of, path.alternatives))
+        return start + max(map(deepest_of, path.alternatives))
 
-    def _is_sound(self, place: Location, text: str, depth: int):  # type: ignore[no-untyped-def]
+    def _references(self, place: Location, path: Path) -> Iterator[Finding]:
+        for step in all_steps(path):
+            if isinstance(step, Follow) and step.index not in self.contract.index:
+                yield (
+                    place,
+                    "there is no such index",
+                    step.index,
+                    did_you_mean(step.index, self.contract.index) or "declare it under `index`",
+                )
+
+    def _is_sound(self, place: Location, text: str, depth: float):  # type: ignore[no-untyped-def]
         """Check an element of a table's rows; give whether its path can be read."""
         found = False
         for finding in self._path(place, text, depth, elements=True):
@@ -144,7 +177,8 @@ class _Checker:
     def table(self, label: str) -> Iterator[Finding]:
         table = self.resolved.tables[label]
         # Below an unknown parent, any climb may be right.
-        above = self.depths.get(table.parent, 1000)
+        above = self.depths.get(table.parent, inf)
+        self.has_parent = table.parent is not None
         depths = []
         for origin, source in sources(table):
             place: Location = ("tables", label, *origin)
@@ -176,7 +210,7 @@ class _Checker:
             if source.where is not None:
                 yield from self._expression((*place, "where"), source.where, types, depth, True)
             yield from self._rules(("tables", label), table.reject_when, table.warn_when, types, depth)
-        self.depths[label] = min(depths)
+        self.depths[label] = max(depths)
 
     def _place_of(self, label: str, origin: Location, name: str) -> Location:
         """Where a column was written: in the source, in the table, or in a group that the table includes."""
@@ -189,10 +223,8 @@ class _Checker:
         groups = [group for group in table.include if name in self.contract.column_groups.get(group, {})]
         return ("column_groups", groups[-1], name)
 
-    def _rows(self, place: Location, source: Source, above: int):  # type: ignore[no-untyped-def]
-        """Check the row path; give how many elements below the record its rows stand, at the least."""
-        for number, text in enumerate(source.unpivot or ()):
-            yield from self._path((*place, "unpivot", number), text, 0, check_climbs=False)
+    def _rows(self, place: Location, source: Source, above: float):  # type: ignore[no-untyped-def]
+        """Check the row path; give how many elements below the record its rows stand, at the most."""
         if above and reference(source.rows):
             yield (
                 (*place, "rows"),
@@ -201,16 +233,19 @@ class _Checker:
                 "start at the parent's row",
             )
             return above
-        return (yield from self._elements((*place, "rows"), source.rows, above))
+        depth = yield from self._elements((*place, "rows"), source.rows, above)
+        for number, text in enumerate(source.unpivot or ()):
+            yield from self._path((*place, "unpivot", number), text, depth)
+        return depth
 
     def _column(
-        self, place: Location, column: ColumnModel, depth: int, types: Mapping[str, ColumnType], unpivots: bool
+        self, place: Location, column: ColumnModel, depth: float, types: Mapping[str, ColumnType], unpivots: bool
     ) -> Iterator[Finding]:
         for text in column.from_ or ():
-            if text.startswith("$") and "/" not in text:
+            if is_system_value(text):
                 yield from self._system(place, column, text, unpivots)
             else:
-                yield from self._path((*place, "from"), text, depth, column)
+                yield from self._path((*place, "from"), text, depth, column, unpivots=unpivots)
         if column.expression is not None:
             yield from self._computed((*place, "expression"), column, types, depth)
         lookups = self.contract.lookups
@@ -242,6 +277,8 @@ class _Checker:
         if text in UNPIVOT_VALUES:
             if not unpivots:
                 yield (*place, "from"), f"only a table with `unpivot` has {text}", text, None
+        elif text == "$parent_position" and not self.has_parent:
+            yield (*place, "from"), f"only a table with a `parent` has {text}", text, None
         elif text not in SYSTEM_VALUES:
             yield (
                 (*place, "from"),
@@ -261,11 +298,16 @@ class _Checker:
         self,
         place: Location,
         text: str,
-        depth: int,
+        depth: float,
         column: ColumnModel | None = None,
-        check_climbs: bool = True,
         elements: bool = False,
+        unpivots: bool = False,
     ) -> Iterator[Finding]:
+        follow = unpivoted_reference(text)
+        if follow:
+            if not unpivots:
+                yield place, f"only a table with `unpivot` has {follow[0]}", text, None
+            text, depth = follow[1], inf
         try:
             name, path = read_path(text, self.contract.namespaces, False, self.own)
         except PathError as error:
@@ -275,12 +317,13 @@ class _Checker:
             yield place, *self._unknown(name)
             return
         depth = self.elements[name] if name else depth
+        yield from self._references(place, path)
         if elements and not path.selects_elements:
             yield place, "this selects attributes", text, "name their element: $name/@id reads them"
         if column is not None and column.take in ("name", "xml", "json") and not path.selects_elements:
             yield place, f"`take: {column.take}` is about elements, and this selects attributes", text, None
         reads_text = not elements and (column is None or column.take not in ("name", "count"))
-        if check_climbs and (leaves_record(path, depth) or (reads_text and ends_above_record(path, depth))):
+        if leaves_record(path, depth) or (reads_text and ends_above_record(path, depth)):
             yield (
                 place,
                 "above the record only the attributes of its ancestors are read, and their names",
@@ -289,7 +332,7 @@ class _Checker:
             )
 
     def _computed(
-        self, place: Location, column: ColumnModel, types: Mapping[str, ColumnType], depth: int
+        self, place: Location, column: ColumnModel, types: Mapping[str, ColumnType], depth: float
     ) -> Iterator[Finding]:
         found = yield from self._expression(place, column.expression or "", types, depth, False)
         if _is_for_texts(column):
@@ -307,7 +350,9 @@ class _Checker:
                 f"CAST(... AS {column.type}) converts it",
             )
 
-    def _expression(self, place: Location, text: str, types: Mapping[str, ColumnType], depth: int, is_condition: bool):  # type: ignore[no-untyped-def]
+    def _expression(
+        self, place: Location, text: str, types: Mapping[str, ColumnType], depth: float, is_condition: bool
+    ):  # type: ignore[no-untyped-def]
         """Check an expression and its paths; give its type, if it has one."""
         if not types:
             return None
@@ -320,11 +365,11 @@ class _Checker:
             return None
         for path in expression.paths:
             if path not in types:
-                yield from self._path(place, path, depth)
+                yield from self._path(place, path, depth, unpivots="$value" in types)
         return expression.type
 
     def _rules(
-        self, place: Location, rejects: list[Rule], warns: list[Rule], types: Mapping[str, ColumnType], depth: int
+        self, place: Location, rejects: list[Rule], warns: list[Rule], types: Mapping[str, ColumnType], depth: float
     ) -> Iterator[Finding]:
         for kind, rules in (("reject_when", rejects), ("warn_when", warns)):
             for number, rule in enumerate(rules):

@@ -14,6 +14,9 @@ from transforms.schema import TYPE_NAMES, ColumnType
 
 SYSTEM_VALUES = {
     "$position": ("int", "the row's number among those that its path selects below the same parent row, from 1"),
+    "$parent_position": ("int", "the position of the parent's row"),
+    "$depth": ("int", "how many levels below the record the row's element stands; 0 is the record itself"),
+    "$path": ("text", "the names of the elements from the record down to the row's: `part/section`; `.` is the record"),
     "$source": ("text", "the file, by its absolute path, or the row of a table that the record was read from"),
     "$file": ("text", "the same without its folders"),
     "$ordinal": ("bigint", "the record's number in its source, from 0"),
@@ -30,6 +33,11 @@ UNPIVOT_VALUES = ("$name", "$value")
 """In a table with ``unpivot``: the name of the attribute or element that the row is made of, and its text."""
 
 Scalar = bool | int | float | str
+
+
+def is_system_value(text: str) -> bool:
+    """Whether a path is none, but the name of a system value, known or not."""
+    return text.startswith("$") and "/" not in text and "->" not in text
 
 
 class ContractPart(BaseModel):

@@ -84,6 +84,13 @@ class Unique(ContractPart):
     )
 
 
+class Index(ContractPart):
+    """Elements of the record that others refer to."""
+
+    path: str = Field(description="The path of the elements, from the record.")
+    key: str = Field(description="The path of the text that others name an element by, from the element: @id.")
+
+
 class Source(ContractPart):
     """Where rows of a table come from: the whole of a table's own selection, or one of its `union`."""
 
@@ -230,6 +237,10 @@ class Contract(ContractPart):
         default_factory=dict,
         description='Elements of the record by name: {buyer: Parties/Party[@role="buyer"]}. Any path may begin with '
         "one: $buyer/Name.",
+    )
+    index: dict[Name, Index] = Field(
+        default_factory=dict,
+        description="Elements that others refer to, by name: a step `-> name` in a path follows a reference.",
     )
     record: RecordModel = Field(description="Which elements are records, and what identifies one.")
     lookups: dict[Name, LookupSpec] = Field(default_factory=dict, description="Tables of {text: value} for `lookup`.")

@@ -33,6 +33,15 @@ def reference(text: str) -> tuple[str, str] | None:
     return (match[2], match[1] + (match[3] or ".")) if match else None
 
 
+_OF_PAIR = re.compile(r"\s*(\$(?:name|value))\s*(->.*)", re.DOTALL)
+
+
+def unpivoted_reference(text: str) -> tuple[str, str] | None:
+    """``$value -> party/Name`` as the system value and the path from there."""
+    match = _OF_PAIR.fullmatch(text)
+    return (match[1], f". {match[2]}") if match else None
+
+
 def read_path(
     text: str, namespaces: Mapping[str, str], ignore_case: bool, own: Mapping[str, str]
 ) -> tuple[str | None, Path]:

@@ -17,6 +17,10 @@ matches in any namespace (see :mod:`transforms.names`), and a value may be teste
 ``Bal[upper-case(Tp) = 'OPBD']``        compared in capitals; also ``lower-case``, and either around the other
 ``(Stmt/Bal)[last()]/@id``              by position among all that the path in brackets selects
 ``*/Stmt | */Rpt``                      either, in the order of the document
+``* except (note, stage)``              any element but those of these names
+``above(section)/@code``                the nearest element of a name above, within the record
+``before(head)``                        the nearest element of a name before it, among its siblings
+``Payer/@ref -> party/Name``            the element of an index whose key is this text, and steps from there
 ======================================  ==================================================================
 """
 
@@ -27,11 +31,15 @@ from collections.abc import Callable, Mapping
 
 from transforms.map.habits import path_remedy
 from transforms.map.steps import (
+    Above,
     Attribute,
+    Before,
     Child,
     Compare,
     Condition,
+    Follow,
     Logic,
+    Named,
     Path,
     Pick,
     Position,
@@ -51,8 +59,8 @@ _TOKEN = re.compile(
     rf"""\s*(?:
       (?P<string>'[^']*'|"[^"]*")
     | (?P<number>\d+)
-    | (?P<name>(?:\{{[^}}]*\}}|{NCNAME}:)?(?:{NCNAME}\*?|\*))
-    | (?P<symbol>//|\.\.|!=|[./@\[\]()=,|])
+    | (?P<name>(?:\{{[^}}]*\}}|{NCNAME}:)?(?:{NCNAME}\*?|\*))(?!(?<=-)>)  # @ref->party
+    | (?P<symbol>->|//|\.\.|!=|[./@\[\]()=,|])
     )""",
     re.VERBOSE,
 )
@@ -154,6 +162,9 @@ class _Parser:
             step = self.group(steps) if not steps and self.peek() == "(" else self.step(deep)
             if step is not None:
                 steps.append(step)
+            while self.take("->"):
+                step = self.follow()
+                steps.append(step)
             if isinstance(step, Attribute) or self.peek() not in ("/", "//"):
                 return tuple(steps)
             deep = self.peek() == "//"
@@ -180,6 +191,22 @@ class _Parser:
             return Up()
         if not deep and self.take("@"):
             return self.attribute()
+        if not deep and self.peek() in ("above", "before") and self.peek(1) == "(":
+            return self.neighbour()
+        return self.child(deep)
+
+    def child(self, deep: bool = False) -> Child:
+        test = self.name_test()
+        predicates: list[Predicate] = []
+        if test.local is None and self.peek() == "except" and self.peek(1) == "(":
+            self.next += 2
+            predicates.append(Logic("not", (Named(self.names()),)))
+        while self.take("["):
+            predicates.append(self.predicate())
+            self.expect("]")
+        return Child(test, tuple(predicates), deep)
+
+    def name_test(self) -> NameTest:
         kind, name, _ = self.tokens[self.next] if self.next < len(self.tokens) else ("", "", 0)
         if kind != "name":
             raise self.error("the name of an element expected before")
@@ -188,11 +215,33 @@ class _Parser:
         except ValueError as error:
             raise PathError(f"{self.text!r}: {error}") from None
         self.next += 1
-        predicates = []
-        while self.take("["):
-            predicates.append(self.predicate())
-            self.expect("]")
-        return Child(test, tuple(predicates), deep)
+        return test
+
+    def names(self) -> tuple[NameTest, ...]:
+        """Names between commas, up to the closing bracket."""
+        tests = [self.name_test()]
+        while self.take(","):
+            tests.append(self.name_test())
+        self.expect(")")
+        return tuple(tests)
+
+    def neighbour(self) -> Above | Before:
+        """``above(name)``, ``before(name)``: the nearest one there."""
+        word = self.peek()
+        self.next += 2
+        element = self.child()
+        if any(isinstance(predicate, Position) for predicate in element.predicates):
+            raise self.error(f"{word}(...) is the nearest one, and has no position, but here is")
+        self.expect(")")
+        return Above(element) if word == "above" else Before(element)
+
+    def follow(self) -> Follow:
+        """What stands after ``->``."""
+        kind, name, _ = self.tokens[self.next] if self.next < len(self.tokens) else ("", "", 0)
+        if kind != "name" or not re.fullmatch(NCNAME, name):
+            raise self.error("after -> stands the name of an index, but here is")
+        self.next += 1
+        return Follow(name)
 
     def attribute(self) -> Attribute:
         kind, name, _ = self.tokens[self.next] if self.next < len(self.tokens) else ("", "", 0)

@@ -57,6 +57,27 @@ class Pick:
 
 
 @dataclass(frozen=True)
+class Above:
+    """``above(section)``: the nearest element of a name above, within the record."""
+
+    element: Child
+
+
+@dataclass(frozen=True)
+class Before:
+    """``before(head)``: the nearest element of a name before, among the siblings."""
+
+    element: Child
+
+
+@dataclass(frozen=True)
+class Follow:
+    """``-> party``: the element of an index whose key is the text of what the steps before select."""
+
+    index: str
+
+
+@dataclass(frozen=True)
 class Compare:
     """``path``, ``path = 'a'``, ``path != 'a'``, ``path in ('a', 'b')``; no values: it is there.
 
@@ -79,9 +100,16 @@ class Logic:
     terms: tuple[Condition, ...]
 
 
-Condition = Compare | Logic
-Predicate = Position | Compare | Logic
-Step = Child | Up | Attribute | Pick
+@dataclass(frozen=True)
+class Named:
+    """Whether the element has one of these names."""
+
+    tests: tuple[NameTest, ...]
+
+
+Condition = Compare | Logic | Named
+Predicate = Position | Condition
+Step = Child | Up | Attribute | Pick | Above | Before | Follow
 
 
 @dataclass(frozen=True)
@@ -99,17 +127,31 @@ class Path:
         """The alternatives if they only step down through children: what one walk over a tree can serve."""
         for steps in self.alternatives:
             for step in steps:
-                if isinstance(step, (Up, Pick)) or (isinstance(step, Child) and (step.predicates or step.deep)):
+                if isinstance(step, Child):
+                    is_plain = not step.predicates and not step.deep
+                else:
+                    is_plain = isinstance(step, Attribute) and step is steps[-1]
+                if not is_plain:
                     return None
         return self.alternatives
 
 
 def paths_within(step: Step) -> Iterator[Path]:
     """The paths in the predicates of a step."""
-    waiting: list[Predicate] = list(step.predicates) if isinstance(step, Child) else []
+    element = step.element if isinstance(step, (Above, Before)) else step
+    waiting: list[Predicate] = list(element.predicates) if isinstance(element, Child) else []
     while waiting:
         predicate = waiting.pop()
         if isinstance(predicate, Compare):
             yield predicate.path
         elif isinstance(predicate, Logic):
             waiting += predicate.terms
+
+
+def all_steps(path: Path) -> Iterator[Step]:
+    """The steps of a path, and those in its conditions."""
+    for steps in path.alternatives:
+        for step in steps:
+            yield step
+            for inner in paths_within(step):
+                yield from all_steps(inner)

@@ -9,8 +9,10 @@ import orjson
 from lxml import etree
 from lxml.etree import _Element
 
-from transforms.map.select import Select, compile_path, text_of
+from transforms.map.frame import Frame
+from transforms.map.select import Select, compile_path, within
 from transforms.map.steps import Attribute, Path
+from transforms.map.texts import text_of
 from transforms.names import split_tag
 
 TakeFrom = Callable[[_Element], Any]
@@ -80,12 +82,12 @@ def as_json(element: _Element) -> Any:
 Pairs = Callable[[_Element], "list[tuple[str, str]]"]
 
 
-def compile_unpivot(paths: list[Path], split: str | None = None) -> Pairs:
+def compile_unpivot(paths: list[tuple[Path, Frame | None]], split: str | None = None) -> Pairs:
     """A function that gives the name and text of every attribute and element that the paths select.
 
     ``split``: of every part of the text, between these.
     """
-    selects = [part for path in paths for steps in path.alternatives for part in [_pairs(path, steps)]]
+    selects = [part for path, frame in paths for steps in path.alternatives for part in [_pairs(path, steps, frame)]]
 
     def pairs(element: _Element) -> list[tuple[str, str]]:
         return [pair for select in selects for pair in select(element)]
@@ -101,12 +103,14 @@ def compile_unpivot(paths: list[Path], split: str | None = None) -> Pairs:
     return parts
 
 
-def _pairs(path: Path, steps: tuple[Any, ...]) -> Pairs:
+def _pairs(path: Path, steps: tuple[Any, ...], frame: Frame | None) -> Pairs:
     if not (steps and isinstance(steps[-1], Attribute)):
-        elements = compile_path(Path(path.text, (steps,)))
+        elements = compile_path(Path(path.text, (steps,)), frame)
+        if frame is not None:
+            elements = within(elements, frame)
         return lambda element: [(_name(node), text_of(node)) for node in elements(element)]
     attribute = steps[-1]
-    owners = compile_path(Path(path.text, (steps[:-1],)))
+    owners = compile_path(Path(path.text, (steps[:-1],)), frame)
 
     def pairs(element: _Element) -> list[tuple[str, str]]:
         return [
