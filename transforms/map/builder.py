@@ -364,7 +364,7 @@ class Builder:
         if column.from_ is None:
             raw = "None"
         else:
-            raws = [self._raw.of_path(scope, text, column.take, column.ignore_case, position) for text in column.from_]
+            raws = [self._raw.of_column(scope, column, text, position) for text in column.from_]
             raw = raws[0] if len(raws) == 1 else f"first_given({', '.join(raws)})"
         if make is None:
             return raw

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from math import inf
 from typing import Any
 
+from transforms.map.check_columns import check_text_keys, fits, is_for_texts, text_keys
 from transforms.map.check_tables import check_table
 from transforms.map.climb import deepest_of, ends_above_record, leaves_record
 from transforms.map.column_model import SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel, is_system_value
@@ -251,13 +252,14 @@ class _Checker:
         lookups = self.contract.lookups
         if column.lookup is not None and column.lookup not in lookups:
             yield (*place, "lookup"), "there is no such lookup", column.lookup, did_you_mean(column.lookup, lookups)
-        if column.value is not None and _is_for_texts(column):
+        if column.value is not None and is_for_texts(column):
             yield (
                 place,
                 f"a constant is the value itself: {_FOR_TEXTS}",
                 column.value,
                 None,
             )
+        yield from check_text_keys(self.contract, place, column)
         type_ = column.column_type
         try:
             make_converter(type_, formats=column.format or (), rounding=column.rounding, zone=column.zone)
@@ -291,7 +293,7 @@ class _Checker:
         else:
             natural = SYSTEM_VALUES[text][0]
             holds = _HOLDS_NUMBER if natural in _HOLDS_NUMBER and natural != "text" else (natural, "text")
-            if column.column_type.name not in holds or _is_for_texts(column):
+            if column.column_type.name not in holds or is_for_texts(column):
                 yield place, f"{text} is of the type {natural} and is taken as it is", column.type, None
 
     def _path(
@@ -320,6 +322,14 @@ class _Checker:
         yield from self._references(place, path)
         if elements and not path.selects_elements:
             yield place, "this selects attributes", text, "name their element: $name/@id reads them"
+        if column is not None and column.from_ == [text] and not path.selects_elements:
+            for key in text_keys(column):
+                yield (
+                    (*place[:-1], key),
+                    "this is about the texts of elements, and the path selects attributes",
+                    text,
+                    None,
+                )
         if column is not None and column.take in ("name", "xml", "json") and not path.selects_elements:
             yield place, f"`take: {column.take}` is about elements, and this selects attributes", text, None
         reads_text = not elements and (column is None or column.take not in ("name", "count"))
@@ -335,14 +345,14 @@ class _Checker:
         self, place: Location, column: ColumnModel, types: Mapping[str, ColumnType], depth: float
     ) -> Iterator[Finding]:
         found = yield from self._expression(place, column.expression or "", types, depth, False)
-        if _is_for_texts(column):
+        if is_for_texts(column):
             yield (
                 place,
                 f"an expression gives the value itself: {_FOR_TEXTS}",
                 None,
                 None,
             )
-        if found is not None and not _fits(found, column.column_type):
+        if found is not None and not fits(found, column.column_type):
             yield (
                 place,
                 f"the expression gives {found.name}, and the column is {column.type}",
@@ -374,21 +384,3 @@ class _Checker:
         for kind, rules in (("reject_when", rejects), ("warn_when", warns)):
             for number, rule in enumerate(rules):
                 yield from self._expression((*place, kind, number, "when"), rule.when, types, depth, True)
-
-
-def _is_for_texts(column: ColumnModel) -> bool:
-    """Whether a column says something about the reading of texts."""
-    return bool(column.lookup or column.clean or column.format or column.take != "first")
-
-
-def _fits(found: ColumnType, wanted: ColumnType) -> bool:
-    """Whether values of one type become the other without a CAST."""
-    numbers = ("tinyint", "smallint", "int", "bigint", "decimal")
-    dates = ("date", "datetime", "datetimetz")
-    if wanted.name == "text" or found.name == wanted.name:
-        return True
-    if wanted.name == "float":
-        return found.name in numbers
-    if found.name in numbers:
-        return wanted.name == "decimal" or (found.name != "decimal" and wanted.name in numbers)
-    return found.name in dates and wanted.name in dates

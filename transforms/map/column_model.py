@@ -35,6 +35,12 @@ UNPIVOT_VALUES = ("$name", "$value")
 Scalar = bool | int | float | str
 
 
+_NUMBERS = ("tinyint", "smallint", "int", "bigint", "decimal", "float")
+_ORDERED = (*_NUMBERS, "text", "date", "time", "datetime", "datetimetz")
+WHICH_TYPES = {"sum": _NUMBERS, "min": _ORDERED, "max": _ORDERED}
+"""The types of columns whose ``take`` computes with values."""
+
+
 def is_system_value(text: str) -> bool:
     """Whether a path is none, but the name of a system value, known or not."""
     return text.startswith("$") and "/" not in text and "->" not in text
@@ -57,7 +63,7 @@ Names = Annotated[list[str], BeforeValidator(_listed), OrOne()]
 Texts = Annotated[list[str], BeforeValidator(_listed), Field(min_length=1), OrOne()]
 Cleanings = Annotated[list[Annotated[Any, AsCleaning()]], OrOne()]
 Name = Annotated[str, Field(min_length=1, max_length=128)]
-Take = Literal["first", "last", "only", "join", "count", "name", "xml", "json"]
+Take = Literal["first", "last", "only", "join", "count", "sum", "min", "max", "name", "xml", "json"]
 OnError = Literal["reject", "null", "default", "truncate"]
 Rounding = Literal["half_up", "half_even", "down"]
 
@@ -137,10 +143,21 @@ class ColumnModel(_Reading):
     take: Take = Field(
         "first",
         description="What is taken of the nodes that the path selects: the first, the last, the only one (several are "
-        "an error), all joined by `separator`, their number, the first element's name, or the first element with "
-        "all below it as XML or JSON.",
+        "an error), all joined by `separator`, their number, their sum, the least or the greatest of their values, the "
+        "first element's name, or the first element with all below it as XML or JSON.",
     )
     separator: str = Field(" ", description="What stands between joined texts.")
+    except_: Names = Field(
+        default_factory=list,
+        alias="except",
+        description="Names of elements whose text does not count as that of an element around them; with `*` only an "
+        "element's own text counts.",
+    )
+    between: str | None = Field(
+        None,
+        description="What stands in the text of an element where one below it ends and the next begins, or an empty "
+        "one stands.",
+    )
     lookup: str | None = Field(
         None, description="The name of a lookup: the text is replaced by what it stands for there."
     )
@@ -164,6 +181,11 @@ class ColumnModel(_Reading):
             raise PydanticCustomError("source", "a column has one of `from`, `value` and `expression`")
         if self.on_error == "default" and self.default is None:
             raise PydanticCustomError("default", "`on_error: default` needs a `default`")
+        if self.take in WHICH_TYPES and self.column_type.name not in WHICH_TYPES[self.take]:
+            types = ", ".join(WHICH_TYPES[self.take])
+            raise PydanticCustomError(
+                "take", f"`take: {self.take}` gives no {self.column_type.name}, but one of {types}"
+            )
         if self.on_error == "truncate" and self.column_type.name != "text":
             raise PydanticCustomError("truncate", "`on_error: truncate` is for texts")
         return self

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from transforms.map.climb import ends_above_record, leaves_record, reads_above_record
+from transforms.map.column_model import ColumnModel
 from transforms.map.contract import Contract
 from transforms.map.elements import elements_of, is_of_one, read_path, unpivoted_reference
 from transforms.map.frame import Frame
@@ -13,7 +14,9 @@ from transforms.map.paths import parse_path
 from transforms.map.scope import Scope
 from transforms.map.select import compile_from_all, compile_path, within
 from transforms.map.steps import Above, Attribute, Follow, Path, Up, all_steps
-from transforms.map.takes import compile_take
+from transforms.map.takes import IN_A_LIST, compile_take
+from transforms.map.texts import TextOf, make_text_of, text_of
+from transforms.names import NameTest
 
 _SYSTEM = {
     "$position": "{position}",
@@ -49,6 +52,7 @@ class RawValues:
         self.own: dict[str, str] = {}
         self.parent_position = ""
         self.uses_frame = False
+        self._text_of: TextOf = text_of
         self.frame = Frame(
             {
                 name: (compile_path(self.parse(index.path)), compile_path(self.parse(index.key)))
@@ -78,6 +82,14 @@ class RawValues:
         self.names[name] = thing
         return name
 
+    def of_column(self, scope: Scope, column: ColumnModel, text: str, position: str) -> str:
+        """What a column reads by one of its paths."""
+        left_out = [NameTest.parse(name, self.contract.namespaces, column.ignore_case) for name in column.except_]
+        self._text_of = make_text_of(left_out, column.between)
+        raw = self.of_path(scope, text, column.take, column.ignore_case, position)
+        self._text_of = text_of
+        return raw
+
     def of_path(self, scope: Scope, text: str, take: str, ignore_case: bool, position: str) -> str:
         if text in _SYSTEM:
             self.uses_frame |= text in ("$depth", "$path")
@@ -94,7 +106,7 @@ class RawValues:
                 return f"get({own.name!r})"
             scope.folds = True
             return f"own[{own.name!r}]"
-        if take in ("first", "last", "only", "join", "count"):
+        if take in ("first", "last", *IN_A_LIST) and self._text_of is text_of:
             slot = scope.slot()
             if scope.walk.add_value(path, take, slot):
                 return f"found_{slot}"
@@ -108,14 +120,14 @@ class RawValues:
                 scope.own(key, f"{'attributes_of_one' if is_one else 'Owners'}({found})")
             return self._of_owners(scope.owners[key], attribute, take, is_one)
         select = compile_path(path, frame)
-        return f"{self.name('take', compile_take(self._readable(select, take, frame), take))}(element)"
+        return f"{self.name('take', compile_take(self._readable(select, take, frame), take, self._text_of))}(element)"
 
     def _of_pair(self, value: str, rest: str, take: str, ignore_case: bool) -> str:
         """What the name or the value of the pair at hand refers to."""
         path = parse_path(rest, self.contract.namespaces, ignore_case)
         frame = self.frame_for(path, 0)
         select = self._readable(compile_from_all(path, frame), take, frame)
-        return f"{self.name('take', compile_take(select, take))}([{_SYSTEM[value]}])"
+        return f"{self.name('take', compile_take(select, take, self._text_of))}([{_SYSTEM[value]}])"
 
     @staticmethod
     def _readable(select: Callable[[Any], list[Any]], take: str, frame: Frame | None) -> Callable[[Any], list[Any]]:
@@ -132,7 +144,7 @@ class RawValues:
                 scope.own(name, f"attributes[{name!r}]" if is_one else f"Owners(named[{name!r}])")
             return self._of_owners(scope.owners[name], attribute, take, is_one)
         select = self._readable(compile_from_all(path, frame), take, frame)
-        return f"{self.name('take', compile_take(select, take))}(named[{name!r}])"
+        return f"{self.name('take', compile_take(select, take, self._text_of))}(named[{name!r}])"
 
     @staticmethod
     def _of_owners(owners: str, attribute: Attribute, take: str, is_one: bool) -> str:

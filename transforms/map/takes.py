@@ -12,23 +12,27 @@ from lxml.etree import _Element
 from transforms.map.frame import Frame
 from transforms.map.select import Select, compile_path, within
 from transforms.map.steps import Attribute, Path
-from transforms.map.texts import text_of
+from transforms.map.texts import TextOf, text_of
 from transforms.names import split_tag
 
 TakeFrom = Callable[[_Element], Any]
 """From the row's element to a text, a list of texts, or ``None``."""
 
-IN_A_LIST = ("only", "join", "count")
+IN_A_LIST = ("only", "join", "count", "sum", "min", "max")
 """The takes that need the texts of all nodes."""
 
 
-def compile_take(select: Select, take: str) -> TakeFrom:
+def compile_take(select: Select, take: str, text_of: TextOf = text_of) -> TakeFrom:
     """A function that gives what ``take`` asks for; a list of texts for those :data:`IN_A_LIST`."""
+
+    def text(node: Any) -> str:
+        return node if isinstance(node, str) else text_of(node)
+
     if take in IN_A_LIST:
-        return lambda element: [_text(node) for node in select(element)] or None
+        return lambda element: [text(node) for node in select(element)] or None
     if take == "last":
-        return _one(select, -1, _text)
-    return _one(select, 0, {"first": _text, "name": _name, "xml": _xml, "json": _json}[take])
+        return _one(select, -1, text)
+    return _one(select, 0, {"first": text, "name": _name, "xml": _xml, "json": _json}[take])
 
 
 def _one(select: Select, index: int, make: Callable[[Any], str]) -> TakeFrom:
@@ -37,10 +41,6 @@ def _one(select: Select, index: int, make: Callable[[Any], str]) -> TakeFrom:
         return make(found[index]) if found else None
 
     return take
-
-
-def _text(node: Any) -> str:
-    return node if isinstance(node, str) else text_of(node)
 
 
 def _name(element: _Element) -> str:
