@@ -26,7 +26,8 @@ from transforms.map.document import ContractError
 from transforms.map.expressions import compile_expression
 from transforms.map.load import load_contract
 from transforms.map.paths import parse_path
-from transforms.map.select import compile_path, text_of
+from transforms.map.select import compile_path
+from transforms.map.texts import text_of
 from transforms.names import RecordPath
 from transforms.parse.parser import RecordParser
 from transforms.read.files import SourceFile

@@ -10,6 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from tests.contract_examples import Example, examples, unused
+from transforms.map import column_model
 from transforms.map import contract as model
 from transforms.map.clean import CLEANINGS
 from transforms.map.convert import BINARY_FORMATS, NUMBER_FORMATS, ROUNDINGS
@@ -21,10 +22,11 @@ HEADINGS = {
     model.RecordModel: "`record`",
     model.TableModel: "A table",
     model.Source: "A source of `union`",
+    model.Index: "An index",
     model.Unique: "`unique`",
     model.Rule: "A rule",
-    model.ColumnModel: "A column",
-    model.Defaults: "`defaults`",
+    column_model.ColumnModel: "A column",
+    column_model.Defaults: "`defaults`",
     model.Lookup: "A lookup",
 }
 
@@ -41,8 +43,12 @@ def test_every_contract_on_the_page_is_run() -> None:
 def test_every_model_has_its_part_of_the_page() -> None:
     models = {
         thing
-        for name, thing in inspect.getmembers(model, inspect.isclass)
-        if issubclass(thing, BaseModel) and thing.__module__ == model.__name__ and not name.startswith("_")
+        for module in (model, column_model)
+        for name, thing in inspect.getmembers(module, inspect.isclass)
+        if issubclass(thing, BaseModel)
+        and thing.__module__ in (model.__name__, column_model.__name__)
+        and not name.startswith("_")
+        and thing is not column_model.ContractPart
     }
     assert models == set(HEADINGS)
 
@@ -61,20 +67,20 @@ def test_every_key_is_documented_in_the_words_of_the_model(described: type[BaseM
 
 def test_system_values_are_documented_in_the_words_of_the_model() -> None:
     rows = re.findall(r"^\| `(\$\w+)` \| (\w+) \| (.*) \|$", PAGE, re.MULTILINE)
-    assert {name: (type_, meaning) for name, type_, meaning in rows} == model.SYSTEM_VALUES
+    assert {name: (type_, meaning) for name, type_, meaning in rows} == column_model.SYSTEM_VALUES
 
 
 @pytest.mark.parametrize(
     "word",
     [
-        *model.UNPIVOT_VALUES,
+        *column_model.UNPIVOT_VALUES,
         *TYPE_NAMES,
         *CLEANINGS,
         *ROUNDINGS,
         *NUMBER_FORMATS,
         *BINARY_FORMATS,
-        *model.Take.__args__,
-        *model.OnError.__args__,
+        *column_model.Take.__args__,
+        *column_model.OnError.__args__,
     ],
 )
 def test_every_word_is_documented(word: str) -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from transforms.map.paths import PathError, parse_path
-from transforms.map.select import compile_path, text_of
+from transforms.map.select import compile_path
+from transforms.map.texts import text_of
 from transforms.map.walk import Walk, indented
 
 DOCUMENT = etree.fromstring("""

@@ -10,15 +10,17 @@ from typing import Any
 
 from transforms.map.attributes import Attributes, Owners, attributes_of_one
 from transforms.map.calls import attempt, first_given, is_broken, make_filter, make_rule, one_by_one
-from transforms.map.climb import depth_of, reads_above_record
+from transforms.map.climb import depth_of
+from transforms.map.column_model import ColumnModel
 from transforms.map.columns import ColumnError, Failures, default_of, is_system, make_column, usual
-from transforms.map.contract import ColumnModel, Contract, Rule, Source, TableModel
-from transforms.map.elements import Element, elements_of, is_of_one, read_path, reference
+from transforms.map.contract import Contract, Rule, Source, TableModel
+from transforms.map.elements import Element, reference
 from transforms.map.expressions import Expression, compile_expression
-from transforms.map.paths import Attribute, Path, Up, parse_path
+from transforms.map.raw import RawValues
 from transforms.map.resolve import sources
 from transforms.map.scope import Scope, guarded, tuple_of
 from transforms.map.select import compile_from_all, compile_path, compile_rest, split_plain
+from transforms.map.steps import Path
 from transforms.map.tables import (
     columns_read,
     computed_in_order,
@@ -28,26 +30,10 @@ from transforms.map.tables import (
     system_types,
     types_of,
 )
-from transforms.map.takes import compile_take, compile_unpivot
+from transforms.map.takes import compile_unpivot
 from transforms.map.unique import Candidates, Choose, make_choice
 from transforms.map.walk import indented
 from transforms.schema import Schema
-
-_SYSTEM = {
-    "$position": "{position}",
-    "$source": "record.source",
-    "$file": "file_name(record.source)",
-    "$ordinal": "record.ordinal",
-    "$start": "record.start",
-    "$end": "record.end",
-    "$checksum": "checksum(record).hex()",
-    "$run": "run_id",
-    "$loaded_at": "started",
-    "$contract": "fingerprint",
-    "$name": "pair[0]",
-    "$value": "pair[1]",
-}
-"""System values as Python expressions in a scope's function."""
 
 _TOP = ((),)
 """The alternatives of the path ``.``."""
@@ -65,11 +51,10 @@ class Builder:
         self.schema = schema
         self.failures = failures
         self.warnings = warnings
-        self.reads_above = False
+        self._raw = RawValues(contract)
         self.scopes: list[Scope] = []
-        self.elements = elements_of(contract)
-        self._own: dict[str, str] = {}
-        self.names: dict[str, Any] = {
+        self.names = self._raw.names
+        self.names |= {
             "ColumnError": ColumnError,
             "named": {},
             "Candidates": Candidates,
@@ -89,14 +74,20 @@ class Builder:
             self._children.setdefault(contract.tables[label].parent, []).append(label)
         self._record()
 
+    @property
+    def reads_above(self) -> bool:
+        """Whether rows depend on what stands above their record."""
+        return self._raw.reads_above
+
     def source(self) -> str:
         """The Python source of all scopes; ``scope_0`` is that of the record."""
+        if self._raw.uses_frame:
+            self.scopes[0].opening.insert(0, "frame.enter(element)")
         return "\n".join(line for scope in self.scopes for line in scope.function(self.names))
 
     def _record(self) -> None:
         root, model = self._new_scope(0, ()), self.contract.record
-        for name, element in self.elements.items():
-            self.reads_above = self.reads_above or reads_above_record(element.path, element.depth)
+        for name, element in self._raw.elements.items():
             root.opening.append(f"named[{name!r}] = {self._found(root, element)}")
             if element.is_one and self.contract.defaults.ignore_case:
                 root.opening.append(f"attributes[{name!r}] = attributes_of_one(named[{name!r}])")
@@ -110,15 +101,17 @@ class Builder:
 
     def _found(self, root: Scope, element: Element) -> str:
         """A named element, looked up in the record: by the walk that collects all else, as far as that goes."""
+        base = self._raw.elements[element.base].depth if element.base else 0
+        frame = self._raw.frame_for(element.path, base)
         if element.base:
-            return f"{self._name('select', compile_from_all(element.path))}(named[{element.base!r}])"
+            return f"{self._raw.name('select', compile_from_all(element.path, frame))}(named[{element.base!r}])"
         plain, rest = split_plain(element.path)
         slot = root.slot()
         if plain is None or not root.walk.add_rows(plain, slot):
-            return f"{self._name('select', compile_from_all(element.path))}([element])"
+            return f"{self._raw.name('select', compile_from_all(element.path, frame))}([element])"
         if not rest:
             return f"found_{slot} or []"
-        return f"{self._name('pick', compile_rest(rest))}(found_{slot} or [])"
+        return f"{self._raw.name('pick', compile_rest(rest, frame))}(found_{slot} or [])"
 
     def _new_scope(self, depth: int, above: tuple[str, ...]) -> Scope:
         self.scopes.append(Scope(len(self.scopes), depth, above))
@@ -133,14 +126,13 @@ class Builder:
             into = "rows, errors"
             if table.unique:
                 into = "candidates, errors"
-                lines.append(f"candidates = Candidates({self._name('choose', self._choice(label, table))})")
+                lines.append(f"candidates = Candidates({self._raw.name('choose', self._choice(label, table))})")
             for _, source in sources(table):
                 named = reference(source.rows)
                 if named:
                     lines += self._rows_of_named(label, table, source, named, above, into)
                     continue
-                path = parse_path(source.rows, self.contract.namespaces, self.contract.defaults.ignore_case)
-                self.reads_above = self.reads_above or reads_above_record(path, scope.depth)
+                path = self._raw.parse(source.rows)
                 if path.alternatives == _TOP and not table.unique:
                     lines += self._table(label, table, source, scope, above)
                     continue
@@ -159,10 +151,10 @@ class Builder:
         """The lines that call a scope's function for each element that a path selects."""
         if path.alternatives == _TOP:
             return [below.call("element", "position", into)]
-        slot = scope.slot()
+        frame, slot = self._raw.frame_for(path, scope.depth), scope.slot()
         elements = f"found_{slot} or ()"
         if not scope.walk.add_rows(path, slot):
-            elements = f"{self._name('select', compile_path(path))}(element)"
+            elements = f"{self._raw.name('select', compile_path(path, frame))}(element)"
         return [f"for place, child in enumerate({elements}, 1):", "    " + below.call("child", "place", into)]
 
     def _rows_of_named(
@@ -176,14 +168,15 @@ class Builder:
     ) -> list[str]:
         """The lines that call a scope of its own for each element below a named one, or for that itself."""
         name, rest = named
-        path = parse_path(rest, self.contract.namespaces, self.contract.defaults.ignore_case)
-        below = self._new_scope(self.elements[name].depth + min(map(depth_of, path.alternatives)), above)
-        if path.alternatives == _TOP and self.elements[name].is_one and self.contract.defaults.ignore_case:
+        path = self._raw.parse(rest)
+        frame = self._raw.frame_for(path, self._raw.elements[name].depth)
+        below = self._new_scope(self._raw.elements[name].depth + min(map(depth_of, path.alternatives)), above)
+        if path.alternatives == _TOP and self._raw.elements[name].is_one and self.contract.defaults.ignore_case:
             below.attributes = f"attributes[{name!r}]"
         below.lines += self._table(label, table, source, below, above)
         elements = f"named[{name!r}]"
         if path.alternatives != _TOP:
-            elements = f"{self._name('select', compile_from_all(path))}({elements})"
+            elements = f"{self._raw.name('select', compile_from_all(path, frame))}({elements})"
         return [f"for place, child in enumerate({elements}, 1):", "    " + below.call("child", "place", into)]
 
     def _choice(self, label: str, table: TableModel) -> Choose:
@@ -191,7 +184,8 @@ class Builder:
 
     def _table(self, label: str, table: TableModel, source: Source, scope: Scope, above: tuple[str, ...]) -> list[str]:
         """The lines that make a table's rows of the element at hand, and all that is below them."""
-        self._own = source.elements
+        self._raw.own = source.elements
+        self._raw.parent_position = _position_of(table.parent, self._labels)
         row = f"row_{self._labels.index(label) + 1}"
         position = "place" if source.unpivot else "position"
         is_computed = any(column.expression is not None for column in source.columns.values())
@@ -202,17 +196,18 @@ class Builder:
         for name in table.unique.prefer if table.unique else ():
             preferred = places[name] if name in source.let else self._with_default(places[name], source.columns[name])
             kept.append(f"candidates.prefer({preferred})")
+        children = [self.contract.tables[child] for child in self._children.get(label, ())]
+        if any("$parent_position" in child.model_dump_json() for child in children):
+            above = (*above, _position_of(label, self._labels))
+            kept.append(f"{above[-1]} = {position}")
         kept += self._below(label, scope, (*above, row))
         lines += [f"if {is_kept}:", *indented(kept)] if is_kept else kept
         if table.unique:
             lines = ["rows, errors = candidates.next()", *lines]
         if source.unpivot:
-            paths = [
-                parse_path(text, self.contract.namespaces, self.contract.defaults.ignore_case)
-                for text in source.unpivot
-            ]
-            self.reads_above = self.reads_above or any(reads_above_record(path, scope.depth) for path in paths)
-            pairs = self._name("unpivot", compile_unpivot(paths, source.split))
+            paths = [self._raw.parse(text) for text in source.unpivot]
+            frames = [self._raw.frame_for(path, scope.depth) for path in paths]
+            pairs = self._raw.name("unpivot", compile_unpivot(list(zip(paths, frames, strict=True)), source.split))
             lines = [f"for place, pair in enumerate({pairs}(element), 1):", *indented(lines)]
         # The function of a table with `unique` is called with the candidates in place of the record's rows.
         return ["candidates = rows", *lines] if table.unique else lines
@@ -254,7 +249,7 @@ class Builder:
             expression = compile_expression(column.expression or "", types)
             compute = self._call(scope, expression, expression.compile(expression_slot(expression)), places, position)
             places[name] = f"{row}_{len(places)}"
-            lines.append(f"{places[name]} = attempt({self._name('column', make)}, lambda: {compute}, {errors})")
+            lines.append(f"{places[name]} = attempt({self._raw.name('column', make)}, lambda: {compute}, {errors})")
         final = [places[name] for name in takes] + [
             self._with_default(places[name], column) for name, column in source.columns.items()
         ]
@@ -290,7 +285,7 @@ class Builder:
 
     def _with_default(self, place: str, column: ColumnModel) -> str:
         default = default_of(column)
-        return place if default is None else f"({self._name('default', default)} if {place} is None else {place})"
+        return place if default is None else f"({self._raw.name('default', default)} if {place} is None else {place})"
 
     def _rules(
         self,
@@ -303,7 +298,7 @@ class Builder:
     ) -> list[str]:
         lines = []
         for rule in model.reject_when:
-            refusal = self._name("refusal", ColumnError(label, "reject_when", rule.message))
+            refusal = self._raw.name("refusal", ColumnError(label, "reject_when", rule.message))
             lines += [f"if {self._when(scope, label, rule, types, places, position)}: errors.append({refusal})"]
         for rule in model.warn_when:
             name = f"{label}: {rule.message}"
@@ -313,7 +308,7 @@ class Builder:
     def _when(self, scope: Scope, label: str, rule: Rule, types: Any, places: Mapping[str, str], position: str) -> str:
         expression = compile_expression(rule.when, types)
         holds = make_rule(expression.compile_condition(expression_slot(expression)), f"{label}: {rule.message}")
-        return f"{self._name('rule', holds)}({self._arguments(scope, expression, places, position)}, errors)"
+        return f"{self._raw.name('rule', holds)}({self._arguments(scope, expression, places, position)}, errors)"
 
     def _where(
         self,
@@ -330,7 +325,7 @@ class Builder:
         read = columns_read(expression, named, types)
         paths = {f"{label}.{name}" for name in read if name in named and named[name].on_error != "null"}
         keeps = make_filter(expression.compile_condition(expression_slot(expression)), f"{label}.where", paths)
-        return f"{self._name('where', keeps)}({self._arguments(scope, expression, places, position)}, {errors})"
+        return f"{self._raw.name('where', keeps)}({self._arguments(scope, expression, places, position)}, {errors})"
 
     def _call(
         self,
@@ -340,7 +335,7 @@ class Builder:
         places: Mapping[str, str],
         position: str,
     ) -> str:
-        return f"{self._name('expression', function)}({self._arguments(scope, expression, places, position)})"
+        return f"{self._raw.name('expression', function)}({self._arguments(scope, expression, places, position)})"
 
     def _arguments(self, scope: Scope, expression: Expression, places: Mapping[str, str], position: str) -> str:
         """The values of an expression's slots, as a tuple."""
@@ -352,7 +347,7 @@ class Builder:
             elif kind == "now":
                 values.append("now")
             else:
-                values.append(self._raw_of_path(scope, name, "first", ignore_case, position))
+                values.append(self._raw.of_path(scope, name, "first", ignore_case, position))
         return tuple_of(values)
 
     def _column(
@@ -369,70 +364,21 @@ class Builder:
         if column.from_ is None:
             raw = "None"
         else:
-            raws = [self._raw_of_path(scope, text, column.take, column.ignore_case, position) for text in column.from_]
+            raws = [self._raw.of_column(scope, column, text, position) for text in column.from_]
             raw = raws[0] if len(raws) == 1 else f"first_given({', '.join(raws)})"
         if make is None:
             return raw
-        call, usually = self._name("column", make), usual(column, required)
+        call, usually = self._raw.name("column", make), usual(column, required)
         if usually is None:
             return f"{call}({raw})"
         test, value = usually
         name, given = (raw, raw) if raw.isidentifier() else ("raw", f"(raw := {raw})")
         return f"({value.format(raw=name)} if {test.format(given=given, raw=name)} else {call}({name}))"
 
-    def _raw_of_path(self, scope: Scope, text: str, take: str, ignore_case: bool, position: str) -> str:
-        if text in _SYSTEM:
-            return _SYSTEM[text].format(position=position)
-        name, path = read_path(text, self.contract.namespaces, ignore_case, self._own)
-        if name:
-            return self._raw_of_named(scope, name, path, take)
-        self.reads_above = self.reads_above or reads_above_record(path, scope.depth)
-        own = _own_attribute(path)
-        if own is not None and take in ("first", "last"):
-            if not own.ignore_case:
-                return f"get({own.name!r})"
-            scope.folds = True
-            return f"own[{own.name!r}]"
-        if take in ("first", "last", "only", "join", "count"):
-            slot = scope.slot()
-            if scope.walk.add_value(path, take, slot):
-                return f"found_{slot}"
-        shared = _shared(path) if take in ("first", "last") else None
-        if shared is not None:
-            owners, attribute = shared
-            is_one = attribute.ignore_case and is_of_one(owners)
-            key = repr(owners.alternatives)
-            if key not in scope.owners:
-                found = f"{self._name('select', compile_path(owners))}(element)"
-                scope.own(key, f"{'attributes_of_one' if is_one else 'Owners'}({found})")
-            return self._raw_of_owners(scope.owners[key], attribute, take, is_one)
-        return f"{self._name('take', compile_take(compile_path(path), take))}(element)"
 
-    def _raw_of_named(self, scope: Scope, name: str, path: Path, take: str) -> str:
-        """A value below a named element, which has been looked up for the record."""
-        self.reads_above = self.reads_above or reads_above_record(path, self.elements[name].depth)
-        attribute = _own_attribute(path)
-        if attribute is not None and take in ("first", "last"):
-            is_one = attribute.ignore_case and self.elements[name].is_one
-            if name not in scope.owners:
-                scope.own(name, f"attributes[{name!r}]" if is_one else f"Owners(named[{name!r}])")
-            return self._raw_of_owners(scope.owners[name], attribute, take, is_one)
-        select = compile_from_all(path)
-        return f"{self._name('take', compile_take(select, take))}(named[{name!r}])"
-
-    @staticmethod
-    def _raw_of_owners(owners: str, attribute: Attribute, take: str, is_one: bool) -> str:
-        """The attribute of the first, or last, of some elements that has it."""
-        if is_one:
-            return f"{owners}[{attribute.name!r}]"
-        if attribute.ignore_case:
-            return f"{owners}.{take}_folded({attribute.name!r})"
-        return f"{owners}.{take}({attribute.name!r})"
-
-    def _name(self, kind: str, thing: Any) -> str:
-        name = f"{kind}_{len(self.names)}"
-        self.names[name] = thing
-        return name
+def _position_of(label: str | None, labels: list[str]) -> str:
+    """The variable of the position of a table's row, where rows below it ask for it."""
+    return "" if label is None else f"position_{labels.index(label) + 1}"
 
 
 def expression_slot(expression: Expression) -> Callable[[str, str], int]:
@@ -443,22 +389,3 @@ def expression_slot(expression: Expression) -> Callable[[str, str], int]:
 def _is_data(column: ColumnModel) -> bool:
     """Whether a column holds what the document says, and not only where."""
     return bool(column.from_) and column.from_ != ["$name"] and not is_system(column)
-
-
-def _shared(path: Path) -> tuple[Path, Attribute] | None:
-    """A path to one attribute as that to its elements and the attribute."""
-    *steps, attribute = path.alternatives[0] or (None,)
-    if len(path.alternatives) > 1 or not isinstance(attribute, Attribute) or attribute.pattern:
-        return None
-    if steps == [Up()] and not attribute.ignore_case:
-        return None  # there is a quicker way for ../@name
-    return Path(path.text, (tuple(steps),)), attribute
-
-
-def _own_attribute(path: Path) -> Attribute | None:
-    """The step of a path that is just one attribute of the element at hand."""
-    if len(path.alternatives) == 1 and len(path.alternatives[0]) == 1:
-        step = path.alternatives[0][0]
-        if isinstance(step, Attribute) and not step.pattern:
-            return step
-    return None

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping
+from math import inf
 from typing import Any
 
-from transforms.map.climb import depth_of, ends_above_record, leaves_record
-from transforms.map.contract import SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel, Contract, Rule, Source, TableModel
-from transforms.map.convert import ConversionError, make_converter
+from transforms.map.check_columns import check_text_keys, fits, is_for_texts, text_keys
+from transforms.map.check_tables import check_table
+from transforms.map.climb import deepest_of, ends_above_record, leaves_record
+from transforms.map.column_model import SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel, is_system_value
+from transforms.map.constants import Finding, check_constant
+from transforms.map.contract import Contract, Index, Rule, Source
+from transforms.map.convert import make_converter
 from transforms.map.document import Location, did_you_mean
-from transforms.map.elements import read_path, reference
+from transforms.map.elements import read_path, reference, unpivoted_reference
 from transforms.map.expressions import ExpressionError, compile_expression
-from transforms.map.paths import PathError, Up, parse_path
+from transforms.map.paths import PathError, parse_path
 from transforms.map.resolve import resolve, sources
+from transforms.map.steps import Above, Before, Follow, Path, Up, all_steps
 from transforms.map.tables import (
     computed_in_order,
-    inherited,
     parents_first,
-    primary_key,
     schema_of,
     system_types,
     types_of,
 )
-from transforms.names import RecordPath
+from transforms.names import NCNAME, RecordPath
 from transforms.schema import ColumnType, Schema
-
-Finding = tuple[Location, str, Any, "str | None"]
-"""Where, what is wrong, the offending value, and what would be right."""
 
 _HOLDS_NUMBER = ("tinyint", "smallint", "int", "bigint", "text")
 _FOR_TEXTS = "`lookup`, `clean`, `format` and `take` are for texts that are read"
@@ -52,7 +54,7 @@ def check_contract(contract: Contract) -> Iterator[Finding]:
     found = [
         finding
         for label, table in resolved.tables.items()
-        for finding in _check_table(resolved, label, table, label in ordered)
+        for finding in check_table(resolved, label, table, label in ordered)
     ]
     yield from found
     # Below a table with wrong keys nobody knows which columns an expression may name.
@@ -65,130 +67,6 @@ def check_contract(contract: Contract) -> Iterator[Finding]:
         yield from checker.table(label)
 
 
-def _check_table(contract: Contract, label: str, table: TableModel, is_ordered: bool) -> Iterator[Finding]:
-    place: Location = ("tables", label)
-    for key, names in (("key", table.key), ("unique", table.unique.by if table.unique else [])):
-        for name in names:
-            if name not in table.columns:
-                yield (*place, key), "there is no such column in this table", name, did_you_mean(name, table.columns)
-    for name, values in table.unique.prefer.items() if table.unique else ():
-        if name not in table.named:
-            yield (
-                (*place, "unique", "prefer"),
-                "there is no such column in this table, nor is it in its `let`",
-                name,
-                did_you_mean(name, table.named),
-            )
-            continue
-        for number, value in enumerate(values):
-            yield from _check_constant((*place, "unique", "prefer", name, number), table.named[name].column_type, value)
-    if table.unique and table.unique.below == "keep" and not set(table.key) <= set(table.unique.by):
-        yield (
-            (*place, "unique", "below"),
-            "rows below can stay with another row only where that has the same key",
-            None,
-            "put the columns of `key` into `by`",
-        )
-    yield from _check_slots(place, table, table)
-    for number, source in enumerate(table.union):
-        yield from _check_slots((*place, "union", number), source, table)
-        for name, column in source.columns.items():
-            yield from _check_replacement((*place, "union", number, "columns", name), column, table.columns)
-    if table.parent is not None and table.parent not in contract.tables:
-        yield (*place, "parent"), "there is no such table", table.parent, did_you_mean(table.parent, contract.tables)
-        return
-    if not is_ordered:
-        if not _missing_ancestor(contract, label):
-            yield (*place, "parent"), "the parents of this table lead in a circle", table.parent, None
-        return
-    if table.parent is not None:
-        parent = contract.tables[table.parent]
-        if not primary_key(contract, table.parent):
-            yield (
-                (*place, "parent"),
-                "a parent needs a `key`, which tells its rows apart",
-                table.parent,
-                "give it one; $position numbers them",
-            )
-        if parent.unpivot or any(source.unpivot for source in parent.union):
-            yield (
-                (*place, "parent"),
-                "the rows of a table with `unpivot` are values, and nothing stands below them",
-                table.parent,
-                None,
-            )
-    takes = inherited(contract, label)
-    yield from _check_let(place, table, {**dict.fromkeys(takes.values()), **table.columns})
-    for number, source in enumerate(table.union):
-        yield from _check_let((*place, "union", number), source, {**dict.fromkeys(takes.values()), **table.columns})
-    for name in table.inherit:
-        if name not in takes:
-            yield (*place, "inherit", name), "the parent has no such key column", None, did_you_mean(name, takes)
-    for name in sorted(set(takes.values()) & set(table.columns)):
-        yield (
-            (*place, "columns", name),
-            "every row has this column already, from the key above it",
-            None,
-            "leave it out, or rename it under `inherit`",
-        )
-    if len(set(takes.values())) < len(takes):
-        yield (*place, "inherit"), "two inherited columns would have one name", None, None
-
-
-def _check_let(place: Location, source: Source, columns: Mapping[str, Any]) -> Iterator[Finding]:
-    for name in sorted(set(source.let) & set(columns)):
-        yield (*place, "let", name), "the rows have a column of this name", None, "give the value another name"
-
-
-def _check_slots(place: Location, source: Source, table: TableModel) -> Iterator[Finding]:
-    for number, slot in enumerate(source.slots):
-        if slot.keys() != source.slots[0].keys():
-            yield (
-                (*place, "slots", number),
-                "every slot has the same names",
-                ", ".join(slot),
-                f"the first has {', '.join(source.slots[0])}",
-            )
-    names = [f"{{{name}}}" for name in (source.slots[0] if source.slots else ())]
-    for kind, rules in (("reject_when", table.reject_when), ("warn_when", table.warn_when)):
-        for number, rule in enumerate(rules):
-            for name in names:
-                if name in rule.when:
-                    yield (
-                        (*place[:2], kind, number, "when"),
-                        f"a rule is one for all slots, without {name}",
-                        rule.when,
-                        "make a column of it, and name that",
-                    )
-
-
-def _check_replacement(place: Location, column: ColumnModel, columns: Mapping[str, ColumnModel]) -> Iterator[Finding]:
-    name = str(place[-1])
-    if name not in columns:
-        yield (
-            place,
-            "a source replaces columns of its table, and this one it does not have",
-            None,
-            did_you_mean(name, columns),
-        )
-        return
-    if column.type != columns[name].type:
-        yield (*place, "type"), f"the column is {columns[name].type} in the table", column.type, None
-    if column.omit and not columns[name].omit:
-        yield (*place, "omit"), "the column of the table must say so, too", column.omit, None
-
-
-def _missing_ancestor(contract: Contract, label: str) -> bool:
-    seen: set[str] = set()
-    at: str | None = label
-    while at is not None and at not in seen:
-        if at not in contract.tables:
-            return True
-        seen.add(at)
-        at = contract.tables[at].parent
-    return False
-
-
 class _Checker:
     """Checks what is read and computed, table by table from the record down."""
 
@@ -196,12 +74,15 @@ class _Checker:
         self.contract = contract
         self.resolved = resolved
         self.schema = schema
-        self.depths: dict[str | None, int] = {None: 0}
-        self.elements: dict[str, int] = {}
+        self.depths: dict[str | None, float] = {None: 0}  # below the record, at the most
+        self.elements: dict[str, float] = {}
+        self.has_parent = False
         self.own: dict[str, str] = {}
 
     def named(self) -> Iterator[Finding]:
-        """Check the named elements, and learn how deep they stand."""
+        """Check the indexes and the named elements, and learn how deep they stand."""
+        for name, index in self.contract.index.items():
+            yield from self._index(("index", name), index)
         for name, text in self.contract.elements.items():
             place: Location = ("elements", name)
             if f"${name}" in (*SYSTEM_VALUES, *UNPIVOT_VALUES):
@@ -211,8 +92,22 @@ class _Checker:
             depth = yield from self._elements(place, text, 0)
             self.elements[name] = depth
 
-    def _elements(self, place: Location, text: str, depth: int):  # type: ignore[no-untyped-def]
-        """Check a path of elements below those at a depth; give the depth of what it selects, at the least."""
+    def _index(self, place: Location, index: Index) -> Iterator[Finding]:
+        if not re.fullmatch(NCNAME, str(place[-1])):
+            yield place, "`->` could not name this index", place[-1], "use letters, digits and underscores"
+        depth = 0.0
+        for key, text in (("path", index.path), ("key", index.key)):
+            if reference(text):
+                yield (*place, key), "an index begins at the record, not at a named element", text, None
+            elif key == "path":
+                depth = yield from self._elements((*place, key), text, 0)
+            else:
+                yield from self._path((*place, key), text, depth)
+            if "->" in text:
+                yield (*place, key), "the paths of an index follow no references", text, None
+
+    def _elements(self, place: Location, text: str, depth: float):  # type: ignore[no-untyped-def]
+        """Check a path of elements below those at a depth; give the depth of what it selects, at the most."""
         named = reference(text)
         if named and named[0] not in self.elements:
             yield place, *self._unknown(named[0])
@@ -227,19 +122,33 @@ class _Checker:
             if place[-1] == "rows":
                 message, remedy = "rows are elements, and this selects attributes", "`unpivot` makes rows of attributes"
             else:
-                message, remedy = "this selects attributes", "name their element: $name/@id reads them"
+                remedy = "name their element: $name/@id reads them"
+                message, remedy = "this selects attributes", "`key` names them" if place[0] == "index" else remedy
             yield place, message, text, remedy
-        if any(isinstance(step, Up) for steps in path.alternatives for step in steps):
+        yield from self._references(place, path)
+        climbs = [step for steps in path.alternatives for step in steps if isinstance(step, (Up, Above, Before))]
+        if climbs:
+            word = {Up: "..", Above: "above(...)", Before: "before(...)"}[type(climbs[0])]
             above = "their parent's row" if place[-1] == "rows" else "the record"
             yield (
                 place,
-                f"{'rows' if place[-1] == 'rows' else 'elements'} stand below {above}, and `..` leads out of it",
+                f"{'rows' if place[-1] == 'rows' else 'elements'} stand below {above}, and `{word}` leads out of it",
                 text,
                 None,
             )
-        return start + min(map(depth_of, path.alternatives))
+        return start + max(map(deepest_of, path.alternatives))
 
-    def _is_sound(self, place: Location, text: str, depth: int):  # type: ignore[no-untyped-def]
+    def _references(self, place: Location, path: Path) -> Iterator[Finding]:
+        for step in all_steps(path):
+            if isinstance(step, Follow) and step.index not in self.contract.index:
+                yield (
+                    place,
+                    "there is no such index",
+                    step.index,
+                    did_you_mean(step.index, self.contract.index) or "declare it under `index`",
+                )
+
+    def _is_sound(self, place: Location, text: str, depth: float):  # type: ignore[no-untyped-def]
         """Check an element of a table's rows; give whether its path can be read."""
         found = False
         for finding in self._path(place, text, depth, elements=True):
@@ -269,7 +178,8 @@ class _Checker:
     def table(self, label: str) -> Iterator[Finding]:
         table = self.resolved.tables[label]
         # Below an unknown parent, any climb may be right.
-        above = self.depths.get(table.parent, 1000)
+        above = self.depths.get(table.parent, inf)
+        self.has_parent = table.parent is not None
         depths = []
         for origin, source in sources(table):
             place: Location = ("tables", label, *origin)
@@ -301,7 +211,7 @@ class _Checker:
             if source.where is not None:
                 yield from self._expression((*place, "where"), source.where, types, depth, True)
             yield from self._rules(("tables", label), table.reject_when, table.warn_when, types, depth)
-        self.depths[label] = min(depths)
+        self.depths[label] = max(depths)
 
     def _place_of(self, label: str, origin: Location, name: str) -> Location:
         """Where a column was written: in the source, in the table, or in a group that the table includes."""
@@ -314,10 +224,8 @@ class _Checker:
         groups = [group for group in table.include if name in self.contract.column_groups.get(group, {})]
         return ("column_groups", groups[-1], name)
 
-    def _rows(self, place: Location, source: Source, above: int):  # type: ignore[no-untyped-def]
-        """Check the row path; give how many elements below the record its rows stand, at the least."""
-        for number, text in enumerate(source.unpivot or ()):
-            yield from self._path((*place, "unpivot", number), text, 0, check_climbs=False)
+    def _rows(self, place: Location, source: Source, above: float):  # type: ignore[no-untyped-def]
+        """Check the row path; give how many elements below the record its rows stand, at the most."""
         if above and reference(source.rows):
             yield (
                 (*place, "rows"),
@@ -326,28 +234,32 @@ class _Checker:
                 "start at the parent's row",
             )
             return above
-        return (yield from self._elements((*place, "rows"), source.rows, above))
+        depth = yield from self._elements((*place, "rows"), source.rows, above)
+        for number, text in enumerate(source.unpivot or ()):
+            yield from self._path((*place, "unpivot", number), text, depth)
+        return depth
 
     def _column(
-        self, place: Location, column: ColumnModel, depth: int, types: Mapping[str, ColumnType], unpivots: bool
+        self, place: Location, column: ColumnModel, depth: float, types: Mapping[str, ColumnType], unpivots: bool
     ) -> Iterator[Finding]:
         for text in column.from_ or ():
-            if text.startswith("$") and "/" not in text:
+            if is_system_value(text):
                 yield from self._system(place, column, text, unpivots)
             else:
-                yield from self._path((*place, "from"), text, depth, column)
+                yield from self._path((*place, "from"), text, depth, column, unpivots=unpivots)
         if column.expression is not None:
             yield from self._computed((*place, "expression"), column, types, depth)
         lookups = self.contract.lookups
         if column.lookup is not None and column.lookup not in lookups:
             yield (*place, "lookup"), "there is no such lookup", column.lookup, did_you_mean(column.lookup, lookups)
-        if column.value is not None and _is_for_texts(column):
+        if column.value is not None and is_for_texts(column):
             yield (
                 place,
                 f"a constant is the value itself: {_FOR_TEXTS}",
                 column.value,
                 None,
             )
+        yield from check_text_keys(self.contract, place, column)
         type_ = column.column_type
         try:
             make_converter(type_, formats=column.format or (), rounding=column.rounding, zone=column.zone)
@@ -355,18 +267,20 @@ class _Checker:
             yield place, str(error), None, None
         for key in ("value", "default"):
             if getattr(column, key) is not None:
-                yield from _check_constant((*place, key), type_, getattr(column, key))
+                yield from check_constant((*place, key), type_, getattr(column, key))
         if column.lookup in lookups:
             lookup = lookups[column.lookup]
             for text, value in (lookup.values or {}).items():
-                yield from _check_constant(("lookups", column.lookup, "values", text), type_, value)
+                yield from check_constant(("lookups", column.lookup, "values", text), type_, value)
             if lookup.otherwise is not None:
-                yield from _check_constant(("lookups", column.lookup, "otherwise"), type_, lookup.otherwise)
+                yield from check_constant(("lookups", column.lookup, "otherwise"), type_, lookup.otherwise)
 
     def _system(self, place: Location, column: ColumnModel, text: str, unpivots: bool) -> Iterator[Finding]:
         if text in UNPIVOT_VALUES:
             if not unpivots:
                 yield (*place, "from"), f"only a table with `unpivot` has {text}", text, None
+        elif text == "$parent_position" and not self.has_parent:
+            yield (*place, "from"), f"only a table with a `parent` has {text}", text, None
         elif text not in SYSTEM_VALUES:
             yield (
                 (*place, "from"),
@@ -379,18 +293,23 @@ class _Checker:
         else:
             natural = SYSTEM_VALUES[text][0]
             holds = _HOLDS_NUMBER if natural in _HOLDS_NUMBER and natural != "text" else (natural, "text")
-            if column.column_type.name not in holds or _is_for_texts(column):
+            if column.column_type.name not in holds or is_for_texts(column):
                 yield place, f"{text} is of the type {natural} and is taken as it is", column.type, None
 
     def _path(
         self,
         place: Location,
         text: str,
-        depth: int,
+        depth: float,
         column: ColumnModel | None = None,
-        check_climbs: bool = True,
         elements: bool = False,
+        unpivots: bool = False,
     ) -> Iterator[Finding]:
+        follow = unpivoted_reference(text)
+        if follow:
+            if not unpivots:
+                yield place, f"only a table with `unpivot` has {follow[0]}", text, None
+            text, depth = follow[1], inf
         try:
             name, path = read_path(text, self.contract.namespaces, False, self.own)
         except PathError as error:
@@ -400,12 +319,21 @@ class _Checker:
             yield place, *self._unknown(name)
             return
         depth = self.elements[name] if name else depth
+        yield from self._references(place, path)
         if elements and not path.selects_elements:
             yield place, "this selects attributes", text, "name their element: $name/@id reads them"
+        if column is not None and column.from_ == [text] and not path.selects_elements:
+            for key in text_keys(column):
+                yield (
+                    (*place[:-1], key),
+                    "this is about the texts of elements, and the path selects attributes",
+                    text,
+                    None,
+                )
         if column is not None and column.take in ("name", "xml", "json") and not path.selects_elements:
             yield place, f"`take: {column.take}` is about elements, and this selects attributes", text, None
         reads_text = not elements and (column is None or column.take not in ("name", "count"))
-        if check_climbs and (leaves_record(path, depth) or (reads_text and ends_above_record(path, depth))):
+        if leaves_record(path, depth) or (reads_text and ends_above_record(path, depth)):
             yield (
                 place,
                 "above the record only the attributes of its ancestors are read, and their names",
@@ -414,17 +342,17 @@ class _Checker:
             )
 
     def _computed(
-        self, place: Location, column: ColumnModel, types: Mapping[str, ColumnType], depth: int
+        self, place: Location, column: ColumnModel, types: Mapping[str, ColumnType], depth: float
     ) -> Iterator[Finding]:
         found = yield from self._expression(place, column.expression or "", types, depth, False)
-        if _is_for_texts(column):
+        if is_for_texts(column):
             yield (
                 place,
                 f"an expression gives the value itself: {_FOR_TEXTS}",
                 None,
                 None,
             )
-        if found is not None and not _fits(found, column.column_type):
+        if found is not None and not fits(found, column.column_type):
             yield (
                 place,
                 f"the expression gives {found.name}, and the column is {column.type}",
@@ -432,7 +360,9 @@ class _Checker:
                 f"CAST(... AS {column.type}) converts it",
             )
 
-    def _expression(self, place: Location, text: str, types: Mapping[str, ColumnType], depth: int, is_condition: bool):  # type: ignore[no-untyped-def]
+    def _expression(
+        self, place: Location, text: str, types: Mapping[str, ColumnType], depth: float, is_condition: bool
+    ):  # type: ignore[no-untyped-def]
         """Check an expression and its paths; give its type, if it has one."""
         if not types:
             return None
@@ -445,48 +375,12 @@ class _Checker:
             return None
         for path in expression.paths:
             if path not in types:
-                yield from self._path(place, path, depth)
+                yield from self._path(place, path, depth, unpivots="$value" in types)
         return expression.type
 
     def _rules(
-        self, place: Location, rejects: list[Rule], warns: list[Rule], types: Mapping[str, ColumnType], depth: int
+        self, place: Location, rejects: list[Rule], warns: list[Rule], types: Mapping[str, ColumnType], depth: float
     ) -> Iterator[Finding]:
         for kind, rules in (("reject_when", rejects), ("warn_when", warns)):
             for number, rule in enumerate(rules):
                 yield from self._expression((*place, kind, number, "when"), rule.when, types, depth, True)
-
-
-def _is_for_texts(column: ColumnModel) -> bool:
-    """Whether a column says something about the reading of texts."""
-    return bool(column.lookup or column.clean or column.format or column.take != "first")
-
-
-def _fits(found: ColumnType, wanted: ColumnType) -> bool:
-    """Whether values of one type become the other without a CAST."""
-    numbers = ("tinyint", "smallint", "int", "bigint", "decimal")
-    dates = ("date", "datetime", "datetimetz")
-    if wanted.name == "text" or found.name == wanted.name:
-        return True
-    if wanted.name == "float":
-        return found.name in numbers
-    if found.name in numbers:
-        return wanted.name == "decimal" or (found.name != "decimal" and wanted.name in numbers)
-    return found.name in dates and wanted.name in dates
-
-
-def _check_constant(place: Location, type_: ColumnType, constant: Any) -> Iterator[Finding]:
-    try:
-        convert_constant(type_, constant)
-    except ConversionError as error:
-        yield place, f"no value of the type {type_}: {error}", constant, None
-
-
-def convert_constant(type_: ColumnType, constant: Any) -> Any:
-    """A scalar of the contract as a value of a type; raises :class:`ConversionError`.
-
-    It is written as in a document, or as YAML writes it: ``true``, ``12``, ``1.5``.
-    """
-    convert: Callable[[str], Any] = make_converter(type_)
-    if isinstance(constant, bool):
-        return convert("true" if constant else "false")
-    return convert(constant if isinstance(constant, str) else repr(constant))

@@ -6,11 +6,14 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import date, datetime, time, timezone
 from decimal import Decimal
+from functools import reduce
 from typing import Any
 
-from transforms.map.check import convert_constant
 from transforms.map.clean import make_cleaning
-from transforms.map.contract import SYSTEM_VALUES, ColumnModel, Contract
+from transforms.map.column_model import SYSTEM_VALUES, ColumnModel
+from transforms.map.combine import COMBINATIONS
+from transforms.map.constants import convert_constant
+from transforms.map.contract import Contract
 from transforms.map.convert import INTEGER_RANGES, ConversionError, make_converter, short
 from transforms.map.expressions import ExpressionError
 from transforms.schema import ABSENT, ColumnType
@@ -66,7 +69,7 @@ def make_column(
     instead = None if late_default else default
     is_text = type_.name == "text"
     keeps_blank = is_text and column.lookup is None and not required and column.blank == "keep"
-    is_read = column.expression is None and not is_system(column)
+    is_read = column.expression is None and not is_system(column) and column.take not in COMBINATIONS
     if keeps_blank and type_.length is None and not steps and instead is None and is_read:
         return None
 
@@ -137,6 +140,25 @@ def make_column(
         """The same for texts that stand in a lookup as they are."""
         return known[raw] if raw in known else value(raw)
 
+    def of_all(raw: list[str] | None) -> Any:
+        """What ``take: sum``, ``min`` and ``max`` make of the values of all texts that are not blank."""
+        text: Any = None
+        try:
+            texts = [cleaned for cleaned in map(clean, raw or ()) if cleaned.strip()]
+            if not texts:
+                return missing()
+            if is_text and column.lookup is None:
+                text = (min if column.take == "min" else max)(texts)
+                return convert(text)
+            return combine([convert(one) for one in texts])
+        except ConversionError as error:
+            return failed(error.rule, error.message, text)
+        except ArithmeticError as error:
+            return failed("overflow", f"the {column.take} cannot be a value of {type_}: {error}", text)
+
+    if column.take in COMBINATIONS:
+        clean, combine = _in_turn(steps), COMBINATIONS[column.take](type_)
+        return of_all
     if is_system(column):
         return lambda raw: simple(text_of_value(raw))
     if column.lookup is not None and steps == [str.strip]:
@@ -262,6 +284,10 @@ def _steps(column: ColumnModel) -> list[Callable[[Any], Any]]:
     """What happens to what was found before it is converted."""
     gather = _gather(column)
     return ([gather] if gather else []) + [make_cleaning(step) for step in column.clean]
+
+
+def _in_turn(steps: list[Callable[[Any], Any]]) -> Callable[[Any], Any]:
+    return lambda text: reduce(lambda cleaned, step: step(cleaned), steps, text)
 
 
 def _known(contract: Contract, column: ColumnModel) -> dict[str | None, Any]:

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 
 from transforms.map.climb import depth_of
 from transforms.map.contract import Contract
-from transforms.map.paths import Path, Pick, parse_path
+from transforms.map.paths import parse_path
+from transforms.map.steps import Path, Pick
 
 _REFERENCE = re.compile(r"\s*((?:\(\s*)*)\$([^\s/\[\]()@|]+)\s*(?:/\s*(.*))?\Z", re.DOTALL)
 
@@ -30,6 +31,15 @@ def reference(text: str) -> tuple[str, str] | None:
     """
     match = _REFERENCE.match(text)
     return (match[2], match[1] + (match[3] or ".")) if match else None
+
+
+_OF_PAIR = re.compile(r"\s*(\$(?:name|value))\s*(->.*)", re.DOTALL)
+
+
+def unpivoted_reference(text: str) -> tuple[str, str] | None:
+    """``$value -> party/Name`` as the system value and the path from there."""
+    match = _OF_PAIR.fullmatch(text)
+    return (match[1], f". {match[2]}") if match else None
 
 
 def read_path(

@@ -6,24 +6,27 @@ import re
 
 PATHS: tuple[tuple[str, str], ...] = (
     (r"\bcount\(", "`take: count` counts what a path finds"),
-    (r"\bsum\(|\bmin\(|\bmax\(|\bavg\(", "a path computes nothing; make rows of the elements, and compute on those"),
+    (r"\bsum\(|\bmin\(|\bmax\(", "`take: sum`, `min` and `max` are of all that a path finds"),
+    (r"\bavg\(", "a path computes nothing; make rows of the elements, and compute on those"),
+    (r"\bid\(|\bkey\(", "declare an `index`, and follow the reference: @ref -> party/Name"),
     (r"\btext\(\)", "the value of an element is its text, so leave /text() out; in a condition write [.='x']"),
     (r"\bcontains\(", "use a condition in SQL: `where: \"[@b] LIKE '%c%'\"`"),
     (r"\bstarts-with\(|\bends-with\(|\bmatches\(", "use a condition in SQL: `where: \"[@b] LIKE 'c%'\"`"),
     (r"\bposition\(\)", "write the number alone, as in a[1]; $position is the number of a row"),
     (r"\bself::", "`.` is the element at hand; a name is tested by the step that leads to it"),
     (r"\bparent::", "`..` is the element above"),
-    (r"\bancestor(?:-or-self)?::", "write `..` for each level up, as in ../../@b"),
+    (r"\bancestor(?:-or-self)?::", "above(a)/@b is of the nearest element a above; `..` is one level up"),
     (r"\bchild::", "a child is its name alone"),
     (r"\bdescendant(?:-or-self)?::", "write .//a for any depth"),
-    (r"\b(?:following|preceding)(?:-sibling)?::", "paths go down, and up by `..`: not to neighbours"),
+    (r"\bpreceding(?:-sibling)?::", "before(a) is the nearest element a before it, among its siblings"),
+    (r"\bfollowing(?:-sibling)?::", "paths go down, up by `..` and above(a), and back by before(a): not onwards"),
     (r"\battribute::", "an attribute is @name"),
     (r"\bname\(|\blocal-name\(", "`take: name` gives the name of an element"),
     (r"\bconcat\(", "use an expression: CONCAT([a], [b])"),
     (r"\bstring\(|\bnumber\(|\bboolean\(", "`type` says what a text becomes"),
     (r"\bsubstring\(|\btranslate\(|\bstring-length\(|\bround\(", "use an expression in SQL"),
     (r"last\(\)\s*-", "positions are [1], [2] ... and [last()]"),
-    (r"[<>]", "paths compare with =, != and in; use a condition in SQL: `where: n > 1`"),
+    (r"<|(?<!-)>", "paths compare with =, != and in; use a condition in SQL: `where: n > 1`"),
 )  # fmt: skip
 """A pattern of what stands in a path, and the remedy."""
 

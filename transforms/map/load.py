@@ -9,17 +9,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from transforms.map.check import check_contract
-from transforms.map.contract import (
-    ColumnModel,
-    Contract,
-    Defaults,
-    Lookup,
-    RecordModel,
-    Rule,
-    Source,
-    TableModel,
-    Unique,
-)
+from transforms.map.column_model import ColumnModel, Defaults
+from transforms.map.contract import Contract, Index, Lookup, RecordModel, Rule, Source, TableModel, Unique
 from transforms.map.document import ContractError, Document, Location, Problem, did_you_mean
 from transforms.map.habits import KEYS
 from transforms.map.resolve import read_csv
@@ -163,6 +154,7 @@ _SHAPES = {
     "TableModel": "a table is a mapping, with `columns`",
     "Unique": "this should be a mapping, with `by`",
     "Rule": "a rule is a mapping, of `when` and `message`",
+    "Index": "an index is a mapping, of `path` and `key`",
     "Lookup": "a lookup is a mapping of texts to what they stand for",
 }
 
@@ -171,6 +163,7 @@ _MODELS: dict[Location, type[BaseModel]] = {
     ("record",): RecordModel,
     ("defaults",): Defaults,
     ("lookups",): Lookup,
+    ("index",): Index,
     ("tables",): TableModel,
 }
 

@@ -17,126 +17,39 @@ matches in any namespace (see :mod:`transforms.names`), and a value may be teste
 ``Bal[upper-case(Tp) = 'OPBD']``        compared in capitals; also ``lower-case``, and either around the other
 ``(Stmt/Bal)[last()]/@id``              by position among all that the path in brackets selects
 ``*/Stmt | */Rpt``                      either, in the order of the document
+``* except (note, stage)``              any element but those of these names
+``above(section)/@code``                the nearest element of a name above, within the record
+``before(head)``                        the nearest element of a name before it, among its siblings
+``Payer/@ref -> party/Name``            the element of an index whose key is this text, and steps from there
 ======================================  ==================================================================
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Mapping
 
 from transforms.map.habits import path_remedy
+from transforms.map.steps import (
+    Above,
+    Attribute,
+    Before,
+    Child,
+    Compare,
+    Condition,
+    Follow,
+    Logic,
+    Named,
+    Path,
+    Pick,
+    Position,
+    Predicate,
+    Step,
+    Up,
+)
 from transforms.names import NCNAME, NameTest
 
 XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
-
-
-@dataclass(frozen=True)
-class Child:
-    """A step to child elements, or with ``deep`` to those at any depth below."""
-
-    name: NameTest
-    predicates: tuple[Predicate, ...] = ()
-    deep: bool = False
-
-
-@dataclass(frozen=True)
-class Up:
-    """The step ``..``."""
-
-
-@dataclass(frozen=True)
-class Attribute:
-    """The step ``@name``; ``name`` in lxml's notation. ``@*`` and ``@score_*`` select several: ``pattern``."""
-
-    name: str
-    pattern: bool = False
-    ignore_case: bool = False
-
-    def matches(self, name: str) -> bool:
-        """Whether an attribute of this name is selected."""
-        if self.ignore_case:
-            return (
-                fnmatchcase(name.casefold(), self.name.casefold())
-                if self.pattern
-                else name.casefold() == self.name.casefold()
-            )
-        return fnmatchcase(name, self.name) if self.pattern else name == self.name
-
-
-@dataclass(frozen=True)
-class Position:
-    """``[3]``, or ``[last()]`` as ``None``."""
-
-    number: int | None
-
-
-@dataclass(frozen=True)
-class Pick:
-    """``(...)[3]``, ``(...)[last()]``: of all that the steps before it select, one."""
-
-    position: Position
-
-
-@dataclass(frozen=True)
-class Compare:
-    """``path``, ``path = 'a'``, ``path != 'a'``, ``path in ('a', 'b')``; no values: it is there.
-
-    ``normalized``: of ``normalize-space(path)``, whose text has no blanks around it and single ones within,
-    and which without values is one that is not blank. ``case``: ``upper-case(path)`` or ``lower-case(path)``.
-    """
-
-    path: Path
-    values: frozenset[str] | None = None
-    negated: bool = False
-    normalized: bool = False
-    case: str | None = None
-
-
-@dataclass(frozen=True)
-class Logic:
-    """``and``, ``or`` or ``not`` over conditions."""
-
-    operator: str
-    terms: tuple[Condition, ...]
-
-
-Condition = Compare | Logic
-Predicate = Position | Compare | Logic
-Step = Child | Up | Attribute | Pick
-
-
-@dataclass(frozen=True)
-class Path:
-    """A parsed path: its alternatives, each a sequence of steps. No steps is ``.``, the element itself."""
-
-    text: str
-    alternatives: tuple[tuple[Step, ...], ...]
-
-    @property
-    def selects_elements(self) -> bool:
-        return not any(steps and isinstance(steps[-1], Attribute) for steps in self.alternatives)
-
-    def plain(self) -> tuple[tuple[Step, ...], ...] | None:
-        """The alternatives if they only step down through children: what one walk over a tree can serve."""
-        for steps in self.alternatives:
-            for step in steps:
-                if isinstance(step, (Up, Pick)) or (isinstance(step, Child) and (step.predicates or step.deep)):
-                    return None
-        return self.alternatives
-
-
-def paths_within(step: Step) -> Iterator[Path]:
-    """The paths in the predicates of a step."""
-    waiting: list[Predicate] = list(step.predicates) if isinstance(step, Child) else []
-    while waiting:
-        predicate = waiting.pop()
-        if isinstance(predicate, Compare):
-            yield predicate.path
-        elif isinstance(predicate, Logic):
-            waiting += predicate.terms
 
 
 CASES: dict[str, Callable[[str], str]] = {"upper-case": str.upper, "lower-case": str.lower}
@@ -146,8 +59,8 @@ _TOKEN = re.compile(
     rf"""\s*(?:
       (?P<string>'[^']*'|"[^"]*")
     | (?P<number>\d+)
-    | (?P<name>(?:\{{[^}}]*\}}|{NCNAME}:)?(?:{NCNAME}\*?|\*))
-    | (?P<symbol>//|\.\.|!=|[./@\[\]()=,|])
+    | (?P<name>(?:\{{[^}}]*\}}|{NCNAME}:)?(?:{NCNAME}\*?|\*))(?!(?<=-)>)  # @ref->party
+    | (?P<symbol>->|//|\.\.|!=|[./@\[\]()=,|])
     )""",
     re.VERBOSE,
 )
@@ -249,6 +162,9 @@ class _Parser:
             step = self.group(steps) if not steps and self.peek() == "(" else self.step(deep)
             if step is not None:
                 steps.append(step)
+            while self.take("->"):
+                step = self.follow()
+                steps.append(step)
             if isinstance(step, Attribute) or self.peek() not in ("/", "//"):
                 return tuple(steps)
             deep = self.peek() == "//"
@@ -275,6 +191,22 @@ class _Parser:
             return Up()
         if not deep and self.take("@"):
             return self.attribute()
+        if not deep and self.peek() in ("above", "before") and self.peek(1) == "(":
+            return self.neighbour()
+        return self.child(deep)
+
+    def child(self, deep: bool = False) -> Child:
+        test = self.name_test()
+        predicates: list[Predicate] = []
+        if test.local is None and self.peek() == "except" and self.peek(1) == "(":
+            self.next += 2
+            predicates.append(Logic("not", (Named(self.names()),)))
+        while self.take("["):
+            predicates.append(self.predicate())
+            self.expect("]")
+        return Child(test, tuple(predicates), deep)
+
+    def name_test(self) -> NameTest:
         kind, name, _ = self.tokens[self.next] if self.next < len(self.tokens) else ("", "", 0)
         if kind != "name":
             raise self.error("the name of an element expected before")
@@ -283,11 +215,33 @@ class _Parser:
         except ValueError as error:
             raise PathError(f"{self.text!r}: {error}") from None
         self.next += 1
-        predicates = []
-        while self.take("["):
-            predicates.append(self.predicate())
-            self.expect("]")
-        return Child(test, tuple(predicates), deep)
+        return test
+
+    def names(self) -> tuple[NameTest, ...]:
+        """Names between commas, up to the closing bracket."""
+        tests = [self.name_test()]
+        while self.take(","):
+            tests.append(self.name_test())
+        self.expect(")")
+        return tuple(tests)
+
+    def neighbour(self) -> Above | Before:
+        """``above(name)``, ``before(name)``: the nearest one there."""
+        word = self.peek()
+        self.next += 2
+        element = self.child()
+        if any(isinstance(predicate, Position) for predicate in element.predicates):
+            raise self.error(f"{word}(...) is the nearest one, and has no position, but here is")
+        self.expect(")")
+        return Above(element) if word == "above" else Before(element)
+
+    def follow(self) -> Follow:
+        """What stands after ``->``."""
+        kind, name, _ = self.tokens[self.next] if self.next < len(self.tokens) else ("", "", 0)
+        if kind != "name" or not re.fullmatch(NCNAME, name):
+            raise self.error("after -> stands the name of an index, but here is")
+        self.next += 1
+        return Follow(name)
 
     def attribute(self) -> Attribute:
         kind, name, _ = self.tokens[self.next] if self.next < len(self.tokens) else ("", "", 0)

@@ -5,11 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from transforms.map.contract import SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel, Contract, Source
-from transforms.map.elements import elements_of, read_path
+from transforms.map.column_model import SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel
+from transforms.map.contract import Contract, Source
+from transforms.map.elements import elements_of, read_path, unpivoted_reference
 from transforms.map.expressions import compile_expression
-from transforms.map.paths import Attribute, Child, Compare, Condition, Logic, Path, Pick, Position, Step, Up
 from transforms.map.resolve import resolve, sources
+from transforms.map.steps import (
+    Above,
+    Attribute,
+    Before,
+    Child,
+    Compare,
+    Condition,
+    Follow,
+    Logic,
+    Path,
+    Pick,
+    Position,
+    Step,
+    Up,
+)
 from transforms.map.tables import parents_first, schema_of, system_types, types_of
 from transforms.names import NameTest
 from transforms.reach import Reach
@@ -67,10 +82,14 @@ class _Finder:
     def __init__(self, contract: Contract):
         self.contract = contract
         self.elements: dict[str, list[_Node]] = {}
+        self.index: dict[str, list[_Node]] = {}
         self.own: dict[str, str] = {}
 
     def named(self, root: _Node) -> None:
         """Find the named elements of the contract, which all paths may begin with."""
+        for name, index in self.contract.index.items():
+            self.index[name] = self.path([root], index.path, self.contract.defaults.ignore_case)
+            _read_whole(self.path(self.index[name], index.key, self.contract.defaults.ignore_case))
         for name, element in elements_of(self.contract).items():
             start = self.elements[element.base] if element.base else [root]
             self.elements[name] = self._walk(start, element.path)
@@ -95,6 +114,9 @@ class _Finder:
 
     def path(self, start: list[_Node], text: str, ignore_case: bool) -> list[_Node]:
         """Walk a path; give the elements that it ends at, none where it ends at attributes."""
+        if follow := unpivoted_reference(text):
+            # Whatever the value, only the elements of the index are read.
+            start, text = [_Node()], follow[1]
         name, path = read_path(text, self.contract.namespaces, ignore_case, self.own)
         return self._walk(self.elements[name] if name else start, path)
 
@@ -102,8 +124,14 @@ class _Finder:
         return [end for steps in path.alternatives for node in start for end in self._steps(node, steps)]
 
     def _steps(self, node: _Node, steps: tuple[Step, ...]) -> Iterator[_Node]:
-        for step in steps:
+        for number, step in enumerate(steps, 1):
             if isinstance(step, Attribute):
+                if steps[number:]:
+                    yield from self._referred(steps[number:])
+                return
+            if isinstance(step, Follow):
+                node.whole = True
+                yield from self._referred(steps[number - 1 :])
                 return
             if isinstance(step, Pick):
                 continue
@@ -111,7 +139,11 @@ class _Finder:
                 if node.above is None:
                     return  # above the record everything is kept
                 node = node.above
-            elif step.deep:
+            elif isinstance(step, Before):
+                if node.above is None:
+                    return
+                node = self._child(node.above, step.element)
+            elif isinstance(step, Above) or step.deep:
                 # What is below it at any depth, and what stands around that: all of the record, to be safe.
                 while node.above is not None:
                     node = node.above
@@ -120,6 +152,13 @@ class _Finder:
             else:
                 node = self._child(node, step)
         yield node
+
+    def _referred(self, steps: tuple[Step, ...]) -> Iterator[_Node]:
+        """The ends of steps that begin by following a reference."""
+        follow, *rest = steps
+        assert isinstance(follow, Follow)
+        for node in self.index[follow.index]:
+            yield from self._steps(node, tuple(rest))
 
     def _child(self, node: _Node, step: Child) -> _Node:
         below = node.below(step.name)

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from transforms.map.contract import UNPIVOT_VALUES, ColumnModel, Contract, Lookup, Scalar, Source, TableModel
+from transforms.map.column_model import UNPIVOT_VALUES, ColumnModel, Scalar, is_system_value
+from transforms.map.contract import Contract, Lookup, Source, TableModel
 from transforms.map.document import Location
 
 _USES = {
@@ -94,7 +95,7 @@ def _applicable(
     # The text of a lookup is not read as a value of the column's type.
     of_type = types.get(type_, {}) if column.lookup is None else {}
     defaults = {**defaults, **of_type}
-    if source.startswith("$") and "/" not in source and source not in UNPIVOT_VALUES:
+    if is_system_value(source) and source not in UNPIVOT_VALUES:
         # Constants and system values are as they are; what is computed may only fail or be missing.
         defaults = {name: defaults[name] for name in ("on_error", "omit") if name in defaults and column.expression}
     for name, value in defaults.items():

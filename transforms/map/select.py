@@ -8,7 +8,26 @@ from typing import Any, TypeGuard
 
 from lxml.etree import _Element
 
-from transforms.map.paths import CASES, Attribute, Child, Compare, Condition, Path, Pick, Position, Predicate, Step, Up
+from transforms.map.frame import Frame
+from transforms.map.paths import CASES
+from transforms.map.steps import (
+    Above,
+    Attribute,
+    Before,
+    Child,
+    Compare,
+    Condition,
+    Follow,
+    Named,
+    Path,
+    Pick,
+    Position,
+    Predicate,
+    Step,
+    Up,
+)
+from transforms.map.texts import text_of
+from transforms.names import NameTest
 
 Select = Callable[[_Element], "list[Any]"]
 """Elements come as they are, attributes as their values; in document order."""
@@ -16,21 +35,15 @@ Select = Callable[[_Element], "list[Any]"]
 AttributeNames = Callable[[_Element], "list[str]"]
 
 
-def text_of(element: _Element) -> str:
-    """An element's text with all that stands below it; ``""`` for an empty element."""
-    if len(element):
-        return "".join(element.itertext())
-    return element.text or ""
+def compile_path(path: Path, frame: Frame | None = None) -> Select:
+    """A function from an element to what the path selects there, in document order; references in their own.
 
-
-def compile_path(path: Path) -> Select:
-    """A function from an element to what the path selects there, in document order.
-
-    Elements come as they are, attributes as their values.
+    Elements come as they are, attributes as their values. ``frame``: the record at hand, for paths that follow
+    references, or may climb out of it: above it they find no elements but its ancestors.
     """
     if len(path.alternatives) == 1:
-        return _of_one(path.alternatives[0])
-    parts = [_compile_alternative(steps) for steps in path.alternatives]
+        return _of_one(path.alternatives[0], frame)
+    parts = [_compile_alternative(steps, frame) for steps in path.alternatives]
 
     def union(element: _Element) -> list[Any]:
         # Two attributes may have one value: what tells them apart is their element and name.
@@ -47,11 +60,11 @@ def compile_path(path: Path) -> Select:
     return union
 
 
-def compile_from_all(path: Path) -> Callable[[list[_Element]], list[Any]]:
+def compile_from_all(path: Path, frame: Frame | None = None) -> Callable[[list[_Element]], list[Any]]:
     """A function from several elements to what the path selects at them."""
     if len(path.alternatives) == 1:
-        return _compile_steps(path.alternatives[0])
-    select = compile_path(path)
+        return _compile_steps(path.alternatives[0], frame)
+    select = compile_path(path, frame)
     if path.selects_elements:
         return lambda elements: list(dict.fromkeys(node for element in elements for node in select(element)))
     return lambda elements: [value for element in elements for value in select(element)]
@@ -70,10 +83,17 @@ def split_plain(path: Path) -> tuple[Path | None, tuple[Predicate | Pick, ...]]:
     return Path(path.text, (tuple(steps),)), (*last.predicates, *(pick for pick in picks if isinstance(pick, Pick)))
 
 
-def compile_rest(conditions: tuple[Predicate | Pick, ...]) -> Callable[[list[_Element]], list[_Element]]:
+def within(select: Callable[[Any], list[Any]], frame: Frame) -> Callable[[Any], list[Any]]:
+    """What is selected, without the elements above the record, whose texts are not at hand."""
+    return lambda start: frame.leave_out_above(select(start))
+
+
+def compile_rest(
+    conditions: tuple[Predicate | Pick, ...], frame: Frame | None = None
+) -> Callable[[list[_Element]], list[_Element]]:
     """What is left of the elements by conditions, and the one that is picked of them."""
     steps = [
-        _pick(condition) if isinstance(condition, Pick) else _compile_predicate(condition, False)
+        _pick(condition) if isinstance(condition, Pick) else _compile_predicate(condition, False, frame)
         for condition in conditions
     ]
 
@@ -85,10 +105,10 @@ def compile_rest(conditions: tuple[Predicate | Pick, ...]) -> Callable[[list[_El
     return rest
 
 
-def _compile_alternative(steps: tuple[Step, ...]) -> tuple[Select, AttributeNames | None]:
+def _compile_alternative(steps: tuple[Step, ...], frame: Frame | None) -> tuple[Select, AttributeNames | None]:
     if steps and isinstance(steps[-1], Attribute):
-        return _of_one(steps[:-1]), _attribute_names(steps[-1])
-    return _of_one(steps), None
+        return _of_one(steps[:-1], frame), _attribute_names(steps[-1])
+    return _of_one(steps, frame), None
 
 
 def in_document_order(elements: Collection[_Element]) -> list[_Element]:
@@ -99,14 +119,14 @@ def in_document_order(elements: Collection[_Element]) -> list[_Element]:
     return [element for element in next(iter(wanted)).getroottree().iter() if element in wanted]
 
 
-def _of_one(steps: tuple[Step, ...]) -> Select:
+def _of_one(steps: tuple[Step, ...], frame: Frame | None) -> Select:
     if len(steps) == 2 and isinstance(steps[0], Up) and _is_exact(steps[1]):
         return _parents_attribute(steps[1].name)
-    select = _compile_steps(steps)
+    select = _compile_steps(steps, frame)
     return lambda element: select([element])
 
 
-def _compile_steps(steps: tuple[Step, ...]) -> Callable[[list[Any]], list[Any]]:
+def _compile_steps(steps: tuple[Step, ...], frame: Frame | None) -> Callable[[list[Any]], list[Any]]:
     """A function from all elements that a path starts at."""
     compiled = []
     below = False
@@ -114,12 +134,16 @@ def _compile_steps(steps: tuple[Step, ...]) -> Callable[[list[Any]], list[Any]]:
         if isinstance(step, Pick):
             compiled.append((_pick(step), False, False))
             continue
+        if isinstance(step, Follow):
+            compiled.append((_follow(step, frame), True, False))
+            below = False
+            continue
         deep = isinstance(step, Child) and step.deep
         # Several elements can share a parent, or lie below one another: only these steps can meet one twice.
-        repeats = isinstance(step, Up) or deep
+        repeats = isinstance(step, (Up, Above, Before)) or deep
         # Elements at different depths: a child of the first may stand behind one of the second.
         disorders = below and not deep and not isinstance(step, Attribute)
-        compiled.append((_for_each(_compile_step(step)), repeats, disorders))
+        compiled.append((_for_each(_compile_step(step, frame)), repeats, disorders))
         below = below or deep
 
     def select(nodes: list[Any]) -> list[Any]:
@@ -189,7 +213,9 @@ def _parents_attribute(name: str) -> Select:
     return select
 
 
-def _compile_step(step: Child | Up | Attribute) -> Callable[[_Element], Iterable[Any]]:
+def _compile_step(
+    step: Child | Up | Attribute | Above | Before, frame: Frame | None
+) -> Callable[[_Element], Iterable[Any]]:
     if isinstance(step, Up):
 
         def up(element: _Element) -> Iterable[_Element]:
@@ -202,29 +228,74 @@ def _compile_step(step: Child | Up | Attribute) -> Callable[[_Element], Iterable
             return _exact_attribute(step.name)
         return _attributes(step)
 
+    if isinstance(step, (Above, Before)):
+        return _nearest(step, frame)
+
     # lxml's own filter understands {*}: the elements that do not match are never made into Python objects.
-    test = step.name
-    tag = f"{{{'*' if test.uri is None else test.uri}}}{'*' if test.ignore_case else test.local or '*'}"
-    deep = step.deep
-    matches = lru_cache(maxsize=1000)(test.matches)
-    predicates = [_compile_predicate(predicate, deep) for predicate in step.predicates]
+    tag, matches = _tag_filter(step.name)
+    deep, ignore_case = step.deep, step.name.ignore_case
+    predicates = [_compile_predicate(predicate, deep, frame) for predicate in step.predicates]
 
     def child(element: _Element) -> Iterable[_Element]:
         found = list(element.iterdescendants(tag) if deep else element.iterchildren(tag))
-        if test.ignore_case:
+        if ignore_case:
             found = [node for node in found if matches(node.tag)]
         for predicate in predicates:
             found = predicate(found)
         return found
 
-    return child
+    if frame is None:
+        return child
+    # Of the ancestors of the record, what else stands below them is not at hand.
+    return lambda element: () if element in frame.above else child(element)
 
 
-def _compile_predicate(predicate: Predicate, deep: bool) -> Callable[[list[_Element]], list[_Element]]:
+def _tag_filter(test: NameTest) -> tuple[str, Callable[[str], bool]]:
+    """A name test as lxml's filter, and what decides where that lets all cases pass."""
+    tag = f"{{{'*' if test.uri is None else test.uri}}}{'*' if test.ignore_case else test.local or '*'}"
+    return tag, lru_cache(maxsize=1000)(test.matches)
+
+
+def _nearest(step: Above | Before, frame: Frame | None) -> Callable[[_Element], Iterable[_Element]]:
+    """The nearest element above, within the record, or before among the siblings, that has the name and meets all
+    conditions."""
+    tag, matches = _tag_filter(step.element.name)
+    predicates = [_compile_predicate(predicate, False, frame) for predicate in step.element.predicates]
+    climbs = isinstance(step, Above)
+
+    def nearest(element: _Element) -> Iterable[_Element]:
+        for other in element.iterancestors(tag) if climbs else element.itersiblings(tag, preceding=True):
+            if climbs and frame is not None and other in frame.above:
+                break
+            found = [other] if matches(other.tag) else []
+            for predicate in predicates:
+                found = predicate(found)
+            if found:
+                return found
+        return ()
+
+    return nearest
+
+
+def _follow(step: Follow, frame: Frame | None) -> Callable[[list[Any]], list[Any]]:
+    if frame is None:
+        raise ValueError(f"the index {step.index!r} belongs to a record, and there is none here")
+
+    def follow(nodes: list[Any]) -> list[Any]:
+        texts = [node if isinstance(node, str) else text_of(node) for node in frame.leave_out_above(nodes)]
+        found = [frame.referred(step.index, text) for text in texts]
+        return [element for element in found if element is not None]
+
+    return follow
+
+
+def _compile_predicate(
+    predicate: Predicate, deep: bool, frame: Frame | None
+) -> Callable[[list[_Element]], list[_Element]]:
     if isinstance(predicate, Position):
         index = _index(predicate)
         return _among_siblings(index) if deep else lambda found: found[index:][:1]
-    holds = compile_condition(predicate)
+    holds = compile_condition(predicate, frame)
     return lambda found: [element for element in found if holds(element)]
 
 
@@ -239,14 +310,20 @@ def _among_siblings(index: int) -> Callable[[list[_Element]], list[_Element]]:
     return choose
 
 
-def compile_condition(condition: Condition) -> Callable[[_Element], bool]:
+def compile_condition(condition: Condition, frame: Frame | None = None) -> Callable[[_Element], bool]:
     """A function that says whether a condition holds at an element."""
+    if isinstance(condition, Named):
+        tests = condition.tests
+        is_named = lru_cache(maxsize=1000)(lambda tag: any(test.matches(tag) for test in tests))
+        return lambda element: is_named(element.tag)
     if isinstance(condition, Compare):
-        select, values, negated = compile_path(condition.path), condition.values, condition.negated
+        select, values, negated = compile_path(condition.path, frame), condition.values, condition.negated
         if values is None and not condition.normalized:
             return lambda element: bool(select(element))
         # Without values: any text but a blank one.
         values, negated = (frozenset([""]), True) if values is None else (values, negated)
+        if frame is not None and condition.path.selects_elements:
+            select = within(select, frame)
         normalized, fold = condition.normalized, CASES.get(condition.case or "")
 
         def compare(element: _Element) -> bool:
@@ -259,7 +336,7 @@ def compile_condition(condition: Condition) -> Callable[[_Element], bool]:
             return False
 
         return compare
-    terms = [compile_condition(term) for term in condition.terms]
+    terms = [compile_condition(term, frame) for term in condition.terms]
     if condition.operator == "not":
         return lambda element: not terms[0](element)
     decide = all if condition.operator == "and" else any

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from transforms.map.contract import SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel, Contract, Source, TableModel
+from transforms.map.column_model import SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel
+from transforms.map.contract import Contract, Source, TableModel
 from transforms.map.expressions import Expression, compile_expression
 from transforms.map.resolve import resolve
 from transforms.schema import Column, ColumnType, ForeignKey, Schema, Table
@@ -104,9 +105,11 @@ def _column(name: str, column: ColumnModel, is_key: bool) -> Column:
     )
 
 
-def system_types(source: Source | None = None) -> dict[str, ColumnType]:
+def system_types(source: Source | None = None, has_parent: bool = False) -> dict[str, ColumnType]:
     """The types of the system values that an expression may name, over the rows of a source or over a record."""
     types = {name: ColumnType.parse(type_) for name, (type_, _) in SYSTEM_VALUES.items()}
+    if not has_parent:
+        del types["$parent_position"]
     if source is None:
         del types["$position"]
     elif source.unpivot:
@@ -118,7 +121,11 @@ def types_of(contract: Contract, schema: Schema, label: str, source: Source) -> 
     """The types of all columns and system values that an expression of a table may name."""
     table, own = schema.by_label[label], contract.tables[label].columns
     columns = {name: table[name].type for name in table.column_names if name in source.columns or name not in own}
-    return columns | {name: column.column_type for name, column in source.let.items()} | system_types(source)
+    return (
+        columns
+        | {name: column.column_type for name, column in source.let.items()}
+        | system_types(source, contract.tables[label].parent is not None)
+    )
 
 
 def columns_read(

@@ -9,24 +9,30 @@ import orjson
 from lxml import etree
 from lxml.etree import _Element
 
-from transforms.map.paths import Attribute, Path
-from transforms.map.select import Select, compile_path, text_of
+from transforms.map.frame import Frame
+from transforms.map.select import Select, compile_path, within
+from transforms.map.steps import Attribute, Path
+from transforms.map.texts import TextOf, text_of
 from transforms.names import split_tag
 
 TakeFrom = Callable[[_Element], Any]
 """From the row's element to a text, a list of texts, or ``None``."""
 
-IN_A_LIST = ("only", "join", "count")
+IN_A_LIST = ("only", "join", "count", "sum", "min", "max")
 """The takes that need the texts of all nodes."""
 
 
-def compile_take(select: Select, take: str) -> TakeFrom:
+def compile_take(select: Select, take: str, text_of: TextOf = text_of) -> TakeFrom:
     """A function that gives what ``take`` asks for; a list of texts for those :data:`IN_A_LIST`."""
+
+    def text(node: Any) -> str:
+        return node if isinstance(node, str) else text_of(node)
+
     if take in IN_A_LIST:
-        return lambda element: [_text(node) for node in select(element)] or None
+        return lambda element: [text(node) for node in select(element)] or None
     if take == "last":
-        return _one(select, -1, _text)
-    return _one(select, 0, {"first": _text, "name": _name, "xml": _xml, "json": _json}[take])
+        return _one(select, -1, text)
+    return _one(select, 0, {"first": text, "name": _name, "xml": _xml, "json": _json}[take])
 
 
 def _one(select: Select, index: int, make: Callable[[Any], str]) -> TakeFrom:
@@ -35,10 +41,6 @@ def _one(select: Select, index: int, make: Callable[[Any], str]) -> TakeFrom:
         return make(found[index]) if found else None
 
     return take
-
-
-def _text(node: Any) -> str:
-    return node if isinstance(node, str) else text_of(node)
 
 
 def _name(element: _Element) -> str:
@@ -80,12 +82,12 @@ def as_json(element: _Element) -> Any:
 Pairs = Callable[[_Element], "list[tuple[str, str]]"]
 
 
-def compile_unpivot(paths: list[Path], split: str | None = None) -> Pairs:
+def compile_unpivot(paths: list[tuple[Path, Frame | None]], split: str | None = None) -> Pairs:
     """A function that gives the name and text of every attribute and element that the paths select.
 
     ``split``: of every part of the text, between these.
     """
-    selects = [part for path in paths for steps in path.alternatives for part in [_pairs(path, steps)]]
+    selects = [part for path, frame in paths for steps in path.alternatives for part in [_pairs(path, steps, frame)]]
 
     def pairs(element: _Element) -> list[tuple[str, str]]:
         return [pair for select in selects for pair in select(element)]
@@ -101,12 +103,14 @@ def compile_unpivot(paths: list[Path], split: str | None = None) -> Pairs:
     return parts
 
 
-def _pairs(path: Path, steps: tuple[Any, ...]) -> Pairs:
+def _pairs(path: Path, steps: tuple[Any, ...], frame: Frame | None) -> Pairs:
     if not (steps and isinstance(steps[-1], Attribute)):
-        elements = compile_path(Path(path.text, (steps,)))
+        elements = compile_path(Path(path.text, (steps,)), frame)
+        if frame is not None:
+            elements = within(elements, frame)
         return lambda element: [(_name(node), text_of(node)) for node in elements(element)]
     attribute = steps[-1]
-    owners = compile_path(Path(path.text, (steps[:-1],)))
+    owners = compile_path(Path(path.text, (steps[:-1],)), frame)
 
     def pairs(element: _Element) -> list[tuple[str, str]]:
         return [

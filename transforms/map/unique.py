@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from transforms.map.check import convert_constant
+from transforms.map.constants import convert_constant
 from transforms.map.contract import TableModel
 from transforms.records import Row
 

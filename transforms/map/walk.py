@@ -20,8 +20,8 @@ from typing import Any
 from lxml.etree import _Element
 
 from transforms.map.attributes import Attributes
-from transforms.map.paths import Attribute, Child, Path, Pick, Position, Step
-from transforms.map.select import text_of
+from transforms.map.steps import Attribute, Child, Path, Pick, Position, Step
+from transforms.map.texts import text_of
 from transforms.names import NameTest
 
 _WIDE = 12

@@ -1,0 +1,68 @@
+"""The record at hand, for paths that climb as far as it reaches, and for those that follow references in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lxml.etree import _Element
+
+from transforms.map.texts import text_of
+from transforms.names import split_tag
+
+Select = Callable[[_Element], "list[Any]"]
+
+
+class Frame:
+    """The element of the record, what stands above it, and its indexes, each built when it is first asked.
+
+    Args:
+      indexes: of each, what selects the elements of the record, and what selects the keys of one.
+    """
+
+    def __init__(self, indexes: Mapping[str, tuple[Select, Select]]):
+        self._indexes = indexes
+        self._built: dict[str, dict[str, _Element]] = {}
+        self.record: _Element | None = None
+        self.above: frozenset[Any] = frozenset()
+
+    def enter(self, record: _Element) -> None:
+        """Begin with a record."""
+        self.record = record
+        self.above = frozenset(record.iterancestors())
+        self._built.clear()
+
+    def depth(self, element: _Element) -> int:
+        """How far below the record an element stands: the record itself is at 0."""
+        return sum(1 for above in element.iterancestors()) - len(self.above)
+
+    def path(self, element: _Element) -> str:
+        """The names of the elements from the record down to this one; ``.`` for the record itself."""
+        names = [split_tag(element.tag)[1]]
+        for above in element.iterancestors():
+            if element is self.record or above in self.above:
+                break
+            names.append(split_tag(above.tag)[1])
+        return "/".join(names[-2::-1]) or "."
+
+    def leave_out_above(self, nodes: list[Any]) -> list[Any]:
+        """The nodes without the elements above the record, which have no texts here."""
+        return [node for node in nodes if node not in self.above] if self.above else nodes
+
+    def referred(self, index: str, reference: str) -> _Element | None:
+        """The element that a text refers to, if there is one; ``#x1`` is ``x1`` where no key is ``#x1``."""
+        built = self._built.get(index)
+        if built is None:
+            built = self._built[index] = self._build(index)
+        key = reference.strip()
+        return built.get(key if key in built else key.removeprefix("#"))
+
+    def _build(self, index: str) -> dict[str, _Element]:
+        select, keys = self._indexes[index]
+        found: dict[str, _Element] = {}
+        for element in select(self.record) if self.record is not None else ():
+            for node in keys(element):
+                key = (node if isinstance(node, str) else text_of(node)).strip()
+                if key:
+                    found.setdefault(key, element)
+        return found
