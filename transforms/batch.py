@@ -102,8 +102,8 @@ class GroupIntoBatches(beam.PTransform):
 class _PackDoFn(beam.DoFn):
     """Packs the families of a bundle into blocks, one after another for each shard.
 
-    What families take is known when they are encoded, many at once. Until then they count as the XML that they were made
-    of: no more of that waits here than a block may have, whatever the records are.
+    What families take is known when they are encoded, many at once. Until then they count as the XML that they were
+    made of: no more of that waits here than a block may have, whatever the records are.
     """
 
     def __init__(self, block_size: int, block_bytes: int, shards: int):

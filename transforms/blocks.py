@@ -76,7 +76,7 @@ class Families:
             for family, count in zip(rows, counts, strict=True):
                 if count:
                     family[label] = list(islice(left, count))
-        return [MappedRecord(*facts, family) for facts, family in zip(self.records, rows, strict=True)]
+        return [MappedRecord(*facts, rows=family) for facts, family in zip(self.records, rows, strict=True)]
 
 
 def joined(parts: Sequence[Families]) -> Families:
@@ -127,6 +127,8 @@ def encoded(value: Any) -> bytes:
 
 def encode_families(records: Sequence[MappedRecord], most: int) -> Iterator[tuple[int, bytes]]:
     """Records as one value of a block, and their number; or as several of ``most`` bytes, or of a single record."""
+    if not records:
+        return
     families = Families.of(records)
     part = encoded((families.records, families.counts, families.rows))
     if len(part) <= most or len(records) == 1:
@@ -143,6 +145,7 @@ class Batch:
 
     shard: str
     blocks: tuple[Block, ...]
+
 
 def families_of(batch: Batch, most: int) -> Iterator[Families]:
     """The families of a batch, in source order and at most so many records at a time."""
