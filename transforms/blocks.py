@@ -76,7 +76,7 @@ class Families:
             for family, count in zip(rows, counts, strict=True):
                 if count:
                     family[label] = list(islice(left, count))
-        return [MappedRecord(*facts, rows=family) for facts, family in zip(self.records, rows, strict=True)]
+        return [MappedRecord(*(*facts, family)) for facts, family in zip(self.records, rows, strict=True)]
 
 
 def joined(parts: Sequence[Families]) -> Families:
