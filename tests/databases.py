@@ -41,9 +41,11 @@ def postgresql_by_odbc(folder: Path) -> tuple[str, str]:
     return odbc_target(url, schema), url.render_as_string(hide_password=False)
 
 
+FAR = "postgresql far away"
 TARGETS: dict[str, Callable[[Path], tuple[str, str]]] = {
     "sqlite": sqlite,
     "postgresql": postgresql,
+    FAR: postgresql,
     "sqlite by odbc": sqlite_by_odbc,
     "postgresql by odbc": postgresql_by_odbc,
 }
@@ -134,6 +136,8 @@ class TargetDatabase:
 @pytest.fixture(params=TARGETS)
 def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TargetDatabase]:
     """A database without tables."""
+    if request.param == FAR:
+        request.getfixturevalue("monkeypatch").setattr("transforms.insert.postgresql.FAR_SECONDS", 0.0)
     database = TargetDatabase(*TARGETS[request.param](tmp_path))
     yield database
     database.close()

@@ -176,8 +176,11 @@ class Database(ABC):
     def rollback(self) -> None:
         self.connection.rollback()
 
-    def in_one_go(self) -> AbstractContextManager[Any]:
-        """Send all that is done inside without waiting for answers, where that pays: what fails, fails at the end."""
+    def in_one_go(self, tables: Sequence[Table]) -> AbstractContextManager[Any]:
+        """Where it pays, send BEGIN, COMMIT and what is inserted into these tables inside without waiting for answers.
+
+        What fails may then fail at the end, and not say at which table.
+        """
         return nullcontext()
 
     def recover(self) -> None:

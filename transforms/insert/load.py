@@ -113,7 +113,7 @@ def _transaction(database: Database, schema: Schema, part: Families, policy: Loa
                 loaded = _write(database, schema, part.apart(), entries, policy)
                 database.commit()
             else:
-                with database.in_one_go() if is_quick else nullcontext():
+                with database.in_one_go((LEDGER, *schema.tables)) if is_quick else nullcontext():
                     if not looks:
                         database.begin()
                     loaded = _write_new(database, schema, part, policy), []
