@@ -34,10 +34,10 @@ from transforms import (
     read_split,
     schema_of,
 )
+from transforms.blocks import Batch, Block, encode_families, families_of
 from transforms.insert import LoadPolicy, load_batch, open_database
 from transforms.map.compiler import Mapper
 from transforms.parse.parser import RecordParser
-from transforms.records import decode_block, encode_block, encode_family
 
 BATCH = 500
 
@@ -56,10 +56,9 @@ def bare(file: str, contract_file: str, database: Path, workers: int) -> dict[st
     records = 0
     with multiprocessing.Pool(workers, _start, (contract_file,)) as pool:
         for block in pool.imap_unordered(_map_split, splits):
-            families = decode_block(block)
-            records += len(families)
-            for start in range(0, len(families), BATCH):
-                load_batch(loader, schema, families[start : start + BATCH], LoadPolicy("bare", "skip", 60))
+            for families in families_of(Batch("", (block,)), BATCH):
+                records += len(families)
+                load_batch(loader, schema, families, LoadPolicy("bare", "skip", 60))
         cpu = sum(sum(psutil.Process(process.pid).cpu_times()[:2]) for process in pool._pool)  # type: ignore[attr-defined]
     cpu += sum(os.times()[:2])
     return {"records": records, "seconds": time.monotonic() - began, "cpu": cpu}
@@ -71,8 +70,8 @@ def _start(contract_file: str) -> None:
     _mapper, _parser = Mapper(_contract), RecordParser()
 
 
-def _map_split(split: Split) -> bytes:
-    return encode_block(encode_family(family) for family in _families(split))
+def _map_split(split: Split) -> Block:
+    return Block.of([part for _, part in encode_families(list(_families(split)), 2**30)])
 
 
 def _families(split: Split) -> Iterator[Any]:

@@ -6,7 +6,7 @@ ReadXML -> ParseDoFn -> MapDoFn -> GroupIntoBatches -> BulkInsertDoFn
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import apache_beam as beam
@@ -15,6 +15,7 @@ from apache_beam.pvalue import PBegin
 from pipeline.inputs import ColumnInput, FileInput
 from transforms import (
     REJECTS,
+    Batch,
     BatchResult,
     BulkInsertDoFn,
     GroupIntoBatches,
@@ -137,8 +138,8 @@ def _parse(job: Job) -> ParseDoFn:
     return ParseDoFn(job.max_record_bytes, job.max_depth, reach, strict=job.projection == "strict")
 
 
-def _is_of_families(batch: tuple[str, Iterable[bytes]]) -> bool:
-    return batch[0] != REJECTS
+def _is_of_families(batch: Batch) -> bool:
+    return batch.shard != REJECTS
 
 
 def _stage(function: beam.DoFn, gives: type) -> beam.PTransform:

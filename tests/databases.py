@@ -40,9 +40,11 @@ def postgresql_by_odbc(folder: Path) -> tuple[str, str]:
     return odbc_target(url, schema), url.render_as_string(hide_password=False)
 
 
+FAR = "postgresql far away"
 TARGETS: dict[str, Callable[[Path], tuple[str, str]]] = {
     "sqlite": sqlite,
     "postgresql": postgresql,
+    FAR: postgresql,
     "sqlite by odbc": sqlite_by_odbc,
     "postgresql by odbc": postgresql_by_odbc,
 }

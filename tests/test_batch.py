@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from random import Random
 from typing import Any
 
 import apache_beam as beam
@@ -17,8 +19,10 @@ from apache_beam.testing.util import assert_that
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.batch import GroupIntoBatches, _PackDoFn, shard_of, split_batch
-from transforms.records import MappedRecord, decode_block, encode_block, encode_family
+from transforms import batch
+from transforms.batch import GroupIntoBatches, _PackDoFn, batches_of, shard_of
+from transforms.blocks import Batch, Block, encode_families, families_of
+from transforms.records import MappedRecord
 
 
 def family(number: int, size: int = 1, key: str | None = None) -> MappedRecord:
@@ -26,8 +30,16 @@ def family(number: int, size: int = 1, key: str | None = None) -> MappedRecord:
     return MappedRecord(name, (name,), "a.xml", number, 0, 9, b"c" * 16, {"t": [(name, "x" * size)]})
 
 
-def encoded_size(record: MappedRecord) -> int:
-    return len(encode_family(record))
+def encoded_size(*records: MappedRecord) -> int:
+    return sum(len(part) for _, part in encode_families(records, 10**9))
+
+
+def block_of(*records: MappedRecord) -> Block:
+    return Block.of([part for _, part in encode_families(records, 10**9)])
+
+
+def unpacked(*blocks: Block) -> list[MappedRecord]:
+    return [record for families in families_of(Batch("s", blocks), 10**9) for record in families.apart()]
 
 
 # Shards
@@ -61,7 +73,7 @@ def blocks(
     pack.start_bundle()
     packed = [block for record in families for block in pack.process(record)]
     packed += [late.value for late in pack.finish_bundle()]
-    return [(shard, decode_block(block)) for shard, block in packed]
+    return [(shard, unpacked(block)) for shard, block in packed]
 
 
 def test_block_keeps_families_and_their_order() -> None:
@@ -71,14 +83,32 @@ def test_block_keeps_families_and_their_order() -> None:
 
 def test_block_of_exactly_its_bytes_is_not_split() -> None:
     families = [family(number) for number in range(4)]
-    size = encoded_size(families[0])
-    assert [len(block) for _, block in blocks(families, 100, 2 * size)] == [2, 2]
-    assert [len(block) for _, block in blocks(families, 100, 2 * size - 1)] == [1, 1, 1, 1]
+    size = encoded_size(*families[:2])
+    assert [len(block) for _, block in blocks(families, 4, size)] == [2, 2]
+    assert [len(block) for _, block in blocks(families, 4, size - 1)] == [1, 1, 1, 1]
+
+
+def test_no_more_xml_waits_than_a_block_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = []
+
+    def encode(records: list[MappedRecord], most: int) -> Iterator[tuple[int, bytes]]:
+        waiting.append(len(records))
+        return encode_families(records, most)
+
+    monkeypatch.setattr(batch, "encode_families", encode)
+    # Nine bytes of XML each, much of which is not mapped: they are encoded as they come, into one block.
+    families = [family(number) for number in range(100)]
+    assert [len(block) for _, block in blocks(families, 90, 10**6)] == [90, 10]
+    assert waiting == [90, 10]
+    waiting.clear()
+    wide = [replace(family(number), end=10**5) for number in range(100)]
+    assert [len(block) for _, block in blocks(wide, 90, 10**6)] == [90, 10]
+    assert [count for count in waiting if count] == [10] * 10
 
 
 def test_large_family_has_a_block_of_its_own() -> None:
     families = [family(0), family(1, 1000), family(2), family(3)]
-    assert [[record.ordinal for record in block] for _, block in blocks(families, 100, 300)] == [[0], [1], [2, 3]]
+    assert [[record.ordinal for record in block] for _, block in blocks(families, 100, 350)] == [[0], [1], [2, 3]]
 
 
 @given(st.lists(st.integers(0, 300), max_size=30), st.integers(1, 7), st.integers(1, 600), st.integers(1, 3))
@@ -89,7 +119,7 @@ def test_blocks_hold_every_family_once(sizes: list[int], block_size: int, block_
     for shard, block in packed:
         assert {shard_of(record.key, shards) for record in block} == {shard}
         assert len(block) <= block_size
-        assert len(block) == 1 or sum(map(encoded_size, block)) <= block_bytes
+        assert len(block) == 1 or encoded_size(*block) <= block_bytes
 
 
 def test_new_bundle_begins_with_nothing() -> None:
@@ -98,17 +128,45 @@ def test_new_bundle_begins_with_nothing() -> None:
         pack.start_bundle()
         assert list(pack.process(family(number))) == []
         (late,) = pack.finish_bundle()
-        assert [record.ordinal for record in decode_block(late.value[1])] == [number]
+        assert [record.ordinal for record in unpacked(late.value[1])] == [number]
 
 
 def test_batch_of_large_families_is_split() -> None:
-    large, small = (encode_block([encode_family(family(0, size))]) for size in (1000, 10))
-    assert list(split_batch(("s", [small, small]), 1000)) == [("s", [small, small])]
-    assert list(split_batch(("s", [small, large, large, small]), 1400)) == [
-        ("s", [small, large]),
-        ("s", [large, small]),
+    large, small = (block_of(family(0, size)) for size in (1000, 10))
+    assert list(batches_of(("s", [small, small]), 1000)) == [Batch("s", (small, small))]
+    assert list(batches_of(("s", [small, large, large, small]), 1400)) == [
+        Batch("s", (small, large)),
+        Batch("s", (large, small)),
     ]
-    assert list(split_batch(("s", [large]), 1)) == [("s", [large])]
+    assert list(batches_of(("s", [large]), 1)) == [Batch("s", (large,))]
+
+
+# Families, table by table
+
+
+_ROWS = st.dictionaries(st.sampled_from("abc"), st.lists(st.tuples(st.integers(0, 9)), max_size=3))
+_RECORDS = st.lists(_ROWS, max_size=12).map(
+    lambda rows: [MappedRecord(f"k{n}", (n,), "a.xml", n, 0, 9, b"c", found) for n, found in enumerate(rows)]
+)
+
+
+@given(_RECORDS, st.integers(1, 5), st.integers(1, 13), st.randoms())
+def test_families_come_apart_as_they_went_in(
+    records: list[MappedRecord], size: int, most: int, shuffled: Random
+) -> None:
+    given = list(records)
+    if size > 2:
+        shuffled.shuffle(given)
+    parts = [block_of(*given[start : start + size]) for start in range(0, len(given), size)]
+    shuffled.shuffle(parts)
+    made = list(families_of(Batch("s", tuple(parts)), most))
+    apart = [record for families in made for record in families.apart()]
+    # A table without rows is left out.
+    assert apart == [replace(one, rows={label: rows for label, rows in one.rows.items() if rows}) for one in records]
+    assert all(len(families) <= most for families in made)
+    assert [count for families in made for count in families.row_counts()] == [
+        sum(map(len, record.rows.values())) for record in records
+    ]
 
 
 # In a pipeline
@@ -117,8 +175,8 @@ def test_batch_of_large_families_is_split() -> None:
 def run(
     families: list[MappedRecord], check: Callable[[list[tuple[str, list[MappedRecord]]]], None], **options: int
 ) -> None:
-    def decoded(batches: list[tuple[str, list[bytes]]]) -> None:
-        check([(shard, [record for block in blocks for record in decode_block(block)]) for shard, blocks in batches])
+    def decoded(batches: list[Batch]) -> None:
+        check([(one.shard, unpacked(*one.blocks)) for one in batches])
 
     with beam.Pipeline(FnApiRunner()) as pipeline:
         assert_that(pipeline | beam.Create(families) | GroupIntoBatches(**options), decoded)
@@ -138,25 +196,25 @@ def test_every_family_comes_out_once(options: dict[str, int], size: int) -> None
     families = [family(number, size if number % 5 else 4 * size) for number in range(103)]
 
     def check(batches: list[tuple[str, list[MappedRecord]]]) -> None:
-        assert sorted((record.ordinal for _, batch in batches for record in batch)) == list(range(103))
-        for shard, batch in batches:
-            assert {shard_of(record.key, options.get("shards", 1)) for record in batch} == {shard}
-            assert len(batch) <= options["batch_size"]
-            assert len(batch) == 1 or sum(map(encoded_size, batch)) <= options.get("batch_bytes", 10**9)
+        assert sorted((record.ordinal for _, group in batches for record in group)) == list(range(103))
+        for shard, group in batches:
+            assert {shard_of(record.key, options.get("shards", 1)) for record in group} == {shard}
+            assert len(group) <= options["batch_size"]
+            assert len(group) == 1 or encoded_size(*group) <= options.get("batch_bytes", 10**9)
 
     run(families, check, **options)
 
 
 def test_records_of_one_key_meet_in_one_batch() -> None:
     def check(batches: list[tuple[str, list[MappedRecord]]]) -> None:
-        assert [sorted(record.ordinal for record in batch) for _, batch in batches] == [list(range(8))]
+        assert [sorted(record.ordinal for record in group) for _, group in batches] == [list(range(8))]
 
     run([family(number, key="same") for number in range(8)], check, shards=5)
 
 
 def test_full_batches_of_the_default_size() -> None:
     def check(batches: list[tuple[str, list[MappedRecord]]]) -> None:
-        sizes = sorted((len(batch) for _, batch in batches), reverse=True)
+        sizes = sorted((len(group) for _, group in batches), reverse=True)
         assert sum(sizes) == 1200
         assert sizes[0] <= 500
         assert len(sizes) <= 4
@@ -191,3 +249,11 @@ def test_family_coder_round_trip() -> None:
     assert again == record
     assert again.rows["t"][0][1] is ABSENT
     assert str(again.rows["t"][0][4]) == "1.50"
+
+
+def test_batch_coder_round_trip() -> None:
+    made = Batch("007", (block_of(family(1)), block_of(family(2))))
+    coder = coders.registry.get_coder(Batch)
+    assert coder.decode(coder.encode(made)) == made
+    block_coder = coders.registry.get_coder(Block)
+    assert block_coder.decode(block_coder.encode(made.blocks[0])) == made.blocks[0]

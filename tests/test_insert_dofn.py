@@ -12,15 +12,16 @@ from apache_beam.testing.util import assert_that, equal_to
 from apache_beam.transforms.display import DisplayData
 
 from tests.databases import SCHEMA, order
+from transforms.blocks import Batch, Block, encode_families
 from transforms.insert import LoadError
 from transforms.insert.database import RefusedError
 from transforms.insert.dofn import BulkInsertDoFn, SettleDoFn
 from transforms.metrics import counted
-from transforms.records import REJECTS, BatchResult, encode_block, encode_family
+from transforms.records import REJECTS, BatchResult
 
 
 def block(*records):
-    return encode_block(map(encode_family, records))
+    return Block.of([part for _, part in encode_families(records, 10**9)])
 
 
 @pytest.mark.parametrize(
@@ -55,7 +56,7 @@ def test_pipeline(database):
     pipeline = beam.Pipeline(runner=FnApiRunner())
     outputs = (
         pipeline
-        | beam.Create([("s", blocks)])
+        | beam.Create([Batch("s", tuple(blocks))])
         | beam.ParDo(BulkInsertDoFn(database.target, SCHEMA, "run", batch_size=10)).with_outputs(
             REJECTS, main="results"
         )
@@ -93,8 +94,8 @@ def test_results_add_up_over_blocks(database):
     dofn = BulkInsertDoFn(database.target, SCHEMA, "run")
     dofn.setup()
     sums: Counter[str] = Counter()
-    for element in [("s", [block(order("A", 5, lines=3))]), ("s", [block(order("A", 1, lines=1), order("B", 2))])]:
-        [result] = dofn.process(element)
+    for made in (block(order("A", 5, lines=3)), block(order("A", 1, lines=1), order("B", 2))):
+        [result] = dofn.process(Batch("s", (made,)))
         sums.update(loaded=result.loaded, skipped=result.skipped, lines=result.rows.get("lines", 0))
     dofn.teardown()
     # The first to arrive counts as loaded until the run is settled.

@@ -1,4 +1,5 @@
 from .batch import GroupIntoBatches as GroupIntoBatches
+from .blocks import Batch as Batch
 from .insert import DUPLICATE_KEY as DUPLICATE_KEY
 from .insert import LoadError as LoadError
 from .insert import LoadPolicy as LoadPolicy

@@ -1,6 +1,6 @@
 """GroupIntoBatches: families of one shard, packed into blocks and grouped into what one transaction loads.
 
-    MappedRecord ── pack ──> (shard, block) ── Beam's GroupIntoBatches ──> (shard, [block, ...])
+    MappedRecord ── pack ──> (shard, Block) ── Beam's GroupIntoBatches ──> Batch(shard, blocks)
 
 A record's shard follows from its key alone: all records of one key meet in one shard, on every run and
 runner. A shuffle costs by the element, so families travel as blocks, compressed, a quarter of a batch each.
@@ -13,19 +13,20 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import apache_beam as beam
-import zstandard
 from apache_beam.metrics import Metrics
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import MIN_TIMESTAMP
 from apache_beam.utils.windowed_value import WindowedValue
 
 from transforms import coders as coders
+from transforms.blocks import Batch, Block, encode_families
 from transforms.limits import DEFAULT_BATCH_BYTES, DEFAULT_BATCH_SIZE
 from transforms.metrics import NAMESPACE
-from transforms.records import MappedRecord, encode_block, encode_family
+from transforms.records import MappedRecord
 
 BLOCKS_PER_BATCH = 4
 """More would make the blocks of a small bundle tiny, fewer would make more batches that are not full."""
@@ -36,26 +37,25 @@ def shard_of(key: str, shards: int) -> str:
     return f"{zlib.crc32(key.encode()) % shards:03d}"
 
 
-def split_batch(batch: tuple[str, Iterable[bytes]], batch_bytes: int) -> Iterator[tuple[str, list[bytes]]]:
-    """A batch as it is, or as several where blocks of a single large family make it too big."""
-    shard, blocks = batch
-    part: list[bytes] = []
+def batches_of(group: tuple[str, Iterable[Block]], batch_bytes: int) -> Iterator[Batch]:
+    """Blocks of a shard as one batch, or as several where a single large family among them makes it too big."""
+    shard, blocks = group
+    part: list[Block] = []
     size = 0
     for block in blocks:
-        length = zstandard.frame_content_size(block)
-        if part and size + length > batch_bytes:
-            yield shard, part
+        if part and size + block.size > batch_bytes:
+            yield Batch(shard, tuple(part))
             part, size = [], 0
         part.append(block)
-        size += length
-    yield shard, part
+        size += block.size
+    yield Batch(shard, tuple(part))
 
 
 class GroupIntoBatches(beam.PTransform):
     """Groups families by shard into batches of at most ``batch_size`` records and ``batch_bytes``.
 
-    It may be applied to a pair: the families, and other elements ``(key, bytes)`` that are to be shuffled with them,
-    blocks made by :func:`encode_block` under keys that are no shards; they come out grouped like families. Flink
+    It may be applied to a pair: the families, and other elements ``(key, Block)`` that are to be shuffled with them,
+    under keys that are no shards; they come out as batches, too. Flink
     writes all that a stage gives once for each stage that takes some of it: what shares a shuffle is written once.
 
     Args:
@@ -81,7 +81,7 @@ class GroupIntoBatches(beam.PTransform):
 
     def expand(
         self, families: beam.PCollection[MappedRecord] | tuple[beam.PCollection[Any], ...]
-    ) -> beam.PCollection[tuple[str, Iterable[bytes]]]:
+    ) -> beam.PCollection[Batch]:
         families, *others = families if isinstance(families, tuple) else (families,)
         blocks = min(BLOCKS_PER_BATCH, self.batch_size)
         packed = families | "Pack" >> beam.ParDo(
@@ -93,14 +93,18 @@ class GroupIntoBatches(beam.PTransform):
             packed
             | "ToAnyWorker" >> beam.Reshuffle()
             | "Group" >> beam.GroupIntoBatches(blocks)
-            | "Split" >> beam.FlatMap(split_batch, self.batch_bytes).with_output_types(tuple[str, Iterable[bytes]])
+            | "Split" >> beam.FlatMap(batches_of, self.batch_bytes).with_output_types(Batch)
         )
 
 
 @beam.typehints.with_input_types(MappedRecord)
-@beam.typehints.with_output_types(tuple[str, bytes])
+@beam.typehints.with_output_types(tuple[str, Block])
 class _PackDoFn(beam.DoFn):
-    """Packs the families of a bundle into blocks, one after another for each shard."""
+    """Packs the families of a bundle into blocks, one after another for each shard.
+
+    What families take is known when they are encoded, many at once. Until then they count as the XML that they were
+    made of: no more of that waits here than a block may have, whatever the records are.
+    """
 
     def __init__(self, block_size: int, block_bytes: int, shards: int):
         self.block_size = block_size
@@ -109,26 +113,51 @@ class _PackDoFn(beam.DoFn):
         self._size = Metrics.distribution(NAMESPACE, "batch.block_bytes")
 
     def start_bundle(self) -> None:
-        self._open: dict[str, list[bytes]] = {}
-        self._bytes: dict[str, int] = {}
+        self._open: dict[str, _OpenBlock] = {}
 
-    def process(self, family: MappedRecord) -> Iterator[tuple[str, bytes]]:
+    def process(self, family: MappedRecord) -> Iterator[tuple[str, Block]]:
         shard = shard_of(family.key, self.shards)
-        encoded = encode_family(family)
-        if shard in self._open and self._bytes[shard] + len(encoded) > self.block_bytes:
-            yield shard, self._close(shard)
-        block = self._open.setdefault(shard, [])
-        block.append(encoded)
-        self._bytes[shard] = self._bytes.get(shard, 0) + len(encoded)
-        if len(block) >= self.block_size:
-            yield shard, self._close(shard)
+        if (block := self._open.get(shard)) is None:
+            block = self._open[shard] = _OpenBlock()
+        block.waiting.append(family)
+        block.waiting_bytes += family.end - family.start
+        is_full = block.count + len(block.waiting) >= self.block_size
+        if is_full or block.waiting_bytes >= self.block_bytes:
+            yield from self._encode(shard, is_full)
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
         for shard in list(self._open):
-            yield WindowedValue((shard, self._close(shard)), MIN_TIMESTAMP, (GlobalWindow(),))
+            for element in self._encode(shard, is_last=True):
+                yield WindowedValue(element, MIN_TIMESTAMP, (GlobalWindow(),))
 
-    def _close(self, shard: str) -> bytes:
-        block = encode_block(self._open.pop(shard))
-        del self._bytes[shard]
-        self._size.update(len(block))
-        return block
+    def _encode(self, shard: str, is_last: bool) -> Iterator[tuple[str, Block]]:
+        """Encode what waits; give the blocks that are full, or all."""
+        block = self._open.pop(shard)
+        for count, part in encode_families(block.waiting, self.block_bytes):
+            if block.parts and block.size + len(part) > self.block_bytes:
+                yield shard, self._closed(block)
+                block = _OpenBlock()
+            block.parts.append(part)
+            block.size += len(part)
+            block.count += count
+        if is_last:
+            yield shard, self._closed(block)
+        else:
+            block.waiting, block.waiting_bytes = [], 0
+            self._open[shard] = block
+
+    def _closed(self, block: _OpenBlock) -> Block:
+        made = Block.of(block.parts)
+        self._size.update(len(made.data))
+        return made
+
+
+@dataclass
+class _OpenBlock:
+    """A block that is being filled: families that wait, and the parts that they became."""
+
+    waiting: list[MappedRecord] = field(default_factory=list)
+    waiting_bytes: int = 0
+    parts: list[bytes] = field(default_factory=list)
+    size: int = 0
+    count: int = 0

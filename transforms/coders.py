@@ -11,7 +11,8 @@ from typing import Any
 from apache_beam import coders
 from lxml import etree
 
-from transforms.records import BatchResult, MappedRecord, ParsedRecord, Reject, XmlRecord, decode_family, encode_family
+from transforms.blocks import Batch, Block
+from transforms.records import BatchResult, MappedRecord, ParsedRecord, Reject, XmlRecord
 
 
 class _PickleCoder(coders.Coder):
@@ -28,11 +29,44 @@ class _PickleCoder(coders.Coder):
 
 
 class _MappedRecordCoder(_PickleCoder):
+    """Without the names of the fields."""
+
     def encode(self, value: MappedRecord) -> bytes:
-        return encode_family(value)
+        return pickle.dumps((
+            value.key, value.key_values, value.source, value.ordinal,
+            value.start, value.end, value.checksum, value.rows,
+        ), 5)  # fmt: skip
 
     def decode(self, encoded: bytes) -> MappedRecord:
-        return decode_family(encoded)
+        return MappedRecord(*pickle.loads(encoded))
+
+
+class _BlockCoder(coders.Coder):
+    """A block is encoded already."""
+
+    def encode(self, value: Block) -> bytes:
+        return value.data
+
+    def decode(self, encoded: bytes) -> Block:
+        return Block(encoded)
+
+    def is_deterministic(self) -> bool:
+        return False
+
+    def estimate_size(self, value: Block) -> int:
+        return len(value.data)
+
+
+class _BatchCoder(_PickleCoder):
+    def encode(self, value: Batch) -> bytes:
+        return pickle.dumps((value.shard, [block.data for block in value.blocks]), 5)
+
+    def decode(self, encoded: bytes) -> Batch:
+        shard, blocks = pickle.loads(encoded)
+        return Batch(shard, tuple(map(Block, blocks)))
+
+    def estimate_size(self, value: Batch) -> int:
+        return sum(len(block.data) for block in value.blocks)
 
 
 class _ParsedRecordCoder(_PickleCoder):
@@ -60,5 +94,7 @@ class _ParsedRecordCoder(_PickleCoder):
 
 coders.registry.register_coder(ParsedRecord, _ParsedRecordCoder)
 coders.registry.register_coder(MappedRecord, _MappedRecordCoder)
+coders.registry.register_coder(Block, _BlockCoder)
+coders.registry.register_coder(Batch, _BatchCoder)
 for _value in (XmlRecord, Reject, BatchResult):
     coders.registry.register_coder(_value, _PickleCoder)

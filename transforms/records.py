@@ -1,27 +1,26 @@
 """The values that stages hand on; :mod:`transforms.coders` has their Beam coders.
 
     ReadXML -> XmlRecord -> ParseDoFn -> ParsedRecord -> MapDoFn -> MappedRecord
-            -> GroupIntoBatches -> (shard, [block, ...]) -> BulkInsertDoFn -> BatchResult
+            -> GroupIntoBatches -> Batch -> BulkInsertDoFn -> BatchResult
 
 and from any stage a :class:`Reject`, on the output tagged :data:`REJECTS`. All are immutable and picklable.
 """
 
 from __future__ import annotations
 
-import io
-import pickle
 import traceback
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import zstandard
 from lxml import etree
 
 REJECTS = "rejects"
 """The tag of the output for records that could not be loaded."""
 
 Row = tuple[Any, ...]
+
+Position = tuple[str, int]
+"""Where a record is in source order: its source and ordinal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,7 @@ class MappedRecord:
     rows: dict[str, list[Row]]
 
     @property
-    def position(self) -> tuple[str, int]:
+    def position(self) -> Position:
         """Where the record stands in source order: sources by name, records by ordinal."""
         return self.source, self.ordinal
 
@@ -167,29 +166,3 @@ class BatchResult:
     contract_changed: int = 0
     superseded: int = 0
     rows: dict[str, int] = field(default_factory=dict)
-
-
-def encode_block(families: Iterable[bytes]) -> bytes:
-    """Many encoded families as one compressed value: few fat elements are what a shuffle carries best."""
-    return zstandard.compress(pickle.dumps(list(families), 5), 1)
-
-
-def decode_block(block: bytes) -> list[MappedRecord]:
-    """The families of a block, in the order in which they went in."""
-    return [decode_family(family) for family in pickle.loads(zstandard.decompress(block))]
-
-
-def encode_family(record: MappedRecord) -> bytes:
-    """A family as bytes; without pickle's memo, which costs more than it saves on short rows."""
-    buffer = io.BytesIO()
-    pickler = pickle.Pickler(buffer, 5)
-    pickler.fast = True
-    pickler.dump((
-        record.key, record.key_values, record.source, record.ordinal,
-        record.start, record.end, record.checksum, record.rows,
-    ))  # fmt: skip
-    return buffer.getvalue()
-
-
-def decode_family(encoded: bytes) -> MappedRecord:
-    return MappedRecord(*pickle.loads(encoded))

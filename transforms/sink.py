@@ -6,39 +6,38 @@ import pickle
 from collections.abc import Callable, Iterable, Iterator
 
 import apache_beam as beam
-import zstandard
 
 from transforms import coders as coders
+from transforms.blocks import Batch, Block
 from transforms.limits import FULL
-from transforms.records import REJECTS, Reject, encode_block
+from transforms.records import REJECTS, Reject
 from transforms.rejects import ReadAgain, kept, write_group
 
 
 class PackRejects(beam.PTransform):
-    """Packs rejects into few elements ``(REJECTS, block)``, which can go through a shuffle with other blocks."""
+    """Packs rejects into few elements ``(REJECTS, Block)``, which can go through a shuffle with other blocks."""
 
     MOST = 200
 
-    def expand(self, rejects: beam.PCollection[Reject]) -> beam.PCollection[tuple[str, bytes]]:
-        return rejects | beam.BatchElements(1, self.MOST) | beam.Map(_packed).with_output_types(tuple[str, bytes])
+    def expand(self, rejects: beam.PCollection[Reject]) -> beam.PCollection[tuple[str, Block]]:
+        return rejects | beam.BatchElements(1, self.MOST) | beam.Map(_packed).with_output_types(tuple[str, Block])
 
 
 class UnpackRejects(beam.PTransform):
-    """The rejects in elements of :class:`PackRejects` that were grouped by key; nothing of other keys."""
+    """The rejects in batches of what :class:`PackRejects` gave; nothing of other batches."""
 
-    def expand(self, groups: beam.PCollection[tuple[str, Iterable[bytes]]]) -> beam.PCollection[Reject]:
-        return groups | beam.FlatMap(_unpacked).with_output_types(Reject)
-
-
-def _packed(rejects: Iterable[Reject]) -> tuple[str, bytes]:
-    return REJECTS, encode_block(pickle.dumps(reject, 5) for reject in rejects)
+    def expand(self, batches: beam.PCollection[Batch]) -> beam.PCollection[Reject]:
+        return batches | beam.FlatMap(_unpacked).with_output_types(Reject)
 
 
-def _unpacked(group: tuple[str, Iterable[bytes]]) -> Iterator[Reject]:
-    key, blocks = group
-    if key == REJECTS:
-        for block in blocks:
-            yield from map(pickle.loads, pickle.loads(zstandard.decompress(block)))
+def _packed(rejects: Iterable[Reject]) -> tuple[str, Block]:
+    return REJECTS, Block.of([pickle.dumps(reject, 5) for reject in rejects])
+
+
+def _unpacked(batch: Batch) -> Iterator[Reject]:
+    if batch.shard == REJECTS:
+        for block in batch.blocks:
+            yield from block.values()
 
 
 class WriteRejects(beam.PTransform):

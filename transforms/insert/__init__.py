@@ -2,7 +2,7 @@
 
     prepare_target("sqlite:///statements.db", schema)        # once, before the pipeline
     results = (
-        batches                                               # (shard, blocks)
+        batches                                               # of GroupIntoBatches
         | beam.ParDo(BulkInsertDoFn("sqlite:///statements.db", schema, run_id)).with_outputs(REJECTS, main="results")
     )
 

@@ -13,7 +13,7 @@ import pkgutil
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -116,6 +116,9 @@ class Database(ABC):
         self.dialect = quote_always(self.make_dialect())
         self.connection: Any = None
         self.cursor: Any = None
+        self.expects_new = False
+        """Whether the ledger knew nothing of the last batch, and refuses what it knows."""
+        self._refuses_twice: dict[str, bool] = {}
         self._statements: dict[tuple[Any, ...], Statement] = {}
 
     @abstractmethod
@@ -173,6 +176,13 @@ class Database(ABC):
     def rollback(self) -> None:
         self.connection.rollback()
 
+    def in_one_go(self, tables: Sequence[Table]) -> AbstractContextManager[Any]:
+        """Where it pays, send BEGIN, COMMIT and what is inserted into these tables inside without waiting for answers.
+
+        What fails may then fail at the end, and not say at which table.
+        """
+        return nullcontext()
+
     def recover(self) -> None:
         """After any error: roll back, and give up a connection that cannot even do that."""
         try:
@@ -216,6 +226,25 @@ class Database(ABC):
     def missing_tables(self, schema: Schema) -> list[Table]:
         """The tables of the schema, and our own, that the database does not have."""
         return [table for table in (*schema.tables, *BOOKKEEPING) if not self.exists(table)]
+
+    def refuses_twice(self, table: Table) -> bool:
+        """Whether the database itself refuses a second row with the primary key of ``table``, outside of a transaction.
+
+        A table that somebody made by hand may lack that key. What cannot be told is not so.
+        """
+        if table.name not in self._refuses_twice:
+            try:
+                key = set(map(str.lower, self.primary_key(table)))
+            except Exception:
+                self.recover()
+                key = set()
+            self._refuses_twice[table.name] = key == set(table.primary_key)
+        return self._refuses_twice[table.name]
+
+    def primary_key(self, table: Table) -> Sequence[str]:
+        """The columns of the primary key that a table has in the database."""
+        found = self.inspector().get_pk_constraint(table.name, schema=self.schema_name(table))
+        return found["constrained_columns"]
 
     def missing_ledger_columns(self) -> list[str]:
         """The columns that a ledger of an earlier version lacks."""

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from transforms.insert.database import LoadError
-from transforms.insert.ledger import LOADED, Duplicate, Entry, Position
+from transforms.insert.ledger import LOADED, Duplicate, Entry
 from transforms.insert.retry import RETRY_SECONDS
-from transforms.records import MappedRecord, Reject
+from transforms.records import MappedRecord, Position, Reject
 
 ON_EXISTING = ("skip", "replace", "fail")
 """What to do with a record whose key is loaded already, and that is another one now."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from operator import attrgetter
+from collections.abc import Iterator
 from time import monotonic
 from typing import Any
 
@@ -12,21 +11,22 @@ from apache_beam.metrics import Metrics
 from apache_beam.transforms.display import DisplayDataItem
 
 from transforms import coders as coders
+from transforms.blocks import Batch, families_of
 from transforms.insert.database import Database, open_database
 from transforms.insert.decide import ON_EXISTING, LoadPolicy
 from transforms.insert.duplicates import counters_of_tally, settle
 from transforms.insert.load import load_batch
 from transforms.insert.retry import RETRY_SECONDS, connected
 from transforms.metrics import NAMESPACE, SKIPPED, count, count_reject
-from transforms.records import REJECTS, BatchResult, Reject, decode_block
+from transforms.records import REJECTS, BatchResult, Reject
 from transforms.schema import Schema
 from transforms.target import Target, is_reference
 
 
-@beam.typehints.with_input_types(tuple[str, Iterable[bytes]])
+@beam.typehints.with_input_types(Batch)
 @beam.typehints.with_output_types(BatchResult)
 class BulkInsertDoFn(beam.DoFn):
-    """Load ``(shard, blocks of row families)``, one transaction for each ``batch_size`` records at most.
+    """Load a :class:`Batch` of row families, one transaction for each ``batch_size`` records at most.
 
     The output is a :class:`BatchResult` for each batch; rejects come on the output tagged ``rejects``. The tables and
     the ledger must exist: :func:`prepare_target` makes them.
@@ -93,15 +93,12 @@ class BulkInsertDoFn(beam.DoFn):
     def setup(self) -> None:
         self._database = connected(self._target, self._policy.retry_seconds, self._odbc_insert)
 
-    def process(self, element: tuple[str, Iterable[bytes]]) -> Iterator[BatchResult | beam.pvalue.TaggedOutput]:
+    def process(self, batch: Batch) -> Iterator[BatchResult | beam.pvalue.TaggedOutput]:
         assert self._database is not None, "setup comes before process"
-        shard, blocks = element
-        families = sorted((family for block in blocks for family in decode_block(block)), key=attrgetter("position"))
-        for start in range(0, len(families), self._batch_size):
-            batch = families[start : start + self._batch_size]
+        for families in families_of(batch, self._batch_size):
             began = monotonic()
-            result, rejects = load_batch(self._database, self._schema, batch, self._policy, shard)
-            self._batch_records.update(len(batch))
+            result, rejects = load_batch(self._database, self._schema, families, self._policy, batch.shard)
+            self._batch_records.update(len(families))
             self._batch_msec.update(round(1000 * (monotonic() - began)))
             _count(result, rejects)
             yield result

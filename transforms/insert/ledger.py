@@ -29,7 +29,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from transforms.records import MappedRecord, Row
+from transforms.records import MappedRecord, Position, Row
 from transforms.schema import Column, ColumnType, Table
 
 
@@ -106,9 +106,6 @@ BOOKKEEPING = (LEDGER, DUPLICATES, RUNS, CLAIMS)
 
 LOADED, REPLACED, UNCHANGED = "loaded", "replaced", "unchanged"
 """The ``status`` of an entry: ``unchanged`` where a run that replaces what changed found nothing to do."""
-
-Position = tuple[str, int]
-"""Where a record is in source order: its source and ordinal."""
 
 
 class Tally:

@@ -7,15 +7,21 @@ other's commit, is refused, and begins again with what the other wrote. What fai
 * after a transient error the batch is tried again, with backoff and jitter. A lost answer to a commit needs nothing
   more: if it did commit, the second try finds its own records in the ledger, and counts them;
 * after a refused row the batch is halved, down to the record at fault, which is rejected with all its rows.
+
+**The quick way.** In nearly all batches every record is new and has a key of its own. Such a batch is not even taken
+apart, and where the ledger knew nothing of the batch before, it is not asked about this one: the ledger's primary key
+refuses what it knows after all. Whatever is refused on the quick way is done again on the other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from datetime import datetime, timezone
 from itertools import chain, compress
-from operator import attrgetter
+from operator import itemgetter
 
+from transforms.blocks import Families
 from transforms.insert.database import Database, RefusedError, translated
 from transforms.insert.decide import Decision, LoadPolicy, decide
 from transforms.insert.duplicates import find_duplicates, find_entries, lost
@@ -32,7 +38,11 @@ Loaded = tuple[Tally, list[Reject]]
 
 
 def load_batch(
-    database: Database, schema: Schema, families: Iterable[MappedRecord], policy: LoadPolicy, shard: str = ""
+    database: Database,
+    schema: Schema,
+    batch: Families | Iterable[MappedRecord],
+    policy: LoadPolicy,
+    shard: str = "",
 ) -> tuple[BatchResult, list[Reject]]:
     """Load row families in one transaction; in more, when the database refuses one of them.
 
@@ -40,21 +50,23 @@ def load_batch(
     changed and the policy is ``fail``. What was committed before is in the ledger: the same call again goes on there.
     """
     tally, rejects = Tally(), []
-    parts = [sorted(families, key=attrgetter("position"))]
+    whole = batch if isinstance(batch, Families) else Families.of(batch)
+    parts = [whole]
     while parts:
         part = parts.pop()
         if not part:
             continue
         try:
-            loaded, lost = _load(database, schema, part, policy)
+            loaded, lost = _load(database, schema, part, policy, is_quick=part is whole)
             tally.update(loaded)
             rejects += lost
         except RefusedError as error:
-            if len(part) > 1:
-                middle = len(part) // 2
-                parts += part[middle:], part[:middle]
+            records = part.apart()
+            if len(records) > 1:
+                middle = len(records) // 2
+                parts += Families.of(records[middle:]), Families.of(records[:middle])
             else:
-                rejects.append(Reject.of(part[0], "insert", error.rule, error.message, path=error.table))
+                rejects.append(Reject.of(records[0], "insert", error.rule, error.message, path=error.table))
     counts = tally.records
     result = BatchResult(
         shard, counts["loaded"], counts["skipped"], counts["replaced"], len(rejects), counts["changed"],
@@ -64,12 +76,19 @@ def load_batch(
     return result, rejects
 
 
-def _load(database: Database, schema: Schema, records: Sequence[MappedRecord], policy: LoadPolicy) -> Loaded:
+def _load(database: Database, schema: Schema, part: Families, policy: LoadPolicy, is_quick: bool) -> Loaded:
+    def tried(is_quick: bool) -> Loaded:
+        return retried(
+            database.target, policy.retry_seconds, lambda: _transaction(database, schema, part, policy, is_quick)
+        )
+
+    if is_quick:
+        # What is refused may be a key that the ledger knows, or a row of a table that cannot be told.
+        with suppress(RefusedError):
+            return tried(True)
     for _ in range(_CLAIMS):
         try:
-            return retried(
-                database.target, policy.retry_seconds, lambda: _transaction(database, schema, records, policy)
-            )
+            return tried(False)
         except RefusedError as error:
             # Another loader has claimed a key between our look at the ledger and our entry: now we shall see it.
             # A key that is refused again and again is one that the database takes for another's.
@@ -79,26 +98,45 @@ def _load(database: Database, schema: Schema, records: Sequence[MappedRecord], p
     raise refused
 
 
-def _transaction(database: Database, schema: Schema, records: Sequence[MappedRecord], policy: LoadPolicy) -> Loaded:
+def _transaction(database: Database, schema: Schema, part: Families, policy: LoadPolicy, is_quick: bool) -> Loaded:
+    keys = part.keys
+    is_distinct = len(set(keys)) == len(keys)
+    entries: dict[str, Entry] = {}
     try:
         with translated(database):
             database.connect()
-            database.begin()
-            loaded = _write(database, schema, records, policy)
-            database.commit()
+            looks = not (is_quick and is_distinct and database.expects_new)
+            if looks:
+                database.begin()
+                entries = find_entries(database, schema.contract, list(dict.fromkeys(keys)))
+            if entries or not is_distinct:
+                loaded = _write(database, schema, part.apart(), entries, policy)
+                database.commit()
+            else:
+                with database.in_one_go((LEDGER, *schema.tables)) if is_quick else nullcontext():
+                    if not looks:
+                        database.begin()
+                    loaded = _write_new(database, schema, part, policy), []
+                    database.commit()
+            if looks:
+                database.expects_new = not entries and database.refuses_twice(LEDGER)
         return loaded
     except BaseException:
+        database.expects_new = False
         database.recover()
         raise
 
 
-def _write(database: Database, schema: Schema, records: Sequence[MappedRecord], policy: LoadPolicy) -> Loaded:
+def _write(
+    database: Database,
+    schema: Schema,
+    records: Sequence[MappedRecord],
+    entries: dict[str, Entry],
+    policy: LoadPolicy,
+) -> Loaded:
     by_key: dict[str, list[MappedRecord]] = {}
     for record in records:
         by_key.setdefault(record.key, []).append(record)
-    entries = find_entries(database, schema.contract, list(by_key))
-    if not entries and len(by_key) == len(records):
-        return _write_new(database, schema, records, policy), []
     if entries:
         # Entries that will change are locked, so that they stay what we read.
         changing = [key for key in sorted(entries) if not decide(entries[key], by_key[key], policy).is_done]
@@ -117,31 +155,34 @@ def _write(database: Database, schema: Schema, records: Sequence[MappedRecord], 
     _note(database, schema.contract, list(chain.from_iterable(d.duplicates for d in decisions.values())))
     if replaced:
         _delete(database, schema, replaced)
-    families = [decision.family for decision in decisions.values() if decision.family is not None]
-    families.sort(key=attrgetter("position"))
+    families = Families.of(decision.family for decision in decisions.values() if decision.family is not None)
     _insert(database, schema, families)
     return _count(database, schema.contract, records, decisions, policy)
 
 
-def _write_new(database: Database, schema: Schema, records: Sequence[MappedRecord], policy: LoadPolicy) -> Tally:
+def _write_new(database: Database, schema: Schema, families: Families, policy: LoadPolicy) -> Tally:
     """The same, where nothing is known of any key and none occurs twice: so it is in nearly all batches."""
+    contract, run_id, fingerprint = schema.contract, policy.run_id, policy.fingerprint
     now, tally = datetime.now(timezone.utc), Tally()
     new = [
-        (schema.contract, record.key, *Entry.of(record, LOADED, policy.run_id, policy.fingerprint), now)
-        for record in sorted(records, key=attrgetter("key"))
+        (contract, key, LOADED, run_id, source, ordinal, start, end, checksum, rows, None, fingerprint, now)
+        for (key, _, source, ordinal, start, end, checksum), rows in zip(
+            families.records, families.row_counts(), strict=True
+        )
     ]
+    new.sort(key=itemgetter(1))
     with translated(database, LEDGER.label):
         database.insert_rows(LEDGER, LEDGER.column_names, new)
-    tally.records[LOADED] = len(records)
-    tally.rows.update(_insert(database, schema, records))
+    tally.records[LOADED] = len(families)
+    tally.rows.update(_insert(database, schema, families))
     return tally
 
 
-def _insert(database: Database, schema: Schema, families: Sequence[MappedRecord]) -> dict[str, int]:
+def _insert(database: Database, schema: Schema, families: Families) -> dict[str, int]:
     """Insert row families table by table, parents first; return how many rows by table."""
     inserted = {}
     for table in schema.tables:
-        rows = list(chain.from_iterable(family.rows.get(table.label, ()) for family in families))
+        rows = families.rows.get(table.label, ())
         with translated(database, table.label):
             for columns, part in by_columns(table, rows):
                 database.insert_rows(table, columns, part)

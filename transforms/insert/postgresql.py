@@ -3,6 +3,11 @@
 Rows go by COPY straight into the tables: rows that are replaced have been deleted before, and COPY writes identity
 columns as they are given, GENERATED ALWAYS or BY DEFAULT. A table without a schema is found by the ``search_path``.
 
+COPY waits for the server twice at each table. Where the way there is long (a round trip of a millisecond or more), a
+batch of new records goes in one: BEGIN, an INSERT for each table and COMMIT are sent without waiting for answers. The
+columns are then sent as arrays of the columns' own types, so that the server reads each value as COPY would. It costs
+the server about twice as much as COPY.
+
 How the types are stored:
 
 ===========================  ===========================================================================
@@ -25,9 +30,11 @@ contract                     column
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from operator import methodcaller
+from time import monotonic
 from typing import Any
 
 import psycopg
@@ -53,6 +60,8 @@ _DISK_FULL = "53100"
 
 _PIECE = 500
 """Rows that COPY is given at once."""
+FAR_SECONDS = 0.001
+"""From such a round trip on the waits of COPY cost more than the server's work for INSERT."""
 
 
 class SpeaksPostgreSQL(Database):
@@ -69,10 +78,7 @@ class SpeaksPostgreSQL(Database):
             "SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
             f" WHERE c.oid = to_regclass({self.placeholder})"
         )
-        # The name as a value: %% is doubled only for a statement.
-        name = self.table_name(table)
-        name = name.replace("%%", "%") if self.placeholder == "%s" else name
-        self.cursor.execute(f"SELECT COALESCE(({found}), current_schema())", (name,))
+        self.cursor.execute(f"SELECT COALESCE(({found}), current_schema())", (self.name_as_value(table),))
         [(schema,)] = self.cursor.fetchall()
         return f"{schema}.{table.name}"
 
@@ -82,6 +88,23 @@ class SpeaksPostgreSQL(Database):
         if column_type.name == "decimal":
             return sa.NUMERIC(column_type.precision, column_type.scale)
         return _SQL_TYPES[column_type.name]
+
+    def primary_key(self, table: Table) -> Sequence[str]:
+        self.begin()
+        self.cursor.execute(
+            "SELECT a.attname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid"
+            " AND a.attnum = ANY(i.indkey)"
+            f" WHERE i.indisprimary AND i.indisvalid AND i.indrelid = to_regclass({self.placeholder})",
+            (self.name_as_value(table),),
+        )
+        found = [name for (name,) in self.cursor.fetchall()]
+        self.commit()
+        return found
+
+    def name_as_value(self, table: Table) -> str:
+        """The name of a table where it is a parameter: %% is doubled only for a statement."""
+        name = self.table_name(table)
+        return name.replace("%%", "%") if self.placeholder == "%s" else name
 
     def free_connections(self) -> int | None:
         self.cursor.execute(
@@ -103,13 +126,61 @@ class PostgreSQL(SpeaksPostgreSQL):
         super().__init__(target, odbc_insert)
         assert target.url is not None, "the scheme is that of a URL"
         self._url = target.url
+        self._round_trip: float | None = None
+        self._is_in_one_go = False
+        self._array_types: dict[Table, dict[str, str]] = {}
 
     def make_dialect(self) -> sa.Dialect:
         return PGDialect_psycopg()
 
     def open_connection(self) -> psycopg.Connection[Any]:
         arguments, options = self.dialect.create_connect_args(self._url)
-        return psycopg.connect(*arguments, **options)
+        return psycopg.connect(*arguments, **{**options, "autocommit": True})
+
+    # psycopg would begin transactions by itself, and wait for it.
+
+    def begin(self) -> None:
+        if self._is_in_one_go:
+            self.cursor.execute("BEGIN", prepare=False)
+            return
+        began = monotonic()
+        self.cursor.execute("BEGIN", prepare=False)
+        if self._round_trip is None:
+            self._round_trip = monotonic() - began
+            if self._round_trip >= FAR_SECONDS:
+                # Or the machine was busy.
+                began = monotonic()
+                self.cursor.execute("SELECT 1", prepare=False)
+                self._round_trip = min(self._round_trip, monotonic() - began)
+
+    def commit(self) -> None:
+        if self._is_in_one_go:
+            self.cursor.execute("COMMIT", prepare=False)
+        else:
+            super().commit()
+
+    @contextmanager
+    def in_one_go(self, tables: Sequence[Table]) -> Iterator[None]:
+        if self._round_trip is None or self._round_trip < FAR_SECONDS or not self._takes_arrays(tables):
+            yield
+            return
+        self._is_in_one_go = True
+        try:
+            with self.connection.pipeline():
+                yield
+        finally:
+            self._is_in_one_go = False
+
+    def _takes_arrays(self, tables: Sequence[Table]) -> bool:
+        """Whether an INSERT of arrays does to all of these tables what COPY does; find their columns' types."""
+        missing = [table for table in tables if table not in self._array_types]
+        if missing:
+            self.cursor.execute(_COLUMNS, ([self.name_as_value(table) for table in missing],))
+            self._array_types |= {table: {} for table in missing}
+            for number, column, array_type in self.cursor.fetchall():
+                self._array_types[missing[number - 1]][column] = array_type
+        # Of the columns of a view, a table with rules, or an array nothing is found.
+        return all(set(table.column_names) <= self._array_types[table].keys() for table in tables)
 
     def find_sql(
         self, table: Table, columns: tuple[str, ...], equal: tuple[str, ...], among: str | None, count: int, lock: bool
@@ -133,6 +204,13 @@ class PostgreSQL(SpeaksPostgreSQL):
         return list(self.cursor.execute(sql, (*equal.values(), list(among[1]))))
 
     def _prepare(self, verb: str, table: Table, columns: tuple[str, ...]) -> Statement:
+        if verb == _ARRAYS:
+            types = ("%s::" + self._array_types[table][name].replace("%", "%%") for name in columns)
+            sql = (
+                f"INSERT INTO {self.table_name(table)} ({self.quoted(*columns)}) OVERRIDING SYSTEM VALUE"
+                f" SELECT * FROM unnest({', '.join(types)})"
+            )
+            return replace(super()._prepare("insert", table, columns), sql=sql)
         statement = super()._prepare(verb, table, columns)
         if verb != "insert":
             return statement
@@ -141,8 +219,12 @@ class PostgreSQL(SpeaksPostgreSQL):
         return replace(statement, sql=sql)
 
     def insert_rows(self, table: Table, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
-        statement = self.prepared("insert", table, columns)
+        statement = self.prepared(_ARRAYS if self._is_in_one_go else "insert", table, columns)
         adapters = dict(statement.adapters)
+        if self._is_in_one_go:
+            by_column = enumerate(zip(*rows, strict=True))
+            self.cursor.execute(statement.sql, [_array(column, adapters.get(index)) for index, column in by_column])
+            return
         with self.cursor.copy(statement.sql) as copy:
             # Text built by column costs no more than the driver's own, and a piece is built while the server takes in
             # the one before.
@@ -162,6 +244,9 @@ class PostgreSQL(SpeaksPostgreSQL):
             return Fault("data")
         if not isinstance(error, psycopg.Error):
             return None
+        if isinstance(error, psycopg.errors.PipelineAborted):
+            # Something sent before was refused: what is not sent in one go says what.
+            return Fault("data")
         if error.sqlstate is not None:
             return fault_of_state(error.sqlstate)
         if isinstance(error, psycopg.DataError):
@@ -190,6 +275,20 @@ def _copied(column: Sequence[Any], adapt: Adapter | None) -> Sequence[str]:
     return ["\\N" if value is None else value for value in column]
 
 
+def _array(column: Sequence[Any], adapt: Adapter | None) -> str:
+    """A column's values as an array in PostgreSQL's text format."""
+    if adapt is _hex:
+        values = ["NULL" if value is None else f'"\\\\x{value.hex()}"' for value in column]
+    elif adapt is not None:
+        values = ["NULL" if value is None else adapt(value) for value in column]
+    else:
+        text = "".join(filter(None, column))
+        if '"' in text or "\\" in text:
+            column = [value and value.replace("\\", "\\\\").replace('"', '\\"') for value in column]
+        values = ["NULL" if value is None else f'"{value}"' for value in column]
+    return f"{{{','.join(values)}}}"
+
+
 def _escaped_hex(value: bytes) -> str:
     return "\\" + _hex(value)
 
@@ -198,6 +297,15 @@ def _hex(value: bytes) -> str:
     return "\\x" + value.hex()
 
 
+_ARRAYS = "arrays"
+# Of a type with a length the array's cast would cut what is too long: it is named without. COPY knows no rules.
+_COLUMNS = """
+SELECT t.number, a.attname, format_type(a.atttypid, -1) || '[]'
+FROM unnest(%s::text[]) WITH ORDINALITY AS t (name, number)
+JOIN pg_catalog.pg_class c ON c.oid = to_regclass(t.name) AND c.relkind IN ('r', 'p') AND NOT c.relhasrules
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+JOIN pg_catalog.pg_type y ON y.oid = a.atttypid AND y.typcategory <> 'A' AND y.typarray <> 0
+"""
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _SQL_TYPES: dict[str, sa.types.TypeEngine[Any]] = {
     "tinyint": sa.SMALLINT(),
