@@ -56,7 +56,7 @@ def claimed_by_others(database: Database, schema: Schema) -> dict[str, str]:
 
 def _claims(database: Database, schema: Schema) -> dict[str, tuple[str, str | None]]:
     """The full names of the schema's tables: label, and the contract that has claimed it."""
-    labels = {database.full_name(table): table.label for table in schema.tables}
+    labels = dict(zip(database.full_names(schema.tables), (table.label for table in schema.tables), strict=True))
     rows = database.find_rows(CLAIMS, CLAIMS.column_names, {}, among=("table_name", list(labels)))
     found = {row[0]: row[1] for row in rows}
     return {name: (label, found.get(name)) for name, label in labels.items()}

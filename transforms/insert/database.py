@@ -182,6 +182,13 @@ class Database(ABC):
             with suppress(Exception):
                 self.close()
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """For statements that only read: a transaction, where the database does not do without one."""
+        self.begin()
+        yield
+        self.commit()
+
     def free_connections(self) -> int | None:
         """How many more connections the server takes; ``None`` where it sets no limit that matters."""
         return None
@@ -213,17 +220,22 @@ class Database(ABC):
     def exists(self, table: Table) -> bool:
         return self.inspector().has_table(table.name, schema=self.schema_name(table))
 
+    def existing(self, tables: Sequence[Table]) -> set[str]:
+        """The labels of those tables that the database has."""
+        return {table.label for table in tables if self.exists(table)}
+
     def missing_tables(self, schema: Schema) -> list[Table]:
         """The tables of the schema, and our own, that the database does not have."""
-        return [table for table in (*schema.tables, *BOOKKEEPING) if not self.exists(table)]
+        tables = (*schema.tables, *BOOKKEEPING)
+        existing = self.existing(tables)
+        return [table for table in tables if table.label not in existing]
 
     def missing_ledger_columns(self) -> list[str]:
         """The columns that a ledger of an earlier version lacks."""
-        self.begin()
-        self.cursor.execute(f"SELECT * FROM {self.table_name(LEDGER)} WHERE 1 = 0", ())
-        found = {column[0].lower() for column in self.cursor.description}
-        self.cursor.fetchall()
-        self.commit()
+        with self.reading():
+            self.cursor.execute(f"SELECT * FROM {self.table_name(LEDGER)} WHERE 1 = 0", ())
+            found = {column[0].lower() for column in self.cursor.description}
+            self.cursor.fetchall()
         return [name for name in ADDED_COLUMNS if name not in found]
 
     def add_ledger_columns(self) -> None:
@@ -242,9 +254,12 @@ class Database(ABC):
 
     def create_missing_tables(self, schema: Schema) -> None:
         """Create what is missing, parents first, each table and its indexes as one; others may do so meanwhile."""
-        for statements, table in ddl.statements(schema, self):
-            if self.exists(table):
-                continue
+        missing = {table.label for table in self.missing_tables(schema)}
+        self.create_tables([made for made in ddl.statements(schema, self) if made[1].label in missing])
+
+    def create_tables(self, made: Sequence[tuple[Sequence[str], Table]]) -> None:
+        """Create tables by these statements; others may do so meanwhile."""
+        for statements, table in made:
             try:
                 self.begin()
                 for statement in statements:
@@ -344,6 +359,10 @@ class Database(ABC):
             sql = f"DELETE FROM {name} WHERE {where}"
         adapters = ((index, self.column_adapter(table, table[column])) for index, column in enumerate(parameters))
         return Statement(sql, tuple((index, adapt) for index, adapt in adapters if adapt is not None))
+
+    def full_names(self, tables: Sequence[Table]) -> list[str]:
+        """:meth:`full_name` of each."""
+        return [self.full_name(table) for table in tables]
 
     def full_name(self, table: Table) -> str:
         """One name for all names of a table of this database, whether it exists or will be created."""

@@ -32,10 +32,6 @@ class PostgreSQLByODBC(SpeaksPostgreSQL, ODBC):
     def make_dialect(self) -> sa.Dialect:
         return PGDialect(paramstyle="qmark")
 
-    def exists(self, table: Table) -> bool:
-        self.cursor.execute("SELECT to_regclass(?)::text", (self.table_name(table),))
-        return self.cursor.fetchone()[0] is not None
-
     def adapter(self, column_type: ColumnType) -> Adapter | None:
         return _AS_TEXT.get(column_type.name)
 

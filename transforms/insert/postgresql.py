@@ -25,8 +25,10 @@ contract                     column
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 from operator import methodcaller
 from typing import Any
 
@@ -35,6 +37,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
+from transforms.dialects import quote_always
 from transforms.insert.database import Adapter, Database, Fault, Statement, fault_of_connecting
 from transforms.records import Row
 from transforms.schema import ColumnType, Table
@@ -62,19 +65,36 @@ class SpeaksPostgreSQL(Database):
         # Quoted names differ by their case.
         return name
 
+    def exists(self, table: Table) -> bool:
+        return bool(self.existing([table]))
+
+    def existing(self, tables: Sequence[Table]) -> set[str]:
+        return {table.label for table, (exists, _) in zip(tables, self._found(tables), strict=True) if exists}
+
     def full_name(self, table: Table) -> str:
-        if table.schema is not None:
-            return super().full_name(table)
-        found = (
-            "SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-            f" WHERE c.oid = to_regclass({self.placeholder})"
-        )
+        return self.full_names([table])[0]
+
+    def full_names(self, tables: Sequence[Table]) -> list[str]:
+        found = zip(tables, self._found(tables), strict=True)
+        return [super(SpeaksPostgreSQL, self).full_name(table) if table.schema else f"{schema}.{table.name}"
+                for table, (_, schema) in found]  # fmt: skip
+
+    def _found(self, tables: Sequence[Table]) -> list[tuple[bool, str]]:
+        """Of each table: whether it is there, and the schema that it is in or would be created in; in one question."""
+        if not tables:
+            return []
         # The name as a value: %% is doubled only for a statement.
-        name = self.table_name(table)
-        name = name.replace("%%", "%") if self.placeholder == "%s" else name
-        self.cursor.execute(f"SELECT COALESCE(({found}), current_schema())", (name,))
-        [(schema,)] = self.cursor.fetchall()
-        return f"{schema}.{table.name}"
+        names = [self.table_name(table) for table in tables]
+        names = [name.replace("%%", "%") for name in names] if self.placeholder == "%s" else names
+        values = ", ".join(f"({at}, CAST({self.placeholder} AS text))" for at in range(len(names)))
+        self.cursor.execute(
+            f"SELECT c.relkind IS NOT NULL, COALESCE(n.nspname, current_schema()) FROM (VALUES {values}) AS t(at, name)"
+            " LEFT JOIN pg_catalog.pg_class c ON c.oid = to_regclass(t.name) AND c.relkind IN ('r', 'p', 'f', 'v', 'm')"
+            " LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace ORDER BY t.at",
+            names,
+        )
+        # By ODBC a truth is a text.
+        return [(exists in (True, "1"), schema) for exists, schema in self.cursor.fetchall()]
 
     def sql_type(self, column_type: ColumnType) -> sa.types.TypeEngine[Any]:
         if column_type.name == "text":
@@ -109,7 +129,36 @@ class PostgreSQL(SpeaksPostgreSQL):
 
     def open_connection(self) -> psycopg.Connection[Any]:
         arguments, options = self.dialect.create_connect_args(self._url)
-        return psycopg.connect(*arguments, **options)
+        # Where nothing is begun, a statement is a transaction of its own: what only reads is asked at once.
+        return psycopg.connect(*arguments, **{**options, "autocommit": True})
+
+    def begin(self) -> None:
+        self.cursor.execute("BEGIN")
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        yield
+
+    def inspector(self) -> sa.Inspector:
+        engine = sa.create_engine(
+            "beamshred+psycopg://", creator=lambda: self.connection, poolclass=sa.StaticPool, use_native_hstore=False
+        )
+        quote_always(engine.dialect)
+        return sa.inspect(engine)
+
+    def create_tables(self, made: Sequence[tuple[Sequence[str], Table]]) -> None:
+        if not made:
+            return
+        # One script is one transaction, and one message. Without parameters %% is not one %.
+        script = ";\n".join(chain.from_iterable(statements for statements, _ in made)).replace("%%", "%")
+        try:
+            self.cursor.execute(script)
+        except psycopg.Error:
+            # Others have created some of them meanwhile, or one cannot be: table by table it is found out.
+            self.recover()
+            self.connect()
+            existing = self.existing([table for _, table in made])
+            super().create_tables([one for one in made if one[1].label not in existing])
 
     def find_sql(
         self, table: Table, columns: tuple[str, ...], equal: tuple[str, ...], among: str | None, count: int, lock: bool
