@@ -25,7 +25,7 @@ from pipeline.options import JobOptions
 from transforms import Contract, Schema, Target, schema_of
 from transforms.insert.claims import REMEDY, claimed_by_others
 from transforms.insert.database import Database
-from transforms.insert.ledger import ADDED_COLUMNS, BOOKKEEPING, LEDGER
+from transforms.insert.ledger import ADDED_COLUMNS, BOOKKEEPING, CLAIMS, LEDGER
 from transforms.insert.prepare import CREATE_IF_NEEDED, ask_target
 from transforms.insert.retry import RETRY_SECONDS
 from transforms.schema import Column, Table
@@ -86,7 +86,10 @@ def check_job(flags: JobOptions, contract: Contract) -> list[Finding]:
 
 
 def check_target(
-    target: str, schema: Schema, create_disposition: str = CREATE_IF_NEEDED, retry_seconds: float = RETRY_SECONDS
+    target: str | Database,
+    schema: Schema,
+    create_disposition: str = CREATE_IF_NEEDED,
+    retry_seconds: float = RETRY_SECONDS,
 ) -> list[Finding]:
     """Connect and compare; the worst findings first. Raises :class:`TargetError` where the target cannot be asked."""
     create_missing = create_disposition == CREATE_IF_NEEDED
@@ -96,10 +99,11 @@ def check_target(
             found = reflect(database, schema)
         except NotImplementedError as error:
             return [Finding(WARNING, str(database.target), None, str(error), "compare tables and contract yourself")]
-        findings = _of_others(schema, claimed_by_others(database, schema))
+        claimed = claimed_by_others(database, schema) if CLAIMS.label in found else {}
+        findings = _of_others(schema, claimed)
         return findings + compare(schema, found, database.dialect.name, create_missing)
 
-    if _is_new_file(Target.parse(target)):
+    if _is_new_file(target.target if isinstance(target, Database) else Target.parse(target)):
         return compare(schema, {}, "sqlite", create_missing)
     return ask_target(target, check, retry_seconds=retry_seconds)
 

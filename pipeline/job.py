@@ -12,6 +12,7 @@ from pipeline.options import WORKER_BYTES, JobOptions, OptionsError, is_local, s
 from pipeline.replay import ReplayInput
 from pipeline.run_folder import RunFolder
 from transforms import Contract, LoadPolicy, Run, Schema, Target, begin_run, schema_of, writers
+from transforms.insert.database import Database
 from transforms.insert.lookup import free_connections
 from transforms.target import MASK, is_secret
 
@@ -116,9 +117,9 @@ class Job:
             log_level=flags.log_level,
         )
 
-    def begun(self) -> Job:
+    def begun(self, database: Database) -> Job:
         """The job as the run that it is: a new one, or one that was interrupted. The target must be ready."""
-        run = begin_run(self.target, self.schema, self.input_id, self.run, self.input.changed_since, self.retry_seconds)
+        run = begin_run(database, self.schema, self.input_id, self.run, self.input.changed_since, self.retry_seconds)
         return replace(self, run=run, input=self.input.of_run(run.run_id))
 
     @property

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -20,12 +19,13 @@ from transforms import (
     LoadError,
     RecordPath,
     Reject,
-    connected,
     counters_of_tally,
     end_run,
     settle,
     write_rejects,
 )
+from transforms.insert.database import Database
+from transforms.insert.retry import opened
 
 if TYPE_CHECKING:
     from pipeline.worker import Worker
@@ -93,9 +93,7 @@ def run_local(job: Job, report: Report, progress: Callable[[int, int | None], No
         if interrupts.requested:
             report.state = "interrupted"
         elif error is None:
-            settle_duplicates(job, report)
-            check_rejects(job, report)
-            end(job)
+            finish(job, report)
     except KeyboardInterrupt:
         report.state = "interrupted"
     finally:
@@ -122,31 +120,38 @@ def _loaded(part: Slice, outcome: Outcome, slicer: Slicer, report: Report) -> Co
     return loaded.counters
 
 
-def settle_duplicates(job: Job, report: Report) -> None:
+def finish(job: Job, report: Report) -> None:
+    """What is left to do in the target when all slices are loaded."""
+    try:
+        with opened(job.target, job.retry_seconds) as database:
+            settle_duplicates(job, report, database)
+            check_rejects(job, report)
+            end(job, database)
+    except LoadError as error:
+        raise JobError(str(error)) from None
+
+
+def end(job: Job, target: str | Database) -> None:
+    """Say in the target that the run is done: the same command then begins a new one."""
+    try:
+        end_run(target, job.schema, job.input_id, job.run, job.retry_seconds)
+    except LoadError as error:
+        raise JobError(str(error)) from None
+
+
+def settle_duplicates(job: Job, report: Report, database: Database) -> None:
     """Count and reject the records whose keys others have, now that all have arrived."""
     rule = f"rejects.insert.{DUPLICATE_KEY}"
 
     def rejects() -> Iterator[Reject]:
-        with closing(connected(job.target, job.retry_seconds)) as database:
-            for tally, lost in settle(database, job.schema, job.policy):
-                report.add(counters_of_tally(tally), complete=False)
-                if lost:
-                    report.add({rule: len(lost)}, complete=False)
-                yield from lost
+        for tally, lost in settle(database, job.schema, job.policy):
+            report.add(counters_of_tally(tally), complete=False)
+            if lost:
+                report.add({rule: len(lost)}, complete=False)
+            yield from lost
 
-    try:
-        again = job.input.read_again(job.contract, job.max_record_bytes)
-        write_rejects(rejects(), job.run_dir.rejects, "duplicates", "insert", again, job.reject_payload)
-    except LoadError as error:
-        raise JobError(str(error)) from None
-
-
-def end(job: Job) -> None:
-    """Say in the target that the run is done: the same command then begins a new one."""
-    try:
-        end_run(job.target, job.schema, job.input_id, job.run, job.retry_seconds)
-    except LoadError as error:
-        raise JobError(str(error)) from None
+    again = job.input.read_again(job.contract, job.max_record_bytes)
+    write_rejects(rejects(), job.run_dir.rejects, "duplicates", "insert", again, job.reject_payload)
 
 
 def check_rejects(job: Job, report: Report) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import pkgutil
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -252,13 +252,13 @@ class Database(ABC):
                 if name in self.missing_ledger_columns():
                     raise
 
-    def create_missing_tables(self, schema: Schema) -> None:
-        """Create what is missing, parents first, each table and its indexes as one; others may do so meanwhile."""
-        missing = {table.label for table in self.missing_tables(schema)}
-        self.create_tables([made for made in ddl.statements(schema, self) if made[1].label in missing])
+    def create_tables(self, schema: Schema, tables: Collection[Table]) -> None:
+        """Create these of its tables and our own, parents first, each with its indexes; others may do so meanwhile."""
+        if tables:
+            self.create_by([made for made in ddl.statements(schema, self) if made[1] in tables])
 
-    def create_tables(self, made: Sequence[tuple[Sequence[str], Table]]) -> None:
-        """Create tables by these statements; others may do so meanwhile."""
+    def create_by(self, made: Sequence[tuple[Sequence[str], Table]]) -> None:
+        """Create tables by these statements, each table as one."""
         for statements, table in made:
             try:
                 self.begin()

@@ -16,7 +16,7 @@ from transforms.insert.mssql import SQLServer
 from transforms.insert.odbc import ODBC, PLAIN, import_pyodbc, text
 from transforms.insert.postgresql import SpeaksPostgreSQL, fault_of_state
 from transforms.insert.sqlite import BUSY_SECONDS, OF_VALUES, PRAGMAS, TRANSIENT, SpeaksSQLite
-from transforms.schema import ColumnType, Table
+from transforms.schema import ColumnType
 from transforms.target import Target
 
 if TYPE_CHECKING:

@@ -146,9 +146,7 @@ class PostgreSQL(SpeaksPostgreSQL):
         quote_always(engine.dialect)
         return sa.inspect(engine)
 
-    def create_tables(self, made: Sequence[tuple[Sequence[str], Table]]) -> None:
-        if not made:
-            return
+    def create_by(self, made: Sequence[tuple[Sequence[str], Table]]) -> None:
         # One script is one transaction, and one message. Without parameters %% is not one %.
         script = ";\n".join(chain.from_iterable(statements for statements, _ in made)).replace("%%", "%")
         try:
@@ -158,7 +156,7 @@ class PostgreSQL(SpeaksPostgreSQL):
             self.recover()
             self.connect()
             existing = self.existing([table for _, table in made])
-            super().create_tables([one for one in made if one[1].label not in existing])
+            super().create_by([one for one in made if one[1].label not in existing])
 
     def find_sql(
         self, table: Table, columns: tuple[str, ...], equal: tuple[str, ...], among: str | None, count: int, lock: bool
