@@ -59,13 +59,15 @@ class _Load:
 class Loaded:
     """What a process says of its slice: what it counted, its time, its memory, and why it failed, if it did.
 
-    Of the ``seconds`` it has ``worked`` so many on a core, and ``waited`` for the database; the others it queued.
+    Of the ``seconds`` it has ``worked`` so many on a core, and ``waited`` for the database, ``pause`` at a time; the
+    others it queued.
     """
 
     counters: Counter[str]
     seconds: float
     worked: float
     waited: float
+    pause: float
     memory: int
     error: str | None = None
     details: str | None = None
@@ -98,7 +100,7 @@ def run_local(job: Job, report: Report, progress: Callable[[int, int | None], No
             slicer.release(part)
             try:
                 loaded = _loaded(part, outcome, report)
-                sizes.measured(part.weight, loaded.worked, loaded.memory)
+                sizes.measured(part.weight, loaded.worked, loaded.memory, loaded.pause)
                 if overlap.measured(loaded.worked, loaded.waited):
                     logger.info(
                         "Workers wait for the database %.0f %% of their time: %d of them take turns on %d cores.",

@@ -251,8 +251,8 @@ class JobOptions(argparse.Namespace):
             "--connections",
             type=_positive,
             metavar="N",
-            help="Connections to the target at once, at the most (default: three times --workers). Each worker has one; "
-            "where they wait for a far database more of them are started, which take turns on the cores.",
+            help="Connections to the target at once, at the most (default: three times --workers). Each worker has "
+            "one; where they wait for a far database more are started, which take turns on the cores.",
         )
         job.add_argument(
             "--detach",

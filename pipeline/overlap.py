@@ -17,6 +17,8 @@ _LITTLE = 0.5
 class Overlap:
     """How many workers there are to be, by what their slices have measured.
 
+    Never fewer than there were: to start one is dear.
+
     Args:
       cores: how many of them work at once.
       most: workers at the most.
@@ -40,5 +42,5 @@ class Overlap:
         self._waited = self._waited / 2 + waited
         ratio = self._waited / max(self._worked, 0.001)
         wanted = int(self.cores * (1 + ratio)) if ratio >= _LITTLE else self.cores
-        before, self.workers = self.workers, min(wanted, self.most)
+        before, self.workers = self.workers, min(max(wanted, self.workers), self.most)
         return self.workers != before

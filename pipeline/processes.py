@@ -84,8 +84,8 @@ class Pool(Generic[T]):
     is there for the next. A task whose process dies is tried again after each of ``pauses`` (seconds); ``before_retry``
     is called with it first. Tasks are taken from their iterator while others run, one ahead. Only for the main thread.
 
-    A worker that holds more than ``most_bytes`` of memory of its own after a task is replaced. ``workers`` may be set
-    anew meanwhile: where it is less, those that are too many end after their task.
+    A worker that holds more than ``most_bytes`` of memory of its own after a task is replaced. ``workers`` may be
+    raised meanwhile.
     """
 
     def __init__(
@@ -181,7 +181,7 @@ class Pool(Generic[T]):
                 if last:
                     yield attempt.task, last
                 continue
-            if goes_on and len(self._running) + len(self._free) < self.workers:
+            if goes_on:
                 self._free.append(worker)
             else:
                 worker.kill()

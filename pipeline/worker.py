@@ -45,7 +45,7 @@ class Worker:
         counters: Counter[str] = Counter()
         message = details = None
         if mine is not None:
-            mine.waited = mine.queued = 0.0
+            mine.reset()
             mine.take()
         try:
             counters = self._engine.run()
@@ -55,8 +55,10 @@ class Worker:
             if mine is not None:
                 mine.give_back()
         seconds = time.monotonic() - started
-        waited, queued = (0.0, 0.0) if mine is None else (mine.waited, mine.queued)
-        return Loaded(counters, seconds, seconds - waited - queued, waited, memory.peak(), message, details)
+        if mine is None:
+            return Loaded(counters, seconds, seconds, 0.0, 0.0, memory.peak(), message, details)
+        worked, pause = seconds - mine.waited - mine.queued, mine.waited / max(mine.times, 1)
+        return Loaded(counters, seconds, worked, mine.waited, pause, memory.peak(), message, details)
 
 
 class ReadSlice(beam.PTransform):

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import pairwise
 from multiprocessing.queues import Queue
 from pathlib import Path
 from typing import Any
@@ -110,7 +111,7 @@ def test_no_more_work_at_once_than_there_are_cores_and_each_gets_its_turn(two: P
     together = begun[max(begun.index(name) for name in "abcde") : min(last.values())]
     for name in "abcde":
         gaps = [at for at, found in enumerate(together) if found == name]
-        assert all(later - earlier <= 10 for earlier, later in zip(gaps, gaps[1:], strict=False))
+        assert all(later - earlier <= 10 for earlier, later in pairwise(gaps))
 
 
 def test_waiting_is_counted_and_work_is_not(one: Path) -> None:

@@ -40,8 +40,7 @@ class Cores:
         self._free = os.open(folder / "free", _FLAGS | os.O_NONBLOCK)
         self._cores = [os.open(path, _FLAGS) for path in sorted(folder.glob("core-*"))]
         self._held: int | None = None
-        self.waited = self.queued = 0.0
-        """Seconds that this process has lent its core and waited, and that it has then waited for one."""
+        self.reset()
 
     @staticmethod
     def make(folder: Path, number: int) -> None:
@@ -49,6 +48,13 @@ class Cores:
         for name in ("door", *(f"core-{at:04d}" for at in range(number))):
             (folder / name).touch(0o600)
         os.mkfifo(folder / "free", 0o600)
+
+    def reset(self) -> None:
+        """Begin anew to count."""
+        self.times = 0
+        """How often this process has lent its core."""
+        self.waited = self.queued = 0.0
+        """Seconds that it has waited then, and that it has waited for a core."""
 
     def take(self) -> None:
         """Wait for a core."""
@@ -82,6 +88,7 @@ class Cores:
         finally:
             waited = time.monotonic() - began - (time.process_time() - worked)
             self.waited += max(waited, 0.0)
+            self.times += 1
             self.take()
 
     def close(self) -> None:
