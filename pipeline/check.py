@@ -17,6 +17,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mssql
+from sqlalchemy.engine.reflection import ObjectKind
 
 from pipeline.capacity import ERROR, WARNING, narrower
 from pipeline.inputs import make_input
@@ -24,10 +25,13 @@ from pipeline.options import JobOptions
 from transforms import Contract, Schema, Target, schema_of
 from transforms.insert.claims import REMEDY, claimed_by_others
 from transforms.insert.database import Database
-from transforms.insert.ledger import ADDED_COLUMNS, BOOKKEEPING, LEDGER
+from transforms.insert.ledger import ADDED_COLUMNS, BOOKKEEPING, CLAIMS, LEDGER
 from transforms.insert.prepare import CREATE_IF_NEEDED, ask_target
 from transforms.insert.retry import RETRY_SECONDS
 from transforms.schema import Column, Table
+
+_Place = tuple[str | None, str]
+"""A schema, and a table in it."""
 
 NOTE = "note"
 SEVERITIES = (ERROR, WARNING, NOTE)
@@ -82,7 +86,10 @@ def check_job(flags: JobOptions, contract: Contract) -> list[Finding]:
 
 
 def check_target(
-    target: str, schema: Schema, create_disposition: str = CREATE_IF_NEEDED, retry_seconds: float = RETRY_SECONDS
+    target: str | Database,
+    schema: Schema,
+    create_disposition: str = CREATE_IF_NEEDED,
+    retry_seconds: float = RETRY_SECONDS,
 ) -> list[Finding]:
     """Connect and compare; the worst findings first. Raises :class:`TargetError` where the target cannot be asked."""
     create_missing = create_disposition == CREATE_IF_NEEDED
@@ -92,10 +99,11 @@ def check_target(
             found = reflect(database, schema)
         except NotImplementedError as error:
             return [Finding(WARNING, str(database.target), None, str(error), "compare tables and contract yourself")]
-        findings = _of_others(schema, claimed_by_others(database, schema))
+        claimed = claimed_by_others(database, schema) if CLAIMS.label in found else {}
+        findings = _of_others(schema, claimed)
         return findings + compare(schema, found, database.dialect.name, create_missing)
 
-    if _is_new_file(Target.parse(target)):
+    if _is_new_file(target.target if isinstance(target, Database) else Target.parse(target)):
         return compare(schema, {}, "sqlite", create_missing)
     return ask_target(target, check, retry_seconds=retry_seconds)
 
@@ -103,14 +111,14 @@ def check_target(
 def reflect(database: Database, schema: Schema) -> dict[str, FoundTable]:
     """The tables of the schema, and our own, that the target has, by label."""
     inspector = database.inspector()
+    tables = (*schema.tables, *BOOKKEEPING)
+    existing = database.existing(tables)
+    places = [(table.label, (database.schema_name(table), table.name)) for table in tables if table.label in existing]
     with warnings.catch_warnings():
         # Of types that SQLAlchemy does not know: they are findings.
         warnings.simplefilter("ignore", sa.exc.SAWarning)
-        return {
-            table.label: _found(inspector, table.name, database.schema_name(table))
-            for table in (*schema.tables, *BOOKKEEPING)
-            if database.exists(table)
-        }
+        found = _reflected(inspector, [place for _, place in places])
+    return {label: found[place] for label, place in places}
 
 
 def compare(
@@ -274,19 +282,39 @@ class _Comparison:
         return Finding(severity, self.table.full_name, column, message, remedy)
 
 
-def _found(inspector: sa.Inspector, name: str, schema: str | None) -> FoundTable:
-    key = tuple(inspector.get_pk_constraint(name, schema)["constrained_columns"])
+def _reflected(inspector: sa.Inspector, places: Sequence[_Place]) -> dict[_Place, FoundTable]:
+    dialect, found = inspector.dialect.name, {}
+    if dialect != "postgresql":
+        # One by one: a name that differs in its case would not be found among others.
+        for schema, name in places:
+            columns, key = inspector.get_columns(name, schema), inspector.get_pk_constraint(name, schema)
+            found[schema, name] = _found(dialect, columns, key, inspector.get_foreign_keys(name, schema))
+        return found
+    for schema in {schema for schema, _ in places}:
+        names = [name for there, name in places if there == schema]
+        every: dict[str, Any] = {"schema": schema, "filter_names": names, "kind": ObjectKind.ANY}
+        of_tables = inspector.get_multi_columns(**every)
+        keys = inspector.get_multi_pk_constraint(**every)
+        foreign_keys = inspector.get_multi_foreign_keys(**every)
+        for place in of_tables:
+            found[place] = _found(dialect, of_tables[place], keys.get(place), foreign_keys.get(place, []))
+    return found
+
+
+def _found(dialect: str, of_table: Sequence[Any], key_of_table: Any, foreign_keys: Sequence[Any]) -> FoundTable:
+    """A table of what SQLAlchemy says of it."""
+    key = tuple(key_of_table["constrained_columns"] if key_of_table else ())
     columns = []
-    for column in inspector.get_columns(name, schema):
+    for column in of_table:
         computed, identity = "computed" in column, "identity" in column
         # SQLite numbers the rows of such a key itself; SQL Server fills the column of a row's version.
-        own = key == (column["name"],) and inspector.dialect.name == "sqlite" and isinstance(column["type"], sa.Integer)
+        own = key == (column["name"],) and dialect == "sqlite" and isinstance(column["type"], sa.Integer)
         own = own or isinstance(column["type"], mssql.TIMESTAMP) or column.get("autoincrement") is True
         filled = computed or identity or own or column["default"] is not None
         columns.append(FoundColumn(column["name"], column["type"], column["nullable"], filled, identity, computed))
     keys = [
         FoundKey(tuple(one["constrained_columns"]), one["referred_table"], one["referred_schema"])
-        for one in inspector.get_foreign_keys(name, schema)
+        for one in foreign_keys
     ]
     return FoundTable(tuple(columns), key, tuple(keys))
 

@@ -8,10 +8,19 @@ from datetime import datetime, timezone
 from typing import Any
 
 from pipeline.inputs import Input, input_id, make_input
-from pipeline.options import WORKER_BYTES, JobOptions, OptionsError, is_local, slice_memory, workers
+from pipeline.options import (
+    WORKER_BYTES,
+    JobOptions,
+    OptionsError,
+    is_local,
+    most_workers,
+    slice_memory,
+    workers,
+)
 from pipeline.replay import ReplayInput
 from pipeline.run_folder import RunFolder
 from transforms import Contract, LoadPolicy, Run, Schema, Target, begin_run, schema_of, writers
+from transforms.insert.database import Database
 from transforms.insert.lookup import free_connections
 from transforms.target import MASK, is_secret
 
@@ -28,7 +37,8 @@ class JobError(Exception):
 class Job:
     """What to load, from where, to where, and how.
 
-    ``input_id`` tells its input from others, ``run`` is a new run until :meth:`begun` was called.
+    ``input_id`` tells its input from others, ``run`` is a new run until :meth:`begun` was called. ``workers`` read,
+    parse and map at once; where these wait for the database there may be ``most_workers``.
     """
 
     options: dict[str, Any]
@@ -44,6 +54,7 @@ class Job:
     run: Run
     run_dir: RunFolder
     workers: int
+    most_workers: int
     shards: int
     batch_size: int
     batch_bytes: int
@@ -60,7 +71,7 @@ class Job:
     start_timeout: int
     slice_bytes: int
     reject_payload: str
-    slice_memory: int
+    memory: int | None
     log_level: str
 
     @classmethod
@@ -68,11 +79,13 @@ class Job:
         """Resolve the flags; raise ``ValueError`` (with all that is wrong) for a bad contract, input or target."""
         # Before anything is made: it also finds a target that is none.
         if is_local(flags):
-            number, shards = workers(flags), writers(flags.target, 1, flags.retry_seconds)
+            number, shards = workers(flags), 1
+            many = writers(flags.target, number + 1, flags.retry_seconds) > number
+            most_at_once = most_workers(flags) if many else number
         else:
             from pipeline.remote_flags import shards_for, slots
 
-            number = slots(flags)
+            number = most_at_once = slots(flags)
             most = shards_for(number, free_connections(flags.target))
             shards = flags.shards or writers(flags.target, most, flags.retry_seconds)
         now = datetime.now(timezone.utc)
@@ -96,6 +109,7 @@ class Job:
             run=Run(f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}", now),
             run_dir=run_dir,
             workers=number,
+            most_workers=most_at_once,
             shards=shards,
             batch_size=flags.batch_size,
             batch_bytes=flags.batch_bytes,
@@ -112,13 +126,13 @@ class Job:
             start_timeout=flags.start_timeout,
             slice_bytes=flags.slice_bytes,
             reject_payload=flags.reject_payload,
-            slice_memory=slice_memory(flags),
+            memory=flags.memory,
             log_level=flags.log_level,
         )
 
-    def begun(self) -> Job:
+    def begun(self, database: Database) -> Job:
         """The job as the run that it is: a new one, or one that was interrupted. The target must be ready."""
-        run = begin_run(self.target, self.schema, self.input_id, self.run, self.input.changed_since, self.retry_seconds)
+        run = begin_run(database, self.schema, self.input_id, self.run, self.input.changed_since, self.retry_seconds)
         return replace(self, run=run, input=self.input.of_run(run.run_id))
 
     @property
@@ -133,7 +147,11 @@ class Job:
     @property
     def worker_memory(self) -> int:
         """Bytes of a worker's own that it may hold between two slices; it is replaced where it holds more."""
-        return WORKER_BYTES + self.slice_memory
+        return WORKER_BYTES + self.slice_memory(self.workers)
+
+    def slice_memory(self, workers: int) -> int:
+        """Bytes that a worker may hold of one slice, where there are so many."""
+        return slice_memory(self.memory, workers)
 
     @property
     def record_path(self) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from pipeline.job import Job, JobError
+from pipeline.overlap import Overlap
 from pipeline.processes import Died, Failure, Last, Outcome, Pool
 from pipeline.report import Report
 from pipeline.signals import Interrupts
@@ -20,12 +22,14 @@ from transforms import (
     LoadError,
     RecordPath,
     Reject,
-    connected,
     counters_of_tally,
     end_run,
     settle,
     write_rejects,
 )
+from transforms.cores import Cores
+from transforms.insert.database import Database
+from transforms.insert.retry import opened
 
 if TYPE_CHECKING:
     from pipeline.worker import Worker
@@ -38,6 +42,7 @@ class _Load:
     """Loads slice after slice, in a worker process: the pipeline is built for the first."""
 
     job: Job
+    shared: Path | None
 
     def __call__(self, part: Slice) -> Loaded | Last:
         loaded = self._worker.load(part)
@@ -47,15 +52,22 @@ class _Load:
     def _worker(self) -> Worker:
         from pipeline.worker import Worker
 
-        return Worker(self.job)
+        return Worker(self.job, self.shared)
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a process says of its slice: what it counted, its time, its memory, and why it failed, if it did."""
+    """What a process says of its slice: what it counted, its time, its memory, and why it failed, if it did.
+
+    Of the ``seconds`` it has ``worked`` so many on a core, and ``waited`` for the database, ``pause`` at a time; the
+    others it queued.
+    """
 
     counters: Counter[str]
     seconds: float
+    worked: float
+    waited: float
+    pause: float
     memory: int
     error: str | None = None
     details: str | None = None
@@ -64,14 +76,18 @@ class Loaded:
 def run_local(job: Job, report: Report, progress: Callable[[int, int | None], None], interrupts: Interrupts) -> None:
     """Run a job on this machine, as many slices at once as there are workers; the report is written after each.
 
+    Where workers wait for the database there are more of them, which share the cores (:mod:`pipeline.overlap`).
+
     Raises:
       JobError: a slice failed, or too many records were rejected. Slices under way are finished first.
     """
     path = RecordPath.parse(job.contract.record.path, job.contract.namespaces)
-    sizes = SliceSizes(job.slice_bytes, job.workers, job.slice_memory)
+    sizes = SliceSizes(job.slice_bytes, job.workers, job.slice_memory(job.workers))
     slicer = Slicer(path, sizes, job.run_dir.unpacked, job.limit)
     slices = job.input.slices(slicer)
-    load = _Load(job)
+    overlap = Overlap(job.workers, job.most_workers)
+    shared = _shared_cores(job)
+    load = _Load(job, None if shared is None else Path(shared.name))
     pool = Pool(
         load, job.workers, before_retry=lambda part: job.run_dir.remove_rejects(part.name), most_bytes=job.worker_memory
     )
@@ -83,7 +99,16 @@ def run_local(job: Job, report: Report, progress: Callable[[int, int | None], No
         for part, outcome in outcomes:
             slicer.release(part)
             try:
-                report.add(_loaded(part, outcome, slicer, report))
+                loaded = _loaded(part, outcome, report)
+                sizes.measured(part.weight, loaded.worked, loaded.memory, loaded.pause)
+                if overlap.measured(loaded.worked, loaded.waited):
+                    logger.info(
+                        "Workers wait for the database %.0f %% of their time: %d of them take turns on %d cores.",
+                        100 * overlap.share, overlap.workers, overlap.cores,
+                    )  # fmt: skip
+                    pool.workers = sizes.workers = overlap.workers
+                    sizes.memory = job.slice_memory(overlap.workers)
+                report.add(loaded.counters)
                 check_rejects(job, report)
             except JobError as failed:
                 error = error or failed
@@ -93,22 +118,31 @@ def run_local(job: Job, report: Report, progress: Callable[[int, int | None], No
         if interrupts.requested:
             report.state = "interrupted"
         elif error is None:
-            settle_duplicates(job, report)
-            check_rejects(job, report)
-            end(job)
+            finish(job, report)
     except KeyboardInterrupt:
         report.state = "interrupted"
     finally:
         outcomes.close()
         slices.close()
         slicer.close()
+        if shared is not None:
+            shared.cleanup()
         job.run_dir.protect()
     if error is not None:
         raise error
 
 
-def _loaded(part: Slice, outcome: Outcome, slicer: Slicer, report: Report) -> Counter[str]:
-    """The counters of a slice; raise :class:`JobError` if it failed, and count what it had committed."""
+def _shared_cores(job: Job) -> TemporaryDirectory[str] | None:
+    """Where workers take turns on the cores, if there may be more workers."""
+    if job.most_workers == job.workers:
+        return None
+    folder = TemporaryDirectory(prefix="beamshred-cores-")
+    Cores.make(Path(folder.name), job.workers)
+    return folder
+
+
+def _loaded(part: Slice, outcome: Outcome, report: Report) -> Loaded:
+    """What a slice has done; raise :class:`JobError` if it failed, and count what it had committed."""
     if isinstance(outcome, Failure):
         raise JobError(f"a bug, please report it: {outcome.message}", outcome.details)
     if isinstance(outcome, Died):
@@ -117,36 +151,42 @@ def _loaded(part: Slice, outcome: Outcome, slicer: Slicer, report: Report) -> Co
     if loaded.error is not None:
         report.add(loaded.counters, complete=False)
         raise JobError(loaded.error, loaded.details)
-    slicer.sizes.measured(part.weight, loaded.seconds, loaded.memory)
     report.measured(part.weight, loaded.counters["read"], loaded.seconds, loaded.memory)
-    return loaded.counters
+    return loaded
 
 
-def settle_duplicates(job: Job, report: Report) -> None:
+def finish(job: Job, report: Report) -> None:
+    """What is left to do in the target when all slices are loaded."""
+    try:
+        with opened(job.target, job.retry_seconds) as database:
+            settle_duplicates(job, report, database)
+            check_rejects(job, report)
+            end(job, database)
+    except LoadError as error:
+        raise JobError(str(error)) from None
+
+
+def end(job: Job, target: str | Database) -> None:
+    """Say in the target that the run is done: the same command then begins a new one."""
+    try:
+        end_run(target, job.schema, job.input_id, job.run, job.retry_seconds)
+    except LoadError as error:
+        raise JobError(str(error)) from None
+
+
+def settle_duplicates(job: Job, report: Report, database: Database) -> None:
     """Count and reject the records whose keys others have, now that all have arrived."""
     rule = f"rejects.insert.{DUPLICATE_KEY}"
 
     def rejects() -> Iterator[Reject]:
-        with closing(connected(job.target, job.retry_seconds)) as database:
-            for tally, lost in settle(database, job.schema, job.policy):
-                report.add(counters_of_tally(tally), complete=False)
-                if lost:
-                    report.add({rule: len(lost)}, complete=False)
-                yield from lost
+        for tally, lost in settle(database, job.schema, job.policy):
+            report.add(counters_of_tally(tally), complete=False)
+            if lost:
+                report.add({rule: len(lost)}, complete=False)
+            yield from lost
 
-    try:
-        again = job.input.read_again(job.contract, job.max_record_bytes)
-        write_rejects(rejects(), job.run_dir.rejects, "duplicates", "insert", again, job.reject_payload)
-    except LoadError as error:
-        raise JobError(str(error)) from None
-
-
-def end(job: Job) -> None:
-    """Say in the target that the run is done: the same command then begins a new one."""
-    try:
-        end_run(job.target, job.schema, job.input_id, job.run, job.retry_seconds)
-    except LoadError as error:
-        raise JobError(str(error)) from None
+    again = job.input.read_again(job.contract, job.max_record_bytes)
+    write_rejects(rejects(), job.run_dir.rejects, "duplicates", "insert", again, job.reject_payload)
 
 
 def check_rejects(job: Job, report: Report) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pipeline import resources
+from pipeline.overlap import WORKERS_PER_CORE
 from transforms.limits import (
     DEFAULT_BATCH_BYTES,
     DEFAULT_BATCH_SIZE,
@@ -247,6 +248,13 @@ class JobOptions(argparse.Namespace):
             "bounds the slices, and the number of workers where that is not given; 300M is little.",
         )
         job.add_argument(
+            "--connections",
+            type=_positive,
+            metavar="N",
+            help="Connections to the target at once, at the most (default: three times --workers). Each worker has "
+            "one; where they wait for a far database more are started, which take turns on the cores.",
+        )
+        job.add_argument(
             "--detach",
             action="store_true",
             help="With another runner: end when the job has been submitted, and let it go on.",
@@ -368,21 +376,32 @@ def workers(options: JobOptions) -> int:
     """The number of local worker processes; without the flag, one for each core, if memory allows."""
     if options.direct_running_mode == "in_memory":
         return 1
-    if options.direct_num_workers:
-        return int(options.direct_num_workers)
-    room = (memory(options) - COMMAND_BYTES) // (WORKER_BYTES + _LEAST_SLICE_MEMORY)
-    return max(1, min(resources.cores(), room))
+    wanted = int(options.direct_num_workers) or max(1, min(resources.cores(), _room(options)))
+    return min(wanted, options.connections or wanted)
 
 
-def memory(options: JobOptions) -> int:
+def most_workers(options: JobOptions) -> int:
+    """How many there may be where they wait for the database: as connections and memory allow."""
+    number = workers(options)
+    if options.direct_running_mode == "in_memory":
+        return number
+    return max(number, min(options.connections or WORKERS_PER_CORE * number, _room(options)))
+
+
+def _room(options: JobOptions) -> int:
+    """The workers that there is memory for."""
+    return (memory(options.memory) - COMMAND_BYTES) // (WORKER_BYTES + _LEAST_SLICE_MEMORY)
+
+
+def memory(given: int | None) -> int:
     """Bytes of memory for the whole job."""
-    return options.memory or resources.memory() // 2
+    return given or resources.memory() // 2
 
 
-def slice_memory(options: JobOptions) -> int:
-    """Bytes that a worker may hold of one slice."""
-    share = (memory(options) - COMMAND_BYTES) // workers(options) - WORKER_BYTES
-    return max(_LEAST_SLICE_MEMORY, share if options.memory else min(share, _USUAL_SLICE_MEMORY))
+def slice_memory(given: int | None, workers: int) -> int:
+    """Bytes that a worker may hold of one slice, where there are so many."""
+    share = (memory(given) - COMMAND_BYTES) // workers - WORKER_BYTES
+    return max(_LEAST_SLICE_MEMORY, share if given else min(share, _USUAL_SLICE_MEMORY))
 
 
 def is_local(options: JobOptions) -> bool:

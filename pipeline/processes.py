@@ -84,7 +84,8 @@ class Pool(Generic[T]):
     is there for the next. A task whose process dies is tried again after each of ``pauses`` (seconds); ``before_retry``
     is called with it first. Tasks are taken from their iterator while others run, one ahead. Only for the main thread.
 
-    A worker that holds more than ``most_bytes`` of memory of its own after a task is replaced.
+    A worker that holds more than ``most_bytes`` of memory of its own after a task is replaced. ``workers`` may be
+    raised meanwhile.
     """
 
     def __init__(
@@ -96,7 +97,7 @@ class Pool(Generic[T]):
         most_bytes: int | None = None,
     ):
         self._function = function
-        self._workers = workers
+        self.workers = workers
         self._pauses = pauses
         self._before_retry = before_retry
         self._most_bytes = most_bytes
@@ -115,7 +116,7 @@ class Pool(Generic[T]):
         exhausted = False
         try:
             while True:
-                while not self._stopped and len(self._running) < self._workers:
+                while not self._stopped and len(self._running) < self.workers:
                     if attempt := self._due():
                         self._start(attempt)
                         continue
@@ -164,7 +165,7 @@ class Pool(Generic[T]):
 
     def _ended(self) -> Iterator[tuple[T, Outcome]]:
         due = min((attempt.due for attempt in self._again), default=None)
-        free = len(self._running) < self._workers
+        free = len(self._running) < self.workers
         timeout = None if due is None or not free else max(0.0, due - time.monotonic())
         if not self._running:
             time.sleep(timeout or 0)

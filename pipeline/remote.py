@@ -83,7 +83,7 @@ def run_remote(job: Job, report: Report, interrupts: Interrupts) -> None:
             report.ledger = _ledger_of(job)
     if report.is_counted:
         check_rejects(job, report)
-        end(job)
+        end(job, job.target)
 
 
 def options_for(job: Job, name: str) -> PipelineOptions:

@@ -17,6 +17,7 @@ from transforms import Target
 from transforms.target import is_reference
 
 LOCAL_ONLY = {
+    "connections": "say by --shards how many batches load at the same time",
     "limit": "give a part of the input",
     "memory": "say to the runner how much its workers have",
     "slice_bytes": "the runner divides the input itself",

@@ -14,6 +14,7 @@ from pipeline.report import Report
 from pipeline.signals import Interrupts
 from pipeline.terminal import Terminal
 from transforms import Contract, InputError, Target, prepare_target
+from transforms.insert.retry import opened
 
 _BUG = "this is a bug, please report it"
 _BUG_OF_RUNNER = (
@@ -31,14 +32,16 @@ def check(flags: JobOptions, contract: Contract, terminal: Terminal) -> int:
 def prepared(flags: JobOptions, contract: Contract, terminal: Terminal) -> Job:
     """The job, with a target that is ready for it; ``ValueError`` where something is wrong, and no run folder then."""
     job = Job.of(flags, contract)
-    findings = check_target(job.target, job.schema, job.create_disposition, job.retry_seconds)
-    if problems := [finding for finding in findings if finding.severity != NOTE]:
-        terminal.findings(problems)
-    if errors := errors_in(findings):
-        raise ValueError(f"The target does not take what the contract gives, and nothing was written: {errors}")
-    job.run_dir.create()
-    prepare_target(job.target, job.schema, job.create_disposition, job.odbc_insert, job.retry_seconds)
-    job = job.begun()
+    # By one connection: it takes as long to make one as to ask several questions.
+    with opened(job.target, job.retry_seconds, job.odbc_insert) as database:
+        findings = check_target(database, job.schema, job.create_disposition, job.retry_seconds)
+        if problems := [finding for finding in findings if finding.severity != NOTE]:
+            terminal.findings(problems)
+        if errors := errors_in(findings):
+            raise ValueError(f"The target does not take what the contract gives, and nothing was written: {errors}")
+        job.run_dir.create()
+        prepare_target(database, job.schema, job.create_disposition, retry_seconds=job.retry_seconds)
+        job = job.begun(database)
     if job.run.goes_on:
         terminal.note(
             f"Going on with the run {job.run_id}, which was begun at {job.run.started:%F %T} UTC and did not end."

@@ -66,7 +66,8 @@ class SliceSizes:
 
     The first slices are small, so that all workers start at once. Then a slice grows until it takes about
     :data:`SLICE_SECONDS` (each costs a tenth of a second before its first record) or its share of the memory, by what
-    was measured. Those at the end are small again, so that the workers finish together.
+    was measured. Those at the end are small again, so that the workers finish together; but where a batch takes long to
+    a far database, a slice is no smaller than keeps a core busy meanwhile, with three workers for each.
 
     Args:
       most: bytes of the largest slice.
@@ -83,19 +84,22 @@ class SliceSizes:
         self.planned = 0
         """Those of them that are in slices."""
         self._size = min(most, FIRST_SLICE_BYTES)
+        self._least = LEAST_SLICE_BYTES
 
     def next(self) -> int:
         """The size of the slice that is planned next."""
         if self.total is None or self.total <= FIRST_SLICE_BYTES:
             return self._size
-        last = max((self.total - self.planned) // (2 * self.workers), LEAST_SLICE_BYTES)
+        last = max((self.total - self.planned) // (2 * self.workers), self._least)
         return min(self._size, last, self.most)
 
-    def measured(self, weight: int, seconds: float, memory: int) -> None:
-        """A slice of this weight took so long, and so much memory."""
+    def measured(self, weight: int, seconds: float, memory: int, pause: float = 0.0) -> None:
+        """A slice of this weight took so much work, and so much memory; a batch of it was so long on its way."""
+        self._least = max(LEAST_SLICE_BYTES, int(weight * min(1.0, pause / 2 / max(seconds, 0.01))))
         fits = weight * min(SLICE_SECONDS / max(seconds, 0.01), self.memory / max(memory, 1))
-        # Not more than doubled: a slice may have been an easy one.
-        self._size = max(min(int(fits), 2 * self._size, self.most), min(LEAST_SLICE_BYTES, self.most))
+        # Not more than doubled: a slice may have been an easy one. But time that waits for a small one is lost.
+        most = min((4 if pause > seconds else 2) * self._size, self.most)
+        self._size = max(min(int(fits), most), min(LEAST_SLICE_BYTES, self.most))
 
 
 class Slicer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +18,8 @@ from pipeline.job import Job
 from pipeline.launch import Loaded
 from pipeline.slices import Part, Slice
 from pipeline.terminal import set_up_logging
-from transforms import ReadResult, XmlRecord
+from transforms import ReadResult, XmlRecord, cores
+from transforms.cores import Cores
 
 _job: Job | None = None
 _slice: Slice | None = None
@@ -25,24 +27,38 @@ _slice: Slice | None = None
 
 
 class Worker:
-    """Loads the slices of a job, one after another."""
+    """Loads the slices of a job, one after another; ``shared`` is the folder of the cores that it shares, if any."""
 
-    def __init__(self, job: Job):
+    def __init__(self, job: Job, shared: Path | None = None):
         set_up_logging(job.log_level)
         global _job
         _job = job
+        if shared is not None:
+            cores.shared = Cores(shared)
         read = ReadSlice(graph.read_parts(job))
         self._engine = Engine(lambda pipeline: graph.load(pipeline, job, read, _read_again, _name), job.beam)
 
     def load(self, part: Slice) -> Loaded:
         global _slice
         _slice = part
-        started, memory = time.monotonic(), Memory()
+        started, memory, mine = time.monotonic(), Memory(), cores.shared
+        counters: Counter[str] = Counter()
+        message = details = None
+        if mine is not None:
+            mine.reset()
+            mine.take()
         try:
             counters = self._engine.run()
         except PipelineFailed as error:
-            return Loaded(error.counters, time.monotonic() - started, memory.peak(), error.message, error.details)
-        return Loaded(counters, time.monotonic() - started, memory.peak())
+            counters, message, details = error.counters, error.message, error.details
+        finally:
+            if mine is not None:
+                mine.give_back()
+        seconds = time.monotonic() - started
+        if mine is None:
+            return Loaded(counters, seconds, seconds, 0.0, 0.0, memory.peak(), message, details)
+        worked, pause = seconds - mine.waited - mine.queued, mine.waited / max(mine.times, 1)
+        return Loaded(counters, seconds, worked, mine.waited, pause, memory.peak(), message, details)
 
 
 class ReadSlice(beam.PTransform):

@@ -100,7 +100,7 @@ def test_database_of_unknown_name_is_loaded_by_standard_sql(tmp_path):
     target, url = sqlite_by_odbc(tmp_path)
     loader = ODBC(Target.parse(target))
     loader.connect()
-    loader.create_missing_tables(SCHEMA)
+    loader.create_tables(SCHEMA, loader.missing_tables(SCHEMA))
     assert loader.missing_tables(SCHEMA) == []
     for run, customer in ("run 1", "ann"), ("run 2", "bob"):
         result, _ = load_batch(loader, SCHEMA, [order("A", 0, customer)], LoadPolicy(run))

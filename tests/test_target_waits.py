@@ -179,7 +179,7 @@ def test_table_that_is_locked(at_first_failure: Any, caplog: pytest.LogCaptureFi
 
 def test_deadlock_of_two_that_create_tables(monkeypatch: pytest.MonkeyPatch) -> None:
     tries = []
-    create = PostgreSQL.create_missing_tables
+    create = PostgreSQL.create_tables
 
     def deadlocked(self: PostgreSQL, *arguments: Any) -> None:
         tries.append(arguments)
@@ -187,7 +187,7 @@ def test_deadlock_of_two_that_create_tables(monkeypatch: pytest.MonkeyPatch) -> 
             raise psycopg.errors.DeadlockDetected("deadlock detected")
         create(self, *arguments)
 
-    monkeypatch.setattr(PostgreSQL, "create_missing_tables", deadlocked)
+    monkeypatch.setattr(PostgreSQL, "create_tables", deadlocked)
     prepare_target(new_schema()[0].render_as_string(hide_password=False), SCHEMA)
     assert len(tries) > 1
 

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.connectors.pyodbc import PyODBCConnector
 from sqlalchemy.dialects import postgresql, registry
 from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
 
@@ -50,6 +51,18 @@ class PostgreSQLByODBC(PyODBCConnector, PGDialect):
     colspecs = PGDialect.colspecs | {sa.types.String: _Text, sa.types.Boolean: _Boolean, sa.types.ARRAY: _Array}
 
 
+class PostgreSQLByPsycopg(PGDialect_psycopg):
+    """PostgreSQL's SQL through psycopg; what SQLAlchemy would ask a server first, the driver knows."""
+
+    supports_statement_cache = True
+
+    def initialize(self, connection: sa.Connection) -> None:
+        info: Any = connection.connection.driver_connection.info  # type: ignore[union-attr]
+        self.server_version_info = divmod(info.server_version, 10_000)
+        self.supports_identity_columns = self.server_version_info >= (10,)
+        self._backslash_escapes = info.parameter_status("standard_conforming_strings") == "off"
+
+
 class SQLiteByODBC(PyODBCConnector, SQLiteDialect):
     """SQLite's SQL through sqliteodbc."""
 
@@ -63,6 +76,7 @@ class SQLiteByODBC(PyODBCConnector, SQLiteDialect):
 
 
 registry.register("beamshred.postgresql", __name__, PostgreSQLByODBC.__name__)
+registry.register("beamshred.psycopg", __name__, PostgreSQLByPsycopg.__name__)
 registry.register("beamshred.sqlite", __name__, SQLiteByODBC.__name__)
 
 BY_DBMS = {

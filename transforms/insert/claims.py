@@ -31,14 +31,15 @@ def claim_tables(database: Database, schema: Schema) -> None:
         try:
             with translated(database, CLAIMS.label):
                 database.connect()
-                database.begin()
-                claims = _claims(database, schema)
+                with database.reading():
+                    claims = _claims(database, schema)
                 if others := _others(claims, schema):
                     raise LoadError(_message(database, others))
                 new = sorted((name, schema.contract) for name, (_, contract) in claims.items() if contract is None)
                 if new:
+                    database.begin()
                     database.insert_rows(CLAIMS, CLAIMS.column_names, new)
-                database.commit()
+                    database.commit()
             return
         except RefusedError as error:
             database.recover()
@@ -50,13 +51,13 @@ def claim_tables(database: Database, schema: Schema) -> None:
 
 
 def claimed_by_others(database: Database, schema: Schema) -> dict[str, str]:
-    """The tables that are other contracts', by label, each with that contract; none where none was ever claimed."""
-    return _others(_claims(database, schema), schema) if database.exists(CLAIMS) else {}
+    """The tables that are other contracts', by label, each with that contract."""
+    return _others(_claims(database, schema), schema)
 
 
 def _claims(database: Database, schema: Schema) -> dict[str, tuple[str, str | None]]:
     """The full names of the schema's tables: label, and the contract that has claimed it."""
-    labels = {database.full_name(table): table.label for table in schema.tables}
+    labels = dict(zip(database.full_names(schema.tables), (table.label for table in schema.tables), strict=True))
     rows = database.find_rows(CLAIMS, CLAIMS.column_names, {}, among=("table_name", list(labels)))
     found = {row[0]: row[1] for row in rows}
     return {name: (label, found.get(name)) for name, label in labels.items()}

@@ -12,7 +12,7 @@ from __future__ import annotations
 import pkgutil
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -192,6 +192,13 @@ class Database(ABC):
             with suppress(Exception):
                 self.close()
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """For statements that only read: a transaction, where the database does not do without one."""
+        self.begin()
+        yield
+        self.commit()
+
     def free_connections(self) -> int | None:
         """How many more connections the server takes; ``None`` where it sets no limit that matters."""
         return None
@@ -223,9 +230,15 @@ class Database(ABC):
     def exists(self, table: Table) -> bool:
         return self.inspector().has_table(table.name, schema=self.schema_name(table))
 
+    def existing(self, tables: Sequence[Table]) -> set[str]:
+        """The labels of those tables that the database has."""
+        return {table.label for table in tables if self.exists(table)}
+
     def missing_tables(self, schema: Schema) -> list[Table]:
         """The tables of the schema, and our own, that the database does not have."""
-        return [table for table in (*schema.tables, *BOOKKEEPING) if not self.exists(table)]
+        tables = (*schema.tables, *BOOKKEEPING)
+        existing = self.existing(tables)
+        return [table for table in tables if table.label not in existing]
 
     def refuses_twice(self, table: Table) -> bool:
         """Whether the database itself refuses a second row with the primary key of ``table``, outside of a transaction.
@@ -248,11 +261,10 @@ class Database(ABC):
 
     def missing_ledger_columns(self) -> list[str]:
         """The columns that a ledger of an earlier version lacks."""
-        self.begin()
-        self.cursor.execute(f"SELECT * FROM {self.table_name(LEDGER)} WHERE 1 = 0", ())
-        found = {column[0].lower() for column in self.cursor.description}
-        self.cursor.fetchall()
-        self.commit()
+        with self.reading():
+            self.cursor.execute(f"SELECT * FROM {self.table_name(LEDGER)} WHERE 1 = 0", ())
+            found = {column[0].lower() for column in self.cursor.description}
+            self.cursor.fetchall()
         return [name for name in ADDED_COLUMNS if name not in found]
 
     def add_ledger_columns(self) -> None:
@@ -269,11 +281,14 @@ class Database(ABC):
                 if name in self.missing_ledger_columns():
                     raise
 
-    def create_missing_tables(self, schema: Schema) -> None:
-        """Create what is missing, parents first, each table and its indexes as one; others may do so meanwhile."""
-        for statements, table in ddl.statements(schema, self):
-            if self.exists(table):
-                continue
+    def create_tables(self, schema: Schema, tables: Collection[Table]) -> None:
+        """Create these of its tables and our own, parents first, each with its indexes; others may do so meanwhile."""
+        if tables:
+            self.create_by([made for made in ddl.statements(schema, self) if made[1] in tables])
+
+    def create_by(self, made: Sequence[tuple[Sequence[str], Table]]) -> None:
+        """Create tables by these statements, each table as one."""
+        for statements, table in made:
             try:
                 self.begin()
                 for statement in statements:
@@ -373,6 +388,10 @@ class Database(ABC):
             sql = f"DELETE FROM {name} WHERE {where}"
         adapters = ((index, self.column_adapter(table, table[column])) for index, column in enumerate(parameters))
         return Statement(sql, tuple((index, adapt) for index, adapt in adapters if adapt is not None))
+
+    def full_names(self, tables: Sequence[Table]) -> list[str]:
+        """:meth:`full_name` of each."""
+        return [self.full_name(table) for table in tables]
 
     def full_name(self, table: Table) -> str:
         """One name for all names of a table of this database, whether it exists or will be created."""

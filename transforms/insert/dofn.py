@@ -12,6 +12,7 @@ from apache_beam.transforms.display import DisplayDataItem
 
 from transforms import coders as coders
 from transforms.blocks import Batch, families_of
+from transforms.cores import lent
 from transforms.insert.database import Database, open_database
 from transforms.insert.decide import ON_EXISTING, LoadPolicy
 from transforms.insert.duplicates import counters_of_tally, settle
@@ -91,13 +92,15 @@ class BulkInsertDoFn(beam.DoFn):
         }
 
     def setup(self) -> None:
-        self._database = connected(self._target, self._policy.retry_seconds, self._odbc_insert)
+        with lent():
+            self._database = connected(self._target, self._policy.retry_seconds, self._odbc_insert)
 
     def process(self, batch: Batch) -> Iterator[BatchResult | beam.pvalue.TaggedOutput]:
         assert self._database is not None, "setup comes before process"
         for families in families_of(batch, self._batch_size):
             began = monotonic()
-            result, rejects = load_batch(self._database, self._schema, families, self._policy, batch.shard)
+            with lent():
+                result, rejects = load_batch(self._database, self._schema, families, self._policy, batch.shard)
             self._batch_records.update(len(families))
             self._batch_msec.update(round(1000 * (monotonic() - began)))
             _count(result, rejects)

@@ -75,14 +75,13 @@ def _read(database: Database, schema: Schema, policy: LoadPolicy, low: str, high
     try:
         with translated(database):
             database.connect()
-            database.begin()
-            rows = database.find_rows(
-                DUPLICATES, Duplicate._fields, {"contract": schema.contract, "run_id": policy.run_id},
-                between=("place", low, high),
-            )  # fmt: skip
-            noted = [Duplicate(*row) for row in rows]
-            entries = find_entries(database, schema.contract, list(dict.fromkeys(one.record_key for one in noted)))
-            database.commit()
+            with database.reading():
+                rows = database.find_rows(
+                    DUPLICATES, Duplicate._fields, {"contract": schema.contract, "run_id": policy.run_id},
+                    between=("place", low, high),
+                )  # fmt: skip
+                noted = [Duplicate(*row) for row in rows]
+                entries = find_entries(database, schema.contract, list(dict.fromkeys(one.record_key for one in noted)))
     except BaseException:
         database.recover()
         raise

@@ -16,7 +16,7 @@ from transforms.insert.mssql import SQLServer
 from transforms.insert.odbc import ODBC, PLAIN, import_pyodbc, text
 from transforms.insert.postgresql import SpeaksPostgreSQL, fault_of_state
 from transforms.insert.sqlite import BUSY_SECONDS, OF_VALUES, PRAGMAS, TRANSIENT, SpeaksSQLite
-from transforms.schema import ColumnType, Table
+from transforms.schema import ColumnType
 from transforms.target import Target
 
 if TYPE_CHECKING:
@@ -31,10 +31,6 @@ class PostgreSQLByODBC(SpeaksPostgreSQL, ODBC):
 
     def make_dialect(self) -> sa.Dialect:
         return PGDialect(paramstyle="qmark")
-
-    def exists(self, table: Table) -> bool:
-        self.cursor.execute("SELECT to_regclass(?)::text", (self.table_name(table),))
-        return self.cursor.fetchone()[0] is not None
 
     def adapter(self, column_type: ColumnType) -> Adapter | None:
         return _AS_TEXT.get(column_type.name)

@@ -33,6 +33,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 from operator import methodcaller
 from time import monotonic
 from typing import Any
@@ -42,6 +43,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
+from transforms.dialects import quote_always
 from transforms.insert.database import Adapter, Database, Fault, Statement, fault_of_connecting
 from transforms.records import Row
 from transforms.schema import ColumnType, Table
@@ -71,16 +73,34 @@ class SpeaksPostgreSQL(Database):
         # Quoted names differ by their case.
         return name
 
+    def exists(self, table: Table) -> bool:
+        return bool(self.existing([table]))
+
+    def existing(self, tables: Sequence[Table]) -> set[str]:
+        return {table.label for table, (exists, _) in zip(tables, self._found(tables), strict=True) if exists}
+
     def full_name(self, table: Table) -> str:
-        if table.schema is not None:
-            return super().full_name(table)
-        found = (
-            "SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-            f" WHERE c.oid = to_regclass({self.placeholder})"
+        return self.full_names([table])[0]
+
+    def full_names(self, tables: Sequence[Table]) -> list[str]:
+        found = zip(tables, self._found(tables), strict=True)
+        return [super(SpeaksPostgreSQL, self).full_name(table) if table.schema else f"{schema}.{table.name}"
+                for table, (_, schema) in found]  # fmt: skip
+
+    def _found(self, tables: Sequence[Table]) -> list[tuple[bool, str]]:
+        """Of each table: whether it is there, and the schema that it is in or would be created in; in one question."""
+        if not tables:
+            return []
+        names = [self.name_as_value(table) for table in tables]
+        values = ", ".join(f"({at}, CAST({self.placeholder} AS text))" for at in range(len(names)))
+        self.cursor.execute(
+            f"SELECT c.relkind IS NOT NULL, COALESCE(n.nspname, current_schema()) FROM (VALUES {values}) AS t(at, name)"
+            " LEFT JOIN pg_catalog.pg_class c ON c.oid = to_regclass(t.name) AND c.relkind IN ('r', 'p', 'f', 'v', 'm')"
+            " LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace ORDER BY t.at",
+            names,
         )
-        self.cursor.execute(f"SELECT COALESCE(({found}), current_schema())", (self.name_as_value(table),))
-        [(schema,)] = self.cursor.fetchall()
-        return f"{schema}.{table.name}"
+        # By ODBC a truth is a text.
+        return [(exists in (True, "1"), schema) for exists, schema in self.cursor.fetchall()]
 
     def sql_type(self, column_type: ColumnType) -> sa.types.TypeEngine[Any]:
         if column_type.name == "text":
@@ -135,6 +155,7 @@ class PostgreSQL(SpeaksPostgreSQL):
 
     def open_connection(self) -> psycopg.Connection[Any]:
         arguments, options = self.dialect.create_connect_args(self._url)
+        # Where nothing is begun, a statement is a transaction of its own: what only reads is asked at once.
         return psycopg.connect(*arguments, **{**options, "autocommit": True})
 
     # psycopg would begin transactions by itself, and wait for it.
@@ -181,6 +202,29 @@ class PostgreSQL(SpeaksPostgreSQL):
                 self._array_types[missing[number - 1]][column] = array_type
         # Of the columns of a view, a table with rules, or an array nothing is found.
         return all(set(table.column_names) <= self._array_types[table].keys() for table in tables)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        yield
+
+    def inspector(self) -> sa.Inspector:
+        engine = sa.create_engine(
+            "beamshred+psycopg://", creator=lambda: self.connection, poolclass=sa.StaticPool, use_native_hstore=False
+        )
+        quote_always(engine.dialect)
+        return sa.inspect(engine)
+
+    def create_by(self, made: Sequence[tuple[Sequence[str], Table]]) -> None:
+        # One script is one transaction, and one message. Without parameters %% is not one %.
+        script = ";\n".join(chain.from_iterable(statements for statements, _ in made)).replace("%%", "%")
+        try:
+            self.cursor.execute(script)
+        except psycopg.Error:
+            # Others have created some of them meanwhile, or one cannot be: table by table it is found out.
+            self.recover()
+            self.connect()
+            existing = self.existing([table for _, table in made])
+            super().create_by([one for one in made if one[1].label not in existing])
 
     def find_sql(
         self, table: Table, columns: tuple[str, ...], equal: tuple[str, ...], among: str | None, count: int, lock: bool

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from typing import TypeVar
 
 from transforms.insert import ddl
 from transforms.insert.claims import claim_tables
 from transforms.insert.database import Database, LoadError, RefusedError, open_database, translated
 from transforms.insert.ledger import BOOKKEEPING, LEDGER
-from transforms.insert.retry import RETRY_SECONDS, retried
+from transforms.insert.retry import RETRY_SECONDS, opened, retried
 from transforms.schema import Schema, Table
 from transforms.target import Target
 
@@ -25,7 +24,7 @@ class TargetError(ValueError):
 
 
 def prepare_target(
-    target: str,
+    target: str | Database,
     schema: Schema,
     create_disposition: str = CREATE_IF_NEEDED,
     odbc_insert: str | None = None,
@@ -34,7 +33,7 @@ def prepare_target(
     """Create the tables, and our own, that the target does not have; with ``CREATE_NEVER`` only look.
 
     The contract claims its tables: each is one contract's alone (:mod:`~transforms.insert.claims`). Safe to call from
-    several programs at once. A target that is away, or locked, is waited for.
+    several programs at once. A target that is away, or locked, is waited for. One that is opened is left so.
 
     Raises :class:`TargetError` where the target cannot be reached, a table cannot be created, is another contract's, or
     is missing and must not be created (all of them are named), and ``ValueError`` where ``target`` or
@@ -49,29 +48,34 @@ def prepare_target(
 
 
 def ask_target(
-    target: str,
+    target: str | Database,
     action: Callable[[Database], T],
     odbc_insert: str | None = None,
     retry_seconds: float = RETRY_SECONDS,
 ) -> T:
     """Connect, do something, and disconnect; all of it again after transient errors, for so many seconds at most.
 
-    Raises :class:`TargetError` where it fails in the end.
+    A database that was opened is connected where it is not, and left open. Raises :class:`TargetError` where it fails
+    in the end.
     """
-    parsed = Target.parse(target)
 
     def once() -> T:
-        database = open_database(parsed, odbc_insert)
-        with translated(database), closing(database):
-            database.connect()
-            return action(database)
+        try:
+            with translated(database):
+                database.connect()
+                return action(database)
+        except BaseException:
+            database.recover()
+            raise
 
     try:
-        return retried(parsed, retry_seconds, once)
+        with opened(target, retry_seconds, odbc_insert) as database:
+            return retried(database.target, retry_seconds, once)
     except LoadError as error:
         raise TargetError(str(error)) from None
     except RefusedError as error:
-        raise TargetError(f"{parsed} failed: {error}") from None
+        named = target.target if isinstance(target, Database) else Target.parse(target)
+        raise TargetError(f"{named} failed: {error}") from None
 
 
 def writers(target: str, workers: int, retry_seconds: float = RETRY_SECONDS) -> int:
@@ -86,11 +90,13 @@ def writers(target: str, workers: int, retry_seconds: float = RETRY_SECONDS) -> 
 
 def _create(database: Database, schema: Schema) -> None:
     _check_names(database, schema)
+    missing = database.missing_tables(schema)
     # Our own tables come first: what another contract has claimed is not created either.
-    database.create_missing_tables(Schema(schema.contract, ()))
-    database.add_ledger_columns()
+    database.create_tables(schema, [table for table in missing if table in BOOKKEEPING])
+    if LEDGER not in missing:
+        database.add_ledger_columns()
     claim_tables(database, schema)
-    database.create_missing_tables(schema)
+    database.create_tables(schema, [table for table in missing if table not in BOOKKEEPING])
 
 
 def _look(database: Database, schema: Schema) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import TypeVar
 
 import tenacity
@@ -36,6 +37,18 @@ def retried(target: Target, seconds: float, action: Callable[[], T]) -> T:
         )(action)
     except TransientError as error:
         raise LoadError(f"{target} still fails after {seconds:g} seconds: {error}") from None
+
+
+@contextmanager
+def opened(target: str | Database, seconds: float, odbc_insert: str | None = None) -> Iterator[Database]:
+    """The database of a target, to be connected to by whoever needs it; one that is open already is left open."""
+    if isinstance(target, Database):
+        yield target
+        return
+    parsed = Target.parse(target)
+    # ODBC is asked what is behind it.
+    with closing(retried(parsed, seconds, lambda: open_database(parsed, odbc_insert))) as database:
+        yield database
 
 
 def connected(target: str, seconds: float, odbc_insert: str | None = None) -> Database:

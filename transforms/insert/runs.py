@@ -7,20 +7,20 @@ same one ends in the tables as if nothing had happened, and the report is that o
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TypeVar
 
 from transforms.insert.database import Database, LoadError, RefusedError, translated
 from transforms.insert.ledger import RUNS
 from transforms.insert.prepare import TargetError
-from transforms.insert.retry import RETRY_SECONDS, connected, retried
+from transforms.insert.retry import RETRY_SECONDS, opened, retried
 from transforms.schema import Schema
 
 T = TypeVar("T")
 
 _KEY = ("contract", "fingerprint", "input")
+_THIS_RUN = replace(RUNS, record_key=(*_KEY, "run_id"))
 _STATE = ("run_id", "started_at", "ended_at")
 _CLAIMS = 3
 
@@ -35,7 +35,7 @@ class Run:
 
 
 def begin_run(
-    target: str,
+    target: str | Database,
     schema: Schema,
     input_id: str,
     new: Run,
@@ -63,7 +63,7 @@ def begin_run(
         return new
 
     try:
-        with closing(connected(target, retry_seconds)) as database:
+        with opened(target, retry_seconds) as database:
             for _ in range(_CLAIMS):
                 try:
                     return retried(database.target, retry_seconds, lambda: _transaction(database, begin))
@@ -74,7 +74,9 @@ def begin_run(
         raise TargetError(str(error)) from None
 
 
-def end_run(target: str, schema: Schema, input_id: str, run: Run, retry_seconds: float = RETRY_SECONDS) -> None:
+def end_run(
+    target: str | Database, schema: Schema, input_id: str, run: Run, retry_seconds: float = RETRY_SECONDS
+) -> None:
     """Say that the run has read all of its input; nothing where another command has begun a new one meanwhile.
 
     Raises :class:`LoadError` as loading does.
@@ -82,11 +84,9 @@ def end_run(target: str, schema: Schema, input_id: str, run: Run, retry_seconds:
     key = (schema.contract, schema.fingerprint or "", input_id)
 
     def end() -> None:
-        rows = database.find_rows(RUNS, ("run_id",), dict(zip(_KEY, key, strict=True)), lock=True)
-        if [row[0] for row in rows] == [run.run_id]:
-            database.update_rows(RUNS, ("ended_at",), [(_text(datetime.now(timezone.utc)), *key)])
+        database.update_rows(_THIS_RUN, ("ended_at",), [(_text(datetime.now(timezone.utc)), *key, run.run_id)])
 
-    with closing(connected(target, retry_seconds)) as database:
+    with opened(target, retry_seconds) as database:
         retried(database.target, retry_seconds, lambda: _transaction(database, end))
 
 
