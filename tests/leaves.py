@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date, datetime, timezone
@@ -97,19 +98,13 @@ def _forms_of_value(value: Any) -> list[str]:
 
 def _forms_of_text(text: str) -> Iterator[str]:
     yield text
-    try:
+    with contextlib.suppress(InvalidOperation):
         yield f"{Decimal(text).normalize():f}"
-    except InvalidOperation:
-        pass
     for form in ("%d/%m/%Y", "%d.%m.%Y"):
-        try:
+        with contextlib.suppress(ValueError):
             yield datetime.strptime(text, form).date().isoformat()
-        except ValueError:
-            pass
-    try:
+    with contextlib.suppress(ValueError):
         yield _moment(datetime.fromisoformat(text.strip().replace("Z", "+00:00")))
-    except ValueError:
-        pass
     yield text.strip()
 
 

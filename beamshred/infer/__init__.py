@@ -56,13 +56,13 @@ def infer_contract(
     prefixes = Prefixes(found)
     records = sample(expand(patterns), RecordPath.parse(path), each=most, files_most=most)
     key = find_key(place, prefixes, records, found.documents, found.names_repeat)
-    tables = Tables(found, place, list(key.columns), set(key.paths))
+    tables = Tables(prefixes, place, list(key.columns), key.paths)
     return contract_text(
         name or _name(tables.tables[0].name),
         path,
         key.columns,
         tables.tables,
-        tables.prefixes.used,
+        prefixes.declared,
         list(_about(found, place, most)),
         key.notes,
     )
@@ -123,7 +123,7 @@ def run(argv: Sequence[str]) -> int:
     print(f"The contract maps {mapped:,} of {mapped + len(rejects):,} records that it was tried on.", file=sys.stderr)
     for reject in rejects[:5]:
         print(f"  {PurePath(reject.source).name}: {reject.message}", file=sys.stderr)
-    print(f"Look at what is UNSURE: {text.count('UNSURE')} places. Next: --preview 5 shows rows.", file=sys.stderr)
+    print(f"Look at what is UNSURE: {text.count('UNSURE') - 1} places. Next: --preview 5 shows rows.", file=sys.stderr)
     return 0
 
 

@@ -7,7 +7,7 @@ stays, and a comment says how far it was tried. Where nothing identifies a recor
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,7 +31,7 @@ LONGEST_KEY = 100
 _MAX_CANDIDATES = 24
 _DEEPEST = 3
 _GOOD = (
-    r"id|key|code|no|nr|number|isbn|uuid|guid|ref|name",
+    r"id|key|code|no|nr|number|isbn|uuid|guid|ref",
     r".*(id|key|code|no|nr|number|uuid|guid)",
     r".*(ref|reference|name)",
 )
@@ -78,9 +78,10 @@ def find_key(
         *(Candidate(one.path, one.parts, one.reading, above=up) for one in alone for up in above),
         *(Candidate(one.path, one.parts, one.reading, file=True) for one in alone if files > 1),
     ]
-    count = _try(candidates, records)
-    good = [one for one in candidates if one.is_unique]
-    if not good or min(good, key=lambda one: one.rank).rank[1] >= len(_GOOD):
+    count = _try(candidates, records, prefixes.declared)
+    # Of a single record every value is unique: only a name speaks for it.
+    good = [one for one in candidates if one.is_unique and one.rank[1] < (len(_GOOD) if count > 1 else 1)]
+    if not good:
         return _place(record, files, names_repeat)
     return _as_key(min(good, key=lambda one: one.rank), record, count, names_repeat)
 
@@ -123,11 +124,10 @@ def _candidate(path: str, parts: list[str], values: Values, count: int) -> Candi
     return Candidate(path, parts, reading)
 
 
-def _try(candidates: list[Candidate], records: Iterable[ParsedRecord | Reject]) -> int:
+def _try(candidates: list[Candidate], records: Iterable[ParsedRecord | Reject], namespaces: Mapping[str, str]) -> int:
+    """Marks those that two records share; the result is the number of records."""
     paths = {one.path for each in candidates for one in (each, each.above) if one is not None}
-    select = {path: compile_path(parse_path(path)) for path in paths if "{" not in path and not _has_prefix(path)}
-    for one in candidates:
-        one.is_unique = one.path in select and (one.above is None or one.above.path in select)
+    select = {path: compile_path(parse_path(path, namespaces)) for path in paths}
     count, hashes = 0, 0
     for parsed in records:
         if isinstance(parsed, Reject):
@@ -152,10 +152,6 @@ def _try(candidates: list[Candidate], records: Iterable[ParsedRecord | Reject]) 
                 hashes += 1
                 one.tried = count
     return count
-
-
-def _has_prefix(path: str) -> bool:
-    return ":" in path
 
 
 def _text(found: list[Any]) -> str:

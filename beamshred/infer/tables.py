@@ -7,6 +7,7 @@ the rows that follow are within it. That is the whole tree: https://en.wikipedia
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,6 +67,11 @@ class Prefixes:
             return f"@xml:{local}"
         return f"@{self._prefix(uri)}:{local}" if uri else f"@{local}"
 
+    @property
+    def declared(self) -> dict[str, str]:
+        """The namespaces of those used, by prefix."""
+        return {prefix: uri for uri, prefix in self.used.items()}
+
     def _prefix(self, uri: str) -> str:
         if uri not in self.used:
             prefix = self.given.get(uri, "ns")
@@ -80,8 +86,8 @@ class Prefixes:
 class Tables:
     """Makes the tables of a record. ``key`` are the columns of its key; ``read_by_key`` the paths that they read."""
 
-    def __init__(self, found: Profile, record: Record, key: list[str], read_by_key: set[str]) -> None:
-        self.prefixes = Prefixes(found)
+    def __init__(self, prefixes: Prefixes, record: Record, key: list[str], read_by_key: Collection[str]) -> None:
+        self.prefixes = prefixes
         self.record = record
         self.read_by_key = read_by_key
         self.tables: list[TablePlan] = []

@@ -12,7 +12,7 @@ from beamshred.infer.tables import ColumnPlan, TablePlan
 
 WIDTH = 118
 _PLAIN = re.compile(r"[A-Za-z_.$/][\w./$()-]*", re.ASCII)
-_WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
+_WORDS = {"true", "false", "null"}
 
 _LEGEND = """\
 Made from the documents by --infer. It loads them as it stands; look at what is UNSURE.
@@ -31,12 +31,12 @@ def contract_text(
     key_notes: Iterable[str] = (),
     legend: str = _LEGEND,
 ) -> str:
-    """The contract with its comments; ``namespaces`` are prefixes by URI, ``about`` is what stands above all."""
+    """The contract with its comments; ``namespaces`` are URIs by prefix, ``about`` is what stands above all."""
     lines = [*_comment(legend.replace("\n", " "), ""), *(line for note in about for line in _comment(note, ""))]
     lines += [f"contract: {name}", ""]
     if namespaces:
         lines.append("namespaces:")
-        lines += [f"  {prefix}: {_flow(uri)}" for uri, prefix in namespaces.items()]
+        lines += [f"  {prefix}: {_flow(uri)}" for prefix, uri in namespaces.items()]
         lines.append("")
     lines += ["record:", f"  path: {_flow(path)}", "  key:"]
     lines += [line for note in key_notes for line in _comment(note, "    ")]
