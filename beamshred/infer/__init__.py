@@ -16,7 +16,6 @@ Every text and every attribute of the documents lands in a column.
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from collections.abc import Sequence
@@ -28,6 +27,7 @@ from beamshred.infer.tables import Prefixes, Tables
 from beamshred.infer.tree import InferError, Profile, profile
 from beamshred.infer.write import contract_text
 from beamshred.sample import sample
+from pipeline.options import Parser, positive
 from transforms import RecordPath, expand
 from transforms.map.compiler import Mapper
 from transforms.map.load import parse_contract
@@ -100,13 +100,13 @@ def try_contract(text: str, patterns: Sequence[str], most: int | None) -> tuple[
 
 def run(argv: Sequence[str]) -> int:
     """Print the contract for documents or a schema; what was found goes to stderr. The result is the exit code."""
-    parser = argparse.ArgumentParser(prog="run_pipeline.py", add_help=False, allow_abbrev=False)
+    parser = Parser(add_help=False, allow_abbrev=False)
     parser.add_argument("--infer", nargs="+", action="extend", metavar="PATH")
     parser.add_argument("--infer_xsd", metavar="FILE")
     parser.add_argument("--record", metavar="PATH")
-    parser.add_argument("--sample", type=_count, metavar="N")
-    options = parser.parse_args(argv)
+    parser.add_argument("--sample", type=positive, metavar="N")
     try:
+        options = parser.parse_args(argv)
         if options.infer_xsd:
             from beamshred.infer.xsd import infer_from_schema
 
@@ -125,9 +125,3 @@ def run(argv: Sequence[str]) -> int:
         print(f"  {PurePath(reject.source).name}: {reject.message}", file=sys.stderr)
     print(f"Look at what is UNSURE: {text.count('UNSURE') - 1} places. Next: --preview 5 shows rows.", file=sys.stderr)
     return 0
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)

@@ -176,6 +176,8 @@ def _read(file: SourceFile, found: Profile, sample: int | None) -> None:
                 parser.feed(data)
             if not events.is_done:
                 parser.close()
+            elif events.frames:
+                events.leave()
     except BrokenInput as error:
         found.damaged.append(f"{file.source}: {error.message}")
     except etree.XMLSyntaxError as error:
@@ -207,6 +209,9 @@ class _Events:
         self.is_done = False
 
     def start(self, tag: str, attributes: dict[str, str], uris: dict[str | None, str] | None = None) -> None:
+        if self.is_done or (len(self.frames) == 1 and sum(self.frames[0].counts.values()) == self.sample):
+            self.is_done = True
+            return
         for prefix, uri in (uris or {}).items():
             if prefix and uri:
                 self.found.uris.setdefault(uri, prefix)
@@ -238,15 +243,18 @@ class _Events:
         if above.tags.setdefault(key, tag) != tag:
             self.found.apart.by_namespace.add(local)
         node.most = max(node.most, count)
-        if self.sample and len(self.frames) == 1 and sum(above.counts.values()) > self.sample:
-            self.is_done = True
         return node
 
     def data(self, text: str) -> None:
-        if self.frames:
+        if self.frames and not self.is_done:
             self.frames[-1].own.append(text)
 
     def end(self, tag: str) -> None:
+        if not self.is_done:
+            self.leave()
+
+    def leave(self) -> None:
+        """Leaves the innermost open element."""
         frame = self.frames.pop()
         node, text = frame.node, "".join(frame.own)
         length = frame.length + len(text)
