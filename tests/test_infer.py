@@ -33,6 +33,19 @@ def test_what_repeats_below_wrappers_is_the_record(tmp_path: Path) -> None:
     assert contract.tables["o"].columns["shop_n"].from_ == ["../../@n"]
 
 
+def test_long_lists_are_no_records_but_what_they_hold_is(tmp_path: Path) -> None:
+    lists = "".join(f'<l name="{n}">' + "".join(f'<o id="{i}"/>' for i in range(60)) + "</l>" for n in "ab")
+    _, contract = _contract(tmp_path, f"<all>{lists}</all>")
+    assert contract.record.path == "/all/l/o"
+    assert [column.from_ for column in contract.record.key.values()] == [["../@name"], ["@id"]]
+
+
+def test_list_that_may_be_empty_is_the_record(tmp_path: Path) -> None:
+    lists = "".join(f'<l n="{n}">' + "".join(f'<o id="{i}"/>' for i in range(60)) + "</l>" for n in "ab")
+    _, contract = _contract(tmp_path, f'<all>{lists}<l n="c"/></all>')
+    assert contract.record.path == "/all/l"
+
+
 def test_text_beside_what_repeats_keeps_the_document_whole(tmp_path: Path) -> None:
     text, contract = _contract(tmp_path, '<shop><head>x</head><o id="1"/><o id="2"/></shop>')
     assert contract.record.path == "/shop"

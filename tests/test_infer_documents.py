@@ -11,6 +11,7 @@ import pytest
 import xmlschema
 
 from beamshred.infer import infer_contract
+from pipeline.command import main
 from tests.leaves import missing, rows_of
 from transforms.map.contract import Contract
 from transforms.map.load import parse_contract
@@ -52,6 +53,21 @@ def test_no_row_of_nested_elements_is_made_twice(name: str) -> None:
     for record in rows_of(contract, DOCUMENTS[name]):
         for label, rows in record.rows.items():
             assert len(set(rows)) == len(rows), label
+
+
+@pytest.mark.parametrize("name", ["names that clash", "recursive parts", "tangled lists", "bank statements"])
+def test_a_database_takes_the_tables_and_rows(name: str, tmp_path: Path) -> None:
+    (tmp_path / "contract.yaml").write_text(infer_contract([str(file) for file in DOCUMENTS[name]]))
+    flags = [
+        "--contract",
+        f"{tmp_path}/contract.yaml",
+        "--target",
+        f"sqlite:///{tmp_path}/x.db",
+        "--run_dir",
+        f"{tmp_path}/run",
+    ]
+    inputs = [flag for file in DOCUMENTS[name] for flag in ("--input", str(file))]
+    assert main([*inputs, *flags, "--direct_running_mode", "in_memory"]) == 0
 
 
 def test_the_comparison_finds_what_is_missing(tmp_path: Path) -> None:

@@ -82,8 +82,18 @@ def find_key(
     # Of a single record every value is unique: only a name speaks for it.
     good = [one for one in candidates if one.is_unique and one.rank[1] < (len(_GOOD) if count > 1 else 1)]
     if not good:
-        return _place(record, files, names_repeat)
+        return _place(record, names_repeat)
     return _as_key(min(good, key=lambda one: one.rank), record, count, names_repeat)
+
+
+def declared_key(record: Record, prefixes: Prefixes) -> Key:
+    """The key that a schema lets expect: of what every record must have, what is named like one."""
+    good = [one for one in _candidates(record, prefixes) if one.rank[1] == 0]
+    if not good:
+        return _place(record, False)
+    best = min(good, key=lambda one: one.rank)
+    note = "UNSURE: it is named like a key; a schema does not say that no two records share it"
+    return Key(_columns(best, record, False), (note,), frozenset({best.path}))
 
 
 def _candidates(record: Record, prefixes: Prefixes) -> Iterator[Candidate]:
@@ -119,7 +129,7 @@ def _above(record: Record, prefixes: Prefixes) -> Iterator[Candidate]:
 def _candidate(path: str, parts: list[str], values: Values, count: int) -> Candidate | None:
     reading = values.reading(parts[-1])
     kind = reading.type.partition("(")[0]
-    if values.filled < count or values.longest > LONGEST_KEY or kind not in ("text", "int", "bigint"):
+    if not values.is_everywhere(count) or values.longest > LONGEST_KEY or kind not in ("text", "int", "bigint"):
         return None
     return Candidate(path, parts, reading)
 
@@ -161,14 +171,7 @@ def _text(found: list[Any]) -> str:
 
 
 def _as_key(best: Candidate, record: Record, count: int, names_repeat: bool) -> Key:
-    names, columns, notes = Names(), {}, []
-    if best.file:
-        columns["file"] = _file(names_repeat)
-    for one in (best.above, best):
-        if one is not None:
-            # All tables have the column: `id` alone would say little there.
-            is_bare = len(one.parts) == 1 and not snake(one.parts[0]).startswith(snake(record.name))
-            columns[names.give([record.name] * is_bare + one.parts)] = {"from": one.path, "type": one.reading.type}
+    notes = []
     if best.tried < count:
         notes.append(f"UNSURE: no two of the first {best.tried:,} records share it; {count:,} were too many to compare")
     elif count == 1:
@@ -177,10 +180,26 @@ def _as_key(best: Candidate, record: Record, count: int, names_repeat: bool) -> 
         notes.append(f"No two of {count:,} records share it.")
     if best.file:
         notes.append("It is unique in a file alone.")
-    return Key(columns, tuple(notes), frozenset({one.path for one in (best.above, best) if one is not None}))
+    return Key(
+        _columns(best, record, names_repeat),
+        tuple(notes),
+        frozenset({one.path for one in (best.above, best) if one is not None}),
+    )
 
 
-def _place(record: Record, files: int, names_repeat: bool) -> Key:
+def _columns(best: Candidate, record: Record, names_repeat: bool) -> dict[str, dict[str, Any]]:
+    names, columns = Names(), {}
+    if best.file:
+        columns["file"] = _file(names_repeat)
+    for one in (best.above, best):
+        if one is not None:
+            # All tables have the column: `id` alone would say little there.
+            is_bare = len(one.parts) == 1 and not snake(one.parts[0]).startswith(snake(record.name))
+            columns[names.give([record.name] * is_bare + one.parts)] = {"from": one.path, "type": one.reading.type}
+    return columns
+
+
+def _place(record: Record, names_repeat: bool) -> Key:
     columns: dict[str, dict[str, Any]] = {"file": _file(names_repeat)}
     note = "UNSURE: no value identifies a record, so its file does"
     if record.ancestors:

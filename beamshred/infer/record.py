@@ -12,6 +12,9 @@ from transforms.names import NameTest, RecordPath, split_tag
 LARGE_DOCUMENT = 16 << 20
 """Bytes from which on a document is cut into records, even where something stands beside them."""
 
+LONG_LIST = 50
+"""Elements in a list, on the average, that are rather records than the list is."""
+
 _MOST_OF_ALL = 0.9
 """The share of a large document's elements that those of its records are."""
 
@@ -44,7 +47,7 @@ def find_record(found: Profile) -> Record:
     while len(node.children) == 1 and not _has_text(node):
         [child] = node.children
         ancestors.append(node)
-        if child.most > 1 and not (child.is_prose or _is_simple(child)):
+        if child.most > 1 and not (child.is_prose or _is_simple(child) or _is_list(child)):
             return Record(child, tuple(ancestors))
         node = child
     if found.largest > LARGE_DOCUMENT and (large := _main_part(found.root)):
@@ -94,6 +97,20 @@ def _has_text(node: Node) -> bool:
 def _is_simple(node: Node) -> bool:
     """A single value is no record of its own."""
     return not node.links and not node.attributes
+
+
+def _is_list(node: Node) -> bool:
+    """Whether all that it holds is many elements of one kind, which are better records than the list of them.
+
+    An empty one would be lost.
+    """
+    below = node.children
+    return (
+        node.full == node.count > 0
+        and len(below) == 1
+        and below[0].count >= LONG_LIST * node.count
+        and not (_has_text(node) or below[0].is_prose or _is_simple(below[0]))
+    )
 
 
 def _main_part(root: Node) -> Node | None:

@@ -148,7 +148,7 @@ class Tables:
             self._column(table, start + self.prefixes.of_attribute(name), [*parts, split_tag(name)[1]], values, rows)
         if node.is_prose and node.full:
             self._column(
-                table, here, parts or ["text"], _joined(node.leaf, node.whole), rows, "running text, without its markup"
+                table, here, parts or ["text"], node.whole.joined(node.leaf), rows, "running text, without its markup"
             )
             spec = {"from": here, "take": "xml"}
             table.columns[table.names.give([*(parts or ["text"]), "xml"])] = ColumnPlan(
@@ -159,7 +159,7 @@ class Tables:
             note = f"text beside elements in {node.mixed} of {node.full}: all text, also of the elements"
             self._column(table, here, [*parts, "text"], node.whole, rows, note)
         elif node.leaf.filled and node.full:
-            values = _joined(node.leaf, node.whole)
+            values = node.whole.joined(node.leaf)
             note = f"{node.leaf.filled} hold a text and {node.full} hold elements: all text, also of the elements"
             self._column(table, here, [*parts, "text"], values, rows, note)
         elif node.leaf.filled:
@@ -236,12 +236,6 @@ def _parts(node: Node, apart: set[Node]) -> list[Node]:
 
 def _width(node: Node, apart: set[Node]) -> int:
     return sum(len(place.attributes) + 2 for place in (node, *_parts(node, apart)))
-
-
-def _joined(leaf: Values, whole: Values) -> Values:
-    joined = Values(leaf.present + whole.present, leaf.blank, max(leaf.longest, whole.longest))
-    joined.kinds.clear()
-    return joined
 
 
 def _short(name: str) -> str:

@@ -81,7 +81,7 @@ class Node:
     @property
     def is_mark(self) -> bool:
         """Whether it never holds anything: that it is there is all it says."""
-        return not (self.attributes or self.links or self.leaf.filled)
+        return not (self.attributes or self.links or self.full or self.leaf.filled)
 
     def walk(self) -> Iterator[Node]:
         yield self

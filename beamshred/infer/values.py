@@ -134,6 +134,16 @@ class Values:
     def filled(self) -> int:
         return self.present - self.blank
 
+    def is_everywhere(self, count: int) -> bool:
+        """Whether each of this many elements had one."""
+        return self.filled >= count
+
+    def joined(self, other: Values) -> Values:
+        """Both, as texts."""
+        joined = Values(self.present + other.present, self.blank + other.blank, max(self.longest, other.longest))
+        joined.kinds.clear()
+        return joined
+
     def is_required(self, rows: int) -> bool:
         """Whether none of this many rows was without a value, and they are enough to think that none will be."""
         return rows >= _SEEN_ENOUGH and self.filled == rows
