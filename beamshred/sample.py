@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from transforms import Contract, RecordPath, expand
+from pipeline.inputs import make_input
+from pipeline.options import JobOptions
+from pipeline.slices import FIRST_SLICE_BYTES, Slicer, SliceSizes
+from transforms import Contract, RecordPath
 from transforms.limits import DEFAULT_MAX_RECORD_BYTES
 from transforms.parse.parser import RecordParser
 from transforms.read.files import SourceFile
+from transforms.read.parts import read_part
 from transforms.read.splits import Split, read_split
 from transforms.records import ParsedRecord, Reject
 
@@ -33,6 +40,20 @@ def sample(
     return islice((record for file in islice(files, files_most) for record in islice(of_file(file), each)), limit)
 
 
-def sample_of(patterns: Iterable[str], contract: Contract, limit: int | None = None) -> Iterator[ParsedRecord | Reject]:
-    """The same of what ``--input`` names, as a contract reads it."""
-    return sample(expand(patterns), RecordPath.parse(contract.record.path, contract.namespaces), limit)
+def sample_of_input(flags: JobOptions, contract: Contract, limit: int | None = None) -> Iterator[ParsedRecord | Reject]:
+    """The first records of what the flags say is read: files, a column of a table, or rejects."""
+    path = RecordPath.parse(contract.record.path, contract.namespaces)
+    given = make_input(flags, contract)
+    column = getattr(given, "column", None)
+    parser = RecordParser(flags.max_record_bytes, flags.max_depth)
+    with TemporaryDirectory(prefix="beamshred-") as folder:
+        slicer = Slicer(path, SliceSizes(FIRST_SLICE_BYTES, 1, FIRST_SLICE_BYTES), Path(folder), limit)
+        with closing(slicer), closing(given.slices(slicer)) as slices:
+            found = (
+                record
+                for part in slices
+                for split in part.splits
+                for record in read_part(split, path, flags.max_record_bytes, column)
+            )
+            for record in islice(found, limit):
+                yield record if isinstance(record, Reject) else parser.parse(record)

@@ -14,6 +14,7 @@ _TOOLS = {
     "import_contract": "beamshred.legacy:run_import",
     "infer": "beamshred.infer:run",
     "infer_xsd": "beamshred.infer:run",
+    "preview": "beamshred.preview:run",
 }
 """What runs instead of the job, by its flag."""
 

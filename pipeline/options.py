@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
@@ -314,6 +314,22 @@ def parse_options(argv: Sequence[str]) -> JobOptions:
         )
     if options.direct_num_workers < 0:
         raise OptionsError(f"--direct_num_workers is 0 (one for each core) or more, not {options.direct_num_workers}")
+    return options
+
+
+def parse_tool(argv: Sequence[str], add_flags: Callable[[argparse.ArgumentParser], None], *needed: str) -> JobOptions:
+    """The flags of a tool that looks at a job and runs none: those of the job, and what ``add_flags`` adds."""
+    parser = Parser(add_help=False, allow_abbrev=False)
+    JobOptions.add_flags(parser)
+    _add_beam_flags(parser)
+    add_flags(parser)
+    options, rest = parser.parse_known_args(canonical(argv), JobOptions())
+    if rest:
+        raise _unknown(rest[0], _names(parser))
+    if missing := [f"--{name}" for name in needed if not getattr(options, name)]:
+        raise OptionsError(
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; --help lists all flags"
+        )
     return options
 
 
