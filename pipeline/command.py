@@ -6,8 +6,17 @@ What a wrong flag, or a wrong contract, does not need is imported after it was f
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 
-from pipeline.options import OptionsError, is_local, parse_options, print_help
+from pipeline.options import OptionsError, canonical, given_flags, is_local, parse_options, print_help
+
+_TOOLS = {
+    "import_contract": "beamshred.legacy:run_import",
+    "infer": "beamshred.infer:run",
+    "infer_xsd": "beamshred.infer:run",
+    "preview": "beamshred.preview:run",
+}
+"""What runs instead of the job, by its flag."""
 
 LOADED, FAILED, WRONG, WITH_REJECTS = 0, 1, 2, 3
 """The exit codes: all loaded or skipped; the job failed; wrong flags, contract or target; done, with rejects."""
@@ -18,10 +27,9 @@ def main(argv: Sequence[str]) -> int:
     if {"-h", "--help"} & set(argv):
         print_help()
         return LOADED
-    if any(word.split("=")[0].replace("-", "_") == "__import_contract" for word in argv):
-        from beamshred.legacy import run_import
-
-        return run_import(argv)
+    if tool := next((_TOOLS[flag] for flag in _TOOLS if flag in given_flags(argv)), None):
+        module, name = tool.split(":")
+        return int(getattr(import_module(module), name)(canonical(argv)))
     from pipeline.processes import cool_down, warm_up
     from pipeline.signals import Interrupts
     from pipeline.terminal import Terminal

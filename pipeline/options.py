@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
@@ -51,7 +51,8 @@ def _size(text: str) -> int:
     return size
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """A whole number of at least 1."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
@@ -137,7 +138,7 @@ class JobOptions(argparse.Namespace):
         )
         job.add_argument(
             "--batch_size",
-            type=_positive,
+            type=positive,
             default=DEFAULT_BATCH_SIZE,
             metavar="N",
             help="Records that one transaction loads, at the most (default %(default)s).",
@@ -151,7 +152,7 @@ class JobOptions(argparse.Namespace):
         )
         job.add_argument(
             "--shards",
-            type=_positive,
+            type=positive,
             metavar="N",
             help="With another runner: batches that load at the same time, at the most; default: by --parallelism and "
             "by what the database takes, 1 for SQLite, which has one writer.",
@@ -231,7 +232,7 @@ class JobOptions(argparse.Namespace):
             help="What is kept of a record that is rejected: full, the record and its place; span, its place, from "
             "where it can be read again; none. Messages may quote a value whatever is chosen. Default %(default)s.",
         )
-        job.add_argument("--limit", type=_positive, metavar="N", help="Stop after this many records.")
+        job.add_argument("--limit", type=positive, metavar="N", help="Stop after this many records.")
         job.add_argument(
             "--slice_bytes",
             type=_size,
@@ -261,7 +262,7 @@ class JobOptions(argparse.Namespace):
         )
         job.add_argument(
             "--start_timeout",
-            type=_positive,
+            type=positive,
             default=DEFAULT_START_SECONDS,
             metavar="SECONDS",
             help="With another runner: how long the first sign of a worker is waited for (default %(default)s); then "
@@ -281,17 +282,19 @@ class JobOptions(argparse.Namespace):
         )
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
+    """Of flags: what is wrong is an :class:`OptionsError`."""
+
     def error(self, message: str) -> NoReturn:
         raise OptionsError(message)
 
 
 def parse_options(argv: Sequence[str]) -> JobOptions:
     """The options of a command line; raises :class:`OptionsError` for a flag that is unknown or wrong."""
-    parser = _Parser(add_help=False, allow_abbrev=False)
+    parser = Parser(add_help=False, allow_abbrev=False)
     JobOptions.add_flags(parser)
     _add_beam_flags(parser)
-    options, rest = parser.parse_known_args(_canonical(argv), JobOptions())
+    options, rest = parser.parse_known_args(canonical(argv), JobOptions())
     options.beam = _beam_options(rest, _names(parser)) if rest else {}
     needed = ("contract", "target") if options.check else ("input", "contract", "target")
     missing = [f"--{name}" for name in needed if not getattr(options, name)]
@@ -322,6 +325,22 @@ def parse_options(argv: Sequence[str]) -> JobOptions:
     return options
 
 
+def parse_tool(argv: Sequence[str], add_flags: Callable[[argparse.ArgumentParser], None], *needed: str) -> JobOptions:
+    """The flags of a tool that looks at a job and runs none: those of the job, and what ``add_flags`` adds."""
+    parser = Parser(add_help=False, allow_abbrev=False)
+    JobOptions.add_flags(parser)
+    _add_beam_flags(parser)
+    add_flags(parser)
+    options, rest = parser.parse_known_args(canonical(argv), JobOptions())
+    if rest:
+        raise _unknown(rest[0], _names(parser))
+    if missing := [f"--{name}" for name in needed if not getattr(options, name)]:
+        raise OptionsError(
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; --help lists all flags"
+        )
+    return options
+
+
 def _beam_options(words: Sequence[str], ours: Iterable[str]) -> dict[str, Any]:
     """Beam's flags among words that are none of ours."""
     flags = [word.split("=")[0] for word in words if word.startswith("--")]
@@ -333,7 +352,7 @@ def _beam_options(words: Sequence[str], ours: Iterable[str]) -> dict[str, Any]:
 
     from apache_beam.options.pipeline_options import PipelineOptions
 
-    parser = _Parser(add_help=False, allow_abbrev=False)
+    parser = Parser(add_help=False, allow_abbrev=False)
     for options in _all_subclasses(PipelineOptions):
         options._add_argparse_args(parser)
     _, left = parser.parse_known_args(words)
@@ -424,6 +443,27 @@ def print_help() -> None:
         metavar="FILE",
         help="Print the contract that a legacy mapping contract (JSON) becomes; what changed is said on stderr.",
     )
+    tools.add_argument(
+        "--infer",
+        metavar="PATH",
+        help="Print a contract that loads all values of these documents: files, folders or globs, as for --input.",
+    )
+    tools.add_argument(
+        "--infer_xsd",
+        metavar="FILE",
+        help="Print a contract for the documents that an XML Schema describes.",
+    )
+    tools.add_argument(
+        "--record",
+        metavar="PATH",
+        help="With either: the path of the records, such as /orders/order, or in a schema the name of their document "
+        "element; found, where it is not given.",
+    )
+    tools.add_argument(
+        "--sample",
+        metavar="N",
+        help="With --infer: look at N documents at most, and in each at N elements below the document element.",
+    )
     _add_beam_flags(parser)
     parser.print_help()
 
@@ -460,7 +500,7 @@ def _whole(text: str) -> int:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
 
 
-def _canonical(argv: Sequence[str]) -> list[str]:
+def canonical(argv: Sequence[str]) -> list[str]:
     """``--batch-size 5`` as ``--batch_size 5``."""
     words = []
     for word in argv:

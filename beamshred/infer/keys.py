@@ -1,0 +1,213 @@
+"""What identifies a record: an attribute or a single value that every record has, and no two share.
+
+Values are compared by their hashes, as many as :data:`MAX_HASHES` for all candidates together; beyond that a candidate
+stays, and a comment says how far it was tried. Where nothing identifies a record, its file and its place in it do.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import xxhash
+from lxml import etree
+
+from beamshred.infer.naming import Names, snake
+from beamshred.infer.record import Record, element_name
+from beamshred.infer.tables import Prefixes
+from beamshred.infer.tree import Node
+from beamshred.infer.values import Reading, Values
+from transforms.map.paths import parse_path
+from transforms.map.select import compile_path, text_of
+from transforms.names import split_tag
+from transforms.records import ParsedRecord, Reject
+
+MAX_HASHES = 1_000_000
+LONGEST_KEY = 100
+"""Characters of a value that may be a key: databases index no more than some hundreds of bytes."""
+
+_MAX_CANDIDATES = 24
+_DEEPEST = 3
+_GOOD = (
+    r"id|key|code|no|nr|number|isbn|uuid|guid|ref",
+    r".*(id|key|code|no|nr|number|uuid|guid)",
+    r".*(ref|reference|name)",
+)
+"""Names of what identifies, best first."""
+
+
+@dataclass
+class Candidate:
+    """A value that may identify records; ``path`` starts at the record. ``above`` is a value that stands above it."""
+
+    path: str
+    parts: list[str]
+    reading: Reading
+    above: Candidate | None = None
+    file: bool = False
+    hashes: set[int] = field(default_factory=set)
+    tried: int = 0
+    is_unique: bool = True
+
+    @property
+    def rank(self) -> tuple[int, int, int]:
+        name = self.parts[-1].lower()
+        good = next((at for at, pattern in enumerate(_GOOD) if re.fullmatch(pattern, name)), len(_GOOD))
+        return (self.file + (self.above is not None), good, self.path.count("/"))
+
+
+@dataclass(frozen=True)
+class Key:
+    """The key's columns as the contract says them, what a comment says, and the paths that they read."""
+
+    columns: dict[str, dict[str, Any]]
+    notes: tuple[str, ...]
+    paths: frozenset[str]
+
+
+def find_key(
+    record: Record, prefixes: Prefixes, records: Iterable[ParsedRecord | Reject], files: int, names_repeat: bool
+) -> Key:
+    """The key of the records; ``files`` counts them, and ``names_repeat`` says that two may have one name."""
+    alone = sorted(_candidates(record, prefixes), key=lambda candidate: candidate.rank)[:_MAX_CANDIDATES]
+    above = list(_above(record, prefixes))
+    candidates = [
+        *alone,
+        *(Candidate(one.path, one.parts, one.reading, above=up) for one in alone for up in above),
+        *(Candidate(one.path, one.parts, one.reading, file=True) for one in alone if files > 1),
+    ]
+    count = _try(candidates, records, prefixes.declared)
+    # Of a single record every value is unique: only a name speaks for it.
+    good = [one for one in candidates if one.is_unique and one.rank[1] < (len(_GOOD) if count > 1 else 1)]
+    if not good:
+        return _place(record, names_repeat)
+    return _as_key(min(good, key=lambda one: one.rank), record, count, names_repeat)
+
+
+def declared_key(record: Record, prefixes: Prefixes) -> Key:
+    """The key that a schema lets expect: of what every record must have, what is named like one."""
+    good = [one for one in _candidates(record, prefixes) if one.rank[1] == 0]
+    if not good:
+        return _place(record, False)
+    best = min(good, key=lambda one: one.rank)
+    note = "UNSURE: it is named like a key; a schema does not say that no two records share it"
+    return Key(_columns(best, record, False), (note,), frozenset({best.path}))
+
+
+def _candidates(record: Record, prefixes: Prefixes) -> Iterator[Candidate]:
+    count = record.node.count
+
+    def of_node(node: Node, path: str, parts: list[str]) -> Iterator[Candidate]:
+        start = f"{path}/" if path else ""
+        for name, values in node.attributes.items():
+            one = _candidate(start + prefixes.of_attribute(name), [*parts, split_tag(name)[1]], values, count)
+            if one is not None:
+                yield one
+        if node is not record.node and not node.full:
+            one = _candidate(path, parts, node.leaf, count)
+            if one is not None:
+                yield one
+        for child in node.children if len(parts) < _DEEPEST else ():
+            if child.most == 1 and not child.is_recursive and child.count == count:
+                yield from of_node(child, start + prefixes.of_element(child), [*parts, child.local])
+
+    # A record's own text, and what is nested in it, is no key.
+    yield from of_node(record.node, "", [])
+
+
+def _above(record: Record, prefixes: Prefixes) -> Iterator[Candidate]:
+    for up, node in enumerate(reversed(record.ancestors), 1):
+        for name, values in node.attributes.items():
+            path = "../" * up + prefixes.of_attribute(name)
+            one = _candidate(path, [element_name(node), split_tag(name)[1]], values, node.count)
+            if one is not None and one.rank[1] < len(_GOOD):
+                yield one
+
+
+def _candidate(path: str, parts: list[str], values: Values, count: int) -> Candidate | None:
+    reading = values.reading(parts[-1])
+    kind = reading.type.partition("(")[0]
+    if not values.is_everywhere(count) or values.longest > LONGEST_KEY or kind not in ("text", "int", "bigint"):
+        return None
+    return Candidate(path, parts, reading)
+
+
+def _try(candidates: list[Candidate], records: Iterable[ParsedRecord | Reject], namespaces: Mapping[str, str]) -> int:
+    """Marks those that two records share; the result is the number of records."""
+    paths = {one.path for each in candidates for one in (each, each.above) if one is not None}
+    select = {path: compile_path(parse_path(path, namespaces)) for path in paths}
+    count, hashes = 0, 0
+    for parsed in records:
+        if isinstance(parsed, Reject):
+            continue
+        count += 1
+        texts = {path: _text(select[path](parsed.root)) for path in select}
+        for one in candidates:
+            if not one.is_unique or hashes >= MAX_HASHES:
+                continue
+            values = [
+                parsed.record.source if one.file else "",
+                texts[one.above.path] if one.above else "",
+                texts[one.path],
+            ]
+            digest = xxhash.xxh3_64_intdigest("\0".join(values).encode())
+            if not values[-1] or digest in one.hashes:
+                one.is_unique = False
+                hashes -= len(one.hashes)
+                one.hashes.clear()
+            else:
+                one.hashes.add(digest)
+                hashes += 1
+                one.tried = count
+    return count
+
+
+def _text(found: list[Any]) -> str:
+    if not found:
+        return ""
+    return (text_of(found[0]) if isinstance(found[0], etree._Element) else str(found[0])).strip()
+
+
+def _as_key(best: Candidate, record: Record, count: int, names_repeat: bool) -> Key:
+    notes = []
+    if best.tried < count:
+        notes.append(f"UNSURE: no two of the first {best.tried:,} records share it; {count:,} were too many to compare")
+    elif count == 1:
+        notes.append("UNSURE: there is only one record to judge by")
+    else:
+        notes.append(f"No two of {count:,} records share it.")
+    if best.file:
+        notes.append("It is unique in a file alone.")
+    return Key(
+        _columns(best, record, names_repeat),
+        tuple(notes),
+        frozenset({one.path for one in (best.above, best) if one is not None}),
+    )
+
+
+def _columns(best: Candidate, record: Record, names_repeat: bool) -> dict[str, dict[str, Any]]:
+    names, columns = Names(), {}
+    if best.file:
+        columns["file"] = _file(names_repeat)
+    for one in (best.above, best):
+        if one is not None:
+            # All tables have the column: `id` alone would say little there.
+            is_bare = len(one.parts) == 1 and not snake(one.parts[0]).startswith(snake(record.name))
+            columns[names.give([record.name] * is_bare + one.parts)] = {"from": one.path, "type": one.reading.type}
+    return columns
+
+
+def _place(record: Record, names_repeat: bool) -> Key:
+    columns: dict[str, dict[str, Any]] = {"file": _file(names_repeat)}
+    note = "UNSURE: no value identifies a record, so its file does"
+    if record.ancestors:
+        columns["ordinal"] = {"from": "$ordinal", "type": "bigint"}
+        note += ", with its number there"
+    return Key(columns, (f"{note}. Better is a value that goes with the data.",), frozenset())
+
+
+def _file(names_repeat: bool) -> dict[str, Any]:
+    # Two folders may hold files of one name.
+    return {"from": "$source" if names_repeat else "$file", "type": "text(255)"}
