@@ -30,7 +30,8 @@ def main(argv: Sequence[str]) -> int:
     with Interrupts() as interrupts:
         try:
             flags = parse_options(argv)
-            terminal = Terminal(flags.log_level)
+            terminal = Terminal(flags.log_level, flags.log_format, flags.quiet, flags.progress_seconds)
+            flags.log_level = terminal.log_level
             if is_local(flags) and not flags.check:
                 warm_up()
             from transforms.map.load import load_contract

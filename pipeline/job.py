@@ -62,6 +62,7 @@ class Job:
     reject_payload: str
     slice_memory: int
     log_level: str
+    log_format: str
 
     @classmethod
     def of(cls, flags: JobOptions, contract: Contract) -> Job:
@@ -114,6 +115,7 @@ class Job:
             reject_payload=flags.reject_payload,
             slice_memory=slice_memory(flags),
             log_level=flags.log_level,
+            log_format=flags.log_format,
         )
 
     def begun(self) -> Job:

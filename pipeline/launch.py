@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.job import Job, JobError
 from pipeline.processes import Died, Failure, Last, Outcome, Pool
+from pipeline.progress import Progress
 from pipeline.report import Report
 from pipeline.signals import Interrupts
 from pipeline.slices import Slice, Slicer, SliceSizes
@@ -28,6 +29,7 @@ from transforms import (
 )
 
 if TYPE_CHECKING:
+    from pipeline.pulse import News
     from pipeline.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -52,16 +54,19 @@ class _Load:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a process says of its slice: what it counted, its time, its memory, and why it failed, if it did."""
+    """What a process says of its slice: what it counted, its time, its memory, its seconds by stage, its slowest
+    records, and why it failed, if it did."""
 
     counters: Counter[str]
     seconds: float
     memory: int
+    stages: dict[str, float]
+    slowest: list[dict[str, Any]]
     error: str | None = None
     details: str | None = None
 
 
-def run_local(job: Job, report: Report, progress: Callable[[int, int | None], None], interrupts: Interrupts) -> None:
+def run_local(job: Job, report: Report, progress: Progress, interrupts: Interrupts) -> None:
     """Run a job on this machine, as many slices at once as there are workers; the report is written after each.
 
     Raises:
@@ -72,9 +77,15 @@ def run_local(job: Job, report: Report, progress: Callable[[int, int | None], No
     slicer = Slicer(path, sizes, job.run_dir.unpacked, job.limit)
     slices = job.input.slices(slicer)
     load = _Load(job)
-    pool = Pool(
-        load, job.workers, before_retry=lambda part: job.run_dir.remove_rejects(part.name), most_bytes=job.worker_memory
-    )
+
+    def given_up(part: Slice) -> None:
+        job.run_dir.remove_rejects(part.name)
+        progress.given_up(part.number)
+
+    def news(process: int, part: Slice, told: News) -> None:
+        progress.told(process, part.number, part.input_bytes, part.weight, told)
+
+    pool = Pool(load, job.workers, before_retry=given_up, most_bytes=job.worker_memory, on_news=news)
     interrupts.call(pool.stop, "Stopping after the slices under way are committed")
     logger.info("Engine: Beam's FnApiRunner, one in each of %d worker processes.", job.workers)
     error: JobError | None = None
@@ -88,11 +99,12 @@ def run_local(job: Job, report: Report, progress: Callable[[int, int | None], No
             except JobError as failed:
                 error = error or failed
                 pool.stop()
+            progress.ended(part.number, part.input_bytes, sizes.total)
             report.write(job.run_dir)
-            progress(part.input_bytes, sizes.total)
         if interrupts.requested:
             report.state = "interrupted"
         elif error is None:
+            progress.enter("settles records with one key")
             settle_duplicates(job, report)
             check_rejects(job, report)
             end(job)
@@ -119,6 +131,7 @@ def _loaded(part: Slice, outcome: Outcome, slicer: Slicer, report: Report) -> Co
         raise JobError(loaded.error, loaded.details)
     slicer.sizes.measured(part.weight, loaded.seconds, loaded.memory)
     report.measured(part.weight, loaded.counters["read"], loaded.seconds, loaded.memory)
+    report.spent(loaded.stages, loaded.slowest)
     return loaded.counters
 
 

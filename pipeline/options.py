@@ -27,6 +27,7 @@ from transforms.limits import (
 
 DEFAULT_SLICE_BYTES = 1 << 30
 DEFAULT_START_SECONDS = 600
+DEFAULT_PROGRESS_SECONDS = 10
 
 REMOTE_ONLY = ("detach", "start_timeout", "allow_plain_password", "shards")
 """Flags that have no meaning on this machine."""
@@ -270,6 +271,23 @@ class JobOptions(argparse.Namespace):
             choices=["DEBUG", "INFO", "WARNING", "ERROR"],
             default="INFO",
             help="What is logged (default %(default)s).",
+        )
+        job.add_argument(
+            "--log_format",
+            choices=["text", "json"],
+            default="text",
+            help="json: each message, each line of progress and the summary is one line of JSON (default %(default)s).",
+        )
+        job.add_argument(
+            "--progress_seconds",
+            type=_seconds,
+            default=DEFAULT_PROGRESS_SECONDS,
+            metavar="N",
+            help="Where the output is no terminal: a line of progress every so many seconds (default %(default)s); 0: "
+            "none.",
+        )
+        job.add_argument(
+            "--quiet", action="store_true", help="Show warnings and errors alone; the report has all the rest."
         )
 
 

@@ -19,6 +19,7 @@ from transforms.target import is_reference
 LOCAL_ONLY = {
     "limit": "give a part of the input",
     "memory": "say to the runner how much its workers have",
+    "progress_seconds": "the runner shows how far its job is",
     "slice_bytes": "the runner divides the input itself",
     "workers": "say by --parallelism how many slots are used, or by the runner's own flags",
     "direct_num_workers": "say by --parallelism how many slots are used, or by the runner's own flags",

@@ -9,6 +9,7 @@ from pipeline.command import FAILED, LOADED, WITH_REJECTS, WRONG
 from pipeline.job import Job, JobError
 from pipeline.launch import run_local
 from pipeline.options import JobOptions
+from pipeline.progress import Progress
 from pipeline.replay import ReplayInput, still_open
 from pipeline.report import Report
 from pipeline.signals import Interrupts
@@ -52,7 +53,8 @@ def run(job: Job, terminal: Terminal, interrupts: Interrupts) -> int:
     with report.usage:
         try:
             if job.is_local:
-                with terminal.progress() as progress:
+                progress = Progress(report)
+                with terminal.progress(progress):
                     run_local(job, report, progress, interrupts)
             else:
                 from pipeline.remote import run_remote

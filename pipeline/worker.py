@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import apache_beam as beam
@@ -15,9 +16,12 @@ from pipeline import graph
 from pipeline.engine import Engine, PipelineFailed
 from pipeline.job import Job
 from pipeline.launch import Loaded
+from pipeline.processes import tell
+from pipeline.pulse import Pulse
 from pipeline.slices import Part, Slice
 from pipeline.terminal import set_up_logging
 from transforms import ReadResult, XmlRecord
+from transforms.metrics import slowest
 
 _job: Job | None = None
 _slice: Slice | None = None
@@ -28,7 +32,7 @@ class Worker:
     """Loads the slices of a job, one after another."""
 
     def __init__(self, job: Job):
-        set_up_logging(job.log_level)
+        set_up_logging(job.log_level, job.log_format)
         global _job
         _job = job
         read = ReadSlice(graph.read_parts(job))
@@ -38,11 +42,14 @@ class Worker:
         global _slice
         _slice = part
         started, memory = time.monotonic(), Memory()
-        try:
-            counters = self._engine.run()
-        except PipelineFailed as error:
-            return Loaded(error.counters, time.monotonic() - started, memory.peak(), error.message, error.details)
-        return Loaded(counters, time.monotonic() - started, memory.peak())
+        failed: PipelineFailed | None = None
+        with Pulse(tell) as pulse:
+            try:
+                counters = self._engine.run()
+            except PipelineFailed as error:
+                failed, counters = error, error.counters
+        loaded = Loaded(counters, time.monotonic() - started, memory.peak(), pulse.stages, slowest.records)
+        return replace(loaded, error=failed.message, details=failed.details) if failed else loaded
 
 
 class ReadSlice(beam.PTransform):
