@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,10 +47,12 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]
     return [change for name in names for change in _changes(name, before.get(name), after.get(name))]
 
 
-def run_compare(one: str, other: str) -> int:
-    """Print what changed from one run to the other; the result is the exit code."""
+def run(argv: Sequence[str]) -> int:
+    """``--compare runs/<one> runs/<other>``: print what changed; the result is the exit code."""
+    parser = argparse.ArgumentParser(prog="run_pipeline.py", add_help=False, allow_abbrev=False)
+    parser.add_argument("--compare", dest="runs", nargs=2, metavar="RUN", required=True)
     try:
-        before, after = read_report(Path(one)), read_report(Path(other))
+        before, after = (read_report(Path(run)) for run in parser.parse_args(argv).runs)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2

@@ -6,8 +6,22 @@ What a wrong flag, or a wrong contract, does not need is imported after it was f
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pipeline.options import OptionsError, is_local, parse_options, print_help
+from pipeline.options import OptionsError, canonical, given_flags, is_local, parse_options, print_help
+
+if TYPE_CHECKING:
+    from pipeline.job import Job
+    from pipeline.terminal import Terminal
+
+_TOOLS = {
+    "import_contract": "beamshred.legacy:run_import",
+    "report": "beamshred.report:run",
+    "compare": "beamshred.compare:run",
+}
+"""What runs instead of the job, by its flag."""
 
 LOADED, FAILED, WRONG, WITH_REJECTS = 0, 1, 2, 3
 """The exit codes: all loaded or skipped; the job failed; wrong flags, contract or target; done, with rejects."""
@@ -18,10 +32,9 @@ def main(argv: Sequence[str]) -> int:
     if {"-h", "--help"} & set(argv):
         print_help()
         return LOADED
-    if any(word.split("=")[0].replace("-", "_") == "__import_contract" for word in argv):
-        from beamshred.legacy import run_import
-
-        return run_import(argv)
+    if tool := next((_TOOLS[flag] for flag in _TOOLS if flag in given_flags(argv)), None):
+        module, name = tool.split(":")
+        return int(getattr(import_module(module), name)(canonical(argv)))
     from pipeline.processes import cool_down, warm_up
     from pipeline.signals import Interrupts
     from pipeline.terminal import Terminal
@@ -52,7 +65,21 @@ def main(argv: Sequence[str]) -> int:
             return FAILED
         try:
             with job.run_dir.owned():
-                return run.run(job, terminal, interrupts)
+                code = run.run(job, terminal, interrupts)
+                _write_page(job, terminal)
+                return code
         except OptionsError as error:
             terminal.error(str(error))
             return WRONG
+
+
+def _write_page(job: Job, terminal: Terminal) -> None:
+    """The report for people; the run itself imports nothing that it needs."""
+    if not job.run_dir.is_local:
+        return
+    from beamshred.report import write_page
+
+    try:
+        terminal.note(f"For people: {write_page(Path(job.run_dir.path))}")
+    except (ValueError, OSError) as error:
+        terminal.error(f"report.html could not be made: {error}")

@@ -301,7 +301,7 @@ def parse_options(argv: Sequence[str]) -> JobOptions:
     parser = _Parser(add_help=False, allow_abbrev=False)
     JobOptions.add_flags(parser)
     _add_beam_flags(parser)
-    options, rest = parser.parse_known_args(_canonical(argv), JobOptions())
+    options, rest = parser.parse_known_args(canonical(argv), JobOptions())
     options.beam = _beam_options(rest, _names(parser)) if rest else {}
     needed = ("contract", "target") if options.check else ("input", "contract", "target")
     missing = [f"--{name}" for name in needed if not getattr(options, name)]
@@ -423,6 +423,8 @@ def print_help() -> None:
         metavar="FILE",
         help="Print the contract that a legacy mapping contract (JSON) becomes; what changed is said on stderr.",
     )
+    tools.add_argument("--report", metavar="RUN", help="Make report.html of a run's folder, runs/<run>, again.")
+    tools.add_argument("--compare", nargs=2, metavar="RUN", help="Print what changed from one run to another.")
     _add_beam_flags(parser)
     parser.print_help()
 
@@ -459,7 +461,7 @@ def _whole(text: str) -> int:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
 
 
-def _canonical(argv: Sequence[str]) -> list[str]:
+def canonical(argv: Sequence[str]) -> list[str]:
     """``--batch-size 5`` as ``--batch_size 5``."""
     words = []
     for word in argv:

@@ -15,6 +15,7 @@ from typing import Any
 
 import psutil
 
+from pipeline.prometheus import metrics_of
 from pipeline.run_folder import RunFolder
 from transforms.metrics import SKIPPED, Slowest
 
@@ -152,6 +153,10 @@ class Report:
     def write(self, folder: RunFolder) -> str:
         """Write ``report.json``; give its path."""
         return folder.write("report.json", json.dumps(self.as_dict(), indent=2, ensure_ascii=False) + "\n")
+
+    def write_metrics(self, folder: RunFolder) -> None:
+        """Write ``metrics.prom``."""
+        folder.write("metrics.prom", metrics_of(self.as_dict()))
 
     def _skipped(self) -> dict[str, int]:
         others = {name.replace("_", " "): self.counters[name] for name in SKIPPED}

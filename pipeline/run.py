@@ -75,6 +75,7 @@ def run(job: Job, terminal: Terminal, interrupts: Interrupts) -> int:
         if isinstance(job.input, ReplayInput):
             report.replay = {"rejects": job.input.rejects, **still_open(job.run_dir.rejects)}
         place = report.write(job.run_dir)
+        report.write_metrics(job.run_dir)
     except OSError as error:
         place = "not written"
         report.state, report.error = "failed", report.error or str(error)

@@ -7,13 +7,15 @@ The values of rejects are masked in it: it may be sent around, and the rejects t
 
 from __future__ import annotations
 
+import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from beamshred.report.page import page_of
 from beamshred.report.read import read_report, reject_examples
 
-__all__ = ["page_of", "read_report", "reject_examples", "run_report", "write_page"]
+__all__ = ["page_of", "read_report", "reject_examples", "run", "write_page"]
 
 
 def write_page(folder: Path) -> Path:
@@ -26,10 +28,13 @@ def write_page(folder: Path) -> Path:
     return path
 
 
-def run_report(folder: str) -> int:
+def run(argv: Sequence[str]) -> int:
     """``--report runs/<run>``: make the page again, and say where it is; the result is the exit code."""
+    parser = argparse.ArgumentParser(prog="run_pipeline.py", add_help=False, allow_abbrev=False)
+    parser.add_argument("--report", dest="folder", metavar="RUN", required=True)
+    folder = Path(parser.parse_args(argv).folder)
     try:
-        print(write_page(Path(folder)))
+        print(write_page(folder.parent if folder.name == "report.json" else folder))
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2

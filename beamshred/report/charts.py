@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ _COMMON: dict[str, Any] = {
     "pretty_print": False, "margin": 8,
 }  # fmt: skip
 
+_SCRIPT = re.compile("<script.*?</script>", re.DOTALL)
 MOST_BARS = 20
 
 
@@ -66,4 +68,5 @@ def _rates(timeline: Sequence[Mapping[str, float]], name: str) -> list[tuple[flo
 
 
 def _svg(chart: Any) -> Markup:
-    return Markup(chart.render(is_unicode=True))  # pygal escapes what it is given
+    # The script holds its settings for a library of pygal's that would be loaded. It escapes what it is given.
+    return Markup(_SCRIPT.sub("", chart.render(is_unicode=True)))

@@ -10,11 +10,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from beamshred.report import charts, words
 
-_KNOWN = frozenset(
-    "run_id state error contract records reconciled skipped tables rejects conversions warnings started seconds"
-    " records_per_second slices slice_sizes stages timeline slowest cpu_seconds peak_memory_bytes options"
-    " versions".split()
-)
+_KNOWN = frozenset((
+    "run_id", "state", "error", "contract", "records", "reconciled", "skipped", "tables", "rejects", "conversions",
+    "warnings", "started", "seconds", "records_per_second", "slices", "slice_sizes", "stages", "timeline", "slowest",
+    "cpu_seconds", "peak_memory_bytes", "options", "versions",
+))  # fmt: skip
 """What the template has a place for; all else in a report is shown as it is."""
 
 
