@@ -408,6 +408,10 @@ def is_local(options: JobOptions) -> bool:
 
 
 def print_help() -> None:
+    full_parser().print_help()
+
+
+def full_parser() -> argparse.ArgumentParser:
     """Our flags and the ones of Beam that matter on one machine; Beam has hundreds."""
     parser = argparse.ArgumentParser(
         prog="run_pipeline.py",
@@ -426,7 +430,7 @@ def print_help() -> None:
     tools.add_argument("--report", metavar="RUN", help="Make report.html of a run's folder, runs/<run>, again.")
     tools.add_argument("--compare", nargs=2, metavar="RUN", help="Print what changed from one run to another.")
     _add_beam_flags(parser)
-    parser.print_help()
+    return parser
 
 
 def _add_beam_flags(parser: argparse.ArgumentParser) -> None:

@@ -84,7 +84,8 @@ def test_what_a_report_says_more_is_shown(folder: Folder) -> None:
     }
     shown = page_of(report, {})
     assert "Never found" in shown
-    assert "1.5 kB" in shown and "&lt;a&gt;.xml" in shown
+    assert "1.5 kB" in shown
+    assert "&lt;a&gt;.xml" in shown
     assert "did you mean Currency?" in shown
     assert "/orders/order/&lt;b&gt;" in shown
     assert "1,200" in shown
