@@ -64,14 +64,14 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml setup.py
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --editable .
+	@.ci/with-news 'Updating pip' $(BIN)/python -m pip install --quiet --upgrade pip
+	@PYTHONWARNINGS=ignore .ci/with-news 'Installing what beamshred needs' $(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --editable '.[test]'
+	@PYTHONWARNINGS=ignore .ci/with-news 'Installing what make test needs' $(BIN)/python -m pip install --quiet --editable '.[test]'
 	@touch $@
 
 $(VENV)/.installed-bench: $(VENV)/.installed
-	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --editable '.[bench]'
+	@PYTHONWARNINGS=ignore .ci/with-news 'Installing what make bench needs' $(BIN)/python -m pip install --quiet --editable '.[bench]'
 	@touch $@

@@ -7,14 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.options import OptionsError, canonical, given_flags, is_local, parse_options, print_help
+
+if TYPE_CHECKING:
+    from pipeline.job import Job
+    from pipeline.terminal import Terminal
 
 _TOOLS = {
     "import_contract": "beamshred.legacy:run_import",
     "infer": "beamshred.infer:run",
     "infer_xsd": "beamshred.infer:run",
     "preview": "beamshred.preview:run",
+    "report": "beamshred.report:run",
+    "compare": "beamshred.compare:run",
 }
 """What runs instead of the job, by its flag."""
 
@@ -38,7 +46,8 @@ def main(argv: Sequence[str]) -> int:
     with Interrupts() as interrupts:
         try:
             flags = parse_options(argv)
-            terminal = Terminal(flags.log_level)
+            terminal = Terminal(flags.log_level, flags.log_format, flags.quiet, flags.progress_seconds)
+            flags.log_level = terminal.log_level
             if is_local(flags) and not flags.check:
                 warm_up()
             from transforms.map.load import load_contract
@@ -59,7 +68,21 @@ def main(argv: Sequence[str]) -> int:
             return FAILED
         try:
             with job.run_dir.owned():
-                return run.run(job, terminal, interrupts)
+                code = run.run(job, terminal, interrupts)
+                _write_page(job, terminal)
+                return code
         except OptionsError as error:
             terminal.error(str(error))
             return WRONG
+
+
+def _write_page(job: Job, terminal: Terminal) -> None:
+    """The report for people; the run itself imports nothing that it needs."""
+    if not job.run_dir.is_local:
+        return
+    from beamshred.report import write_page
+
+    try:
+        terminal.note(f"For people: {write_page(Path(job.run_dir.path))}")
+    except (ValueError, OSError) as error:
+        terminal.error(f"report.html could not be made: {error}")

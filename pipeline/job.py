@@ -73,6 +73,7 @@ class Job:
     reject_payload: str
     memory: int | None
     log_level: str
+    log_format: str
 
     @classmethod
     def of(cls, flags: JobOptions, contract: Contract) -> Job:
@@ -128,6 +129,7 @@ class Job:
             reject_payload=flags.reject_payload,
             memory=flags.memory,
             log_level=flags.log_level,
+            log_format=flags.log_format,
         )
 
     def begun(self, database: Database) -> Job:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.job import Job, JobError
 from pipeline.overlap import Overlap
 from pipeline.processes import Died, Failure, Last, Outcome, Pool
+from pipeline.progress import Progress
 from pipeline.report import Report
 from pipeline.signals import Interrupts
 from pipeline.slices import Slice, Slicer, SliceSizes
@@ -32,6 +33,7 @@ from transforms.insert.database import Database
 from transforms.insert.retry import opened
 
 if TYPE_CHECKING:
+    from pipeline.pulse import News
     from pipeline.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -57,7 +59,8 @@ class _Load:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a process says of its slice: what it counted, its time, its memory, and why it failed, if it did.
+    """What a process says of its slice: what it counted, its time, its memory, its seconds by stage, its slowest
+    records, and why it failed, if it did.
 
     Of the ``seconds`` it has ``worked`` so many on a core, and ``waited`` for the database, ``pause`` at a time; the
     others it queued.
@@ -69,11 +72,13 @@ class Loaded:
     waited: float
     pause: float
     memory: int
+    stages: dict[str, float]
+    slowest: list[dict[str, Any]]
     error: str | None = None
     details: str | None = None
 
 
-def run_local(job: Job, report: Report, progress: Callable[[int, int | None], None], interrupts: Interrupts) -> None:
+def run_local(job: Job, report: Report, progress: Progress, interrupts: Interrupts) -> None:
     """Run a job on this machine, as many slices at once as there are workers; the report is written after each.
 
     Where workers wait for the database there are more of them, which share the cores (:mod:`pipeline.overlap`).
@@ -88,9 +93,15 @@ def run_local(job: Job, report: Report, progress: Callable[[int, int | None], No
     overlap = Overlap(job.workers, job.most_workers)
     shared = _shared_cores(job)
     load = _Load(job, None if shared is None else Path(shared.name))
-    pool = Pool(
-        load, job.workers, before_retry=lambda part: job.run_dir.remove_rejects(part.name), most_bytes=job.worker_memory
-    )
+
+    def given_up(part: Slice) -> None:
+        job.run_dir.remove_rejects(part.name)
+        progress.given_up(part.number)
+
+    def news(process: int, part: Slice, told: News) -> None:
+        progress.told(process, part.number, part.input_bytes, part.weight, told)
+
+    pool = Pool(load, job.workers, before_retry=given_up, most_bytes=job.worker_memory, on_news=news)
     interrupts.call(pool.stop, "Stopping after the slices under way are committed")
     logger.info("Engine: Beam's FnApiRunner, one in each of %d worker processes.", job.workers)
     error: JobError | None = None
@@ -113,11 +124,12 @@ def run_local(job: Job, report: Report, progress: Callable[[int, int | None], No
             except JobError as failed:
                 error = error or failed
                 pool.stop()
+            progress.ended(part.number, part.input_bytes, sizes.total)
             report.write(job.run_dir)
-            progress(part.input_bytes, sizes.total)
         if interrupts.requested:
             report.state = "interrupted"
         elif error is None:
+            progress.enter("settles records with one key")
             finish(job, report)
     except KeyboardInterrupt:
         report.state = "interrupted"
@@ -152,6 +164,7 @@ def _loaded(part: Slice, outcome: Outcome, report: Report) -> Loaded:
         report.add(loaded.counters, complete=False)
         raise JobError(loaded.error, loaded.details)
     report.measured(part.weight, loaded.counters["read"], loaded.seconds, loaded.memory)
+    report.spent(loaded.stages, loaded.slowest)
     return loaded
 
 

@@ -28,6 +28,7 @@ from transforms.limits import (
 
 DEFAULT_SLICE_BYTES = 1 << 30
 DEFAULT_START_SECONDS = 600
+DEFAULT_PROGRESS_SECONDS = 10
 
 REMOTE_ONLY = ("detach", "start_timeout", "allow_plain_password", "shards")
 """Flags that have no meaning on this machine."""
@@ -250,7 +251,7 @@ class JobOptions(argparse.Namespace):
         )
         job.add_argument(
             "--connections",
-            type=_positive,
+            type=positive,
             metavar="N",
             help="Connections to the target at once, at the most (default: three times --workers). Each worker has "
             "one; where they wait for a far database more are started, which take turns on the cores.",
@@ -279,6 +280,23 @@ class JobOptions(argparse.Namespace):
             choices=["DEBUG", "INFO", "WARNING", "ERROR"],
             default="INFO",
             help="What is logged (default %(default)s).",
+        )
+        job.add_argument(
+            "--log_format",
+            choices=["text", "json"],
+            default="text",
+            help="json: each message, each line of progress and the summary is one line of JSON (default %(default)s).",
+        )
+        job.add_argument(
+            "--progress_seconds",
+            type=_seconds,
+            default=DEFAULT_PROGRESS_SECONDS,
+            metavar="N",
+            help="Where the output is no terminal: a line of progress every so many seconds (default %(default)s); 0: "
+            "none.",
+        )
+        job.add_argument(
+            "--quiet", action="store_true", help="Show warnings and errors alone; the report has all the rest."
         )
 
 
@@ -428,6 +446,10 @@ def is_local(options: JobOptions) -> bool:
 
 
 def print_help() -> None:
+    full_parser().print_help()
+
+
+def full_parser() -> argparse.ArgumentParser:
     """Our flags and the ones of Beam that matter on one machine; Beam has hundreds."""
     parser = argparse.ArgumentParser(
         prog="run_pipeline.py",
@@ -464,8 +486,10 @@ def print_help() -> None:
         metavar="N",
         help="With --infer: look at N documents at most, and in each at N elements below the document element.",
     )
+    tools.add_argument("--report", metavar="RUN", help="Make report.html of a run's folder, runs/<run>, again.")
+    tools.add_argument("--compare", nargs=2, metavar="RUN", help="Print what changed from one run to another.")
     _add_beam_flags(parser)
-    parser.print_help()
+    return parser
 
 
 def _add_beam_flags(parser: argparse.ArgumentParser) -> None:

@@ -27,6 +27,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -71,6 +72,24 @@ Outcome = Answer | Failure | Died
 
 
 @dataclass(frozen=True)
+class _Told:
+    """What a task's function tells while it runs."""
+
+    value: Any
+
+
+_to_command: tuple[Connection, threading.Lock] | None = None
+
+
+def tell(value: Any) -> None:
+    """Called in a worker, from any thread: let the command's ``on_news`` know of this while the task runs."""
+    if _to_command is not None:
+        connection, lock = _to_command
+        with lock, suppress(OSError):  # the command may have gone
+            connection.send(_Told(value))
+
+
+@dataclass(frozen=True)
 class Last:
     """What a task's function returns where its process should do no other: what that holds may be in no good order."""
 
@@ -85,7 +104,8 @@ class Pool(Generic[T]):
     is called with it first. Tasks are taken from their iterator while others run, one ahead. Only for the main thread.
 
     A worker that holds more than ``most_bytes`` of memory of its own after a task is replaced. ``workers`` may be
-    raised meanwhile.
+    raised meanwhile. ``on_news`` is called with the number of a process, its task, and what it has told of that
+    (:func:`tell`).
     """
 
     def __init__(
@@ -95,12 +115,14 @@ class Pool(Generic[T]):
         pauses: Sequence[float] = PAUSES,
         before_retry: Callable[[T], None] = lambda task: None,
         most_bytes: int | None = None,
+        on_news: Callable[[int, T, Any], None] = lambda process, task, value: None,
     ):
         self._function = function
         self.workers = workers
         self._pauses = pauses
         self._before_retry = before_retry
         self._most_bytes = most_bytes
+        self._on_news = on_news
         self._running: dict[Connection, tuple[_Worker, _Attempt[T]]] = {}
         self._free: list[_Worker] = []
         self._again: list[_Attempt[T]] = []
@@ -172,10 +194,16 @@ class Pool(Generic[T]):
             return
         for connection in wait(list(self._running), timeout):
             assert isinstance(connection, Connection)
-            worker, attempt = self._running.pop(connection)
+            worker, attempt = self._running[connection]
             try:
-                outcome, goes_on = connection.recv()
+                answer = connection.recv()
+                if isinstance(answer, _Told):
+                    self._on_news(worker.number, attempt.task, answer.value)
+                    continue
+                del self._running[connection]
+                outcome, goes_on = answer
             except (EOFError, OSError, pickle.UnpicklingError):
+                del self._running[connection]
                 last = self._died(attempt, worker.how_it_ended(attempt.oom_kills))
                 worker.kill()
                 if last:
@@ -223,6 +251,11 @@ class _Worker:
             raise
         finally:
             theirs.close()
+
+    @property
+    def number(self) -> int:
+        """That of the process."""
+        return self._process.pid or 0
 
     def send(self, task: Any) -> bool:
         """Give it a task; whether it could be given."""
@@ -304,6 +337,9 @@ def _work(
     gc.freeze()
     # Rows are born by the thousand and die by counting their references: looking for circles among them is in vain.
     gc.set_threshold(100_000, 50, 1000)
+    global _to_command
+    lock = threading.Lock()
+    _to_command = connection, lock
     while True:
         try:
             task = connection.recv()
@@ -312,11 +348,13 @@ def _work(
         try:
             value = function(task)
         except BaseException as error:
-            connection.send((Failure(str(error) or type(error).__name__, traceback.format_exc()), False))
+            answer: tuple[Outcome, bool] = Failure(str(error) or type(error).__name__, traceback.format_exc()), False
         else:
             is_last = isinstance(value, Last)
             goes_on = not is_last and (most_bytes is None or _held_bytes() <= most_bytes)
-            connection.send((Answer(value.value if is_last else value), goes_on))
+            answer = Answer(value.value if is_last else value), goes_on
+        with lock:
+            connection.send(answer)
     # Threads of Beam may still run; what had to be committed is.
     os._exit(0)
 

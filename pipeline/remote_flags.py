@@ -20,6 +20,7 @@ LOCAL_ONLY = {
     "connections": "say by --shards how many batches load at the same time",
     "limit": "give a part of the input",
     "memory": "say to the runner how much its workers have",
+    "progress_seconds": "the runner shows how far its job is",
     "slice_bytes": "the runner divides the input itself",
     "workers": "say by --parallelism how many slots are used, or by the runner's own flags",
     "direct_num_workers": "say by --parallelism how many slots are used, or by the runner's own flags",

@@ -6,7 +6,7 @@ import json
 import platform
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
@@ -15,8 +15,9 @@ from typing import Any
 
 import psutil
 
+from pipeline.prometheus import metrics_of
 from pipeline.run_folder import RunFolder
-from transforms import SKIPPED
+from transforms.metrics import SKIPPED, Slowest
 
 RECORDS = ("read", "loaded", "skipped", "replaced", "rejected")
 PACKAGES = ("beamshred", "apache-beam", "lxml", "SQLAlchemy", "pydantic")
@@ -35,6 +36,27 @@ class Size:
         if self.first is None:
             self.first = self.least = value
         self.least, self.most, self.last = min(self.least, value), max(self.most, value), value
+
+
+class Timeline:
+    """How many records were read and settled when: at most :data:`MOST` points, about evenly apart."""
+
+    MOST = 240
+
+    def __init__(self) -> None:
+        self.points: list[tuple[float, int, int]] = []
+        self._apart = 0.5
+
+    def add(self, seconds: float, read: int, settled: int) -> None:
+        """So it is after so many seconds; left out where it is too near to the last point but one."""
+        point = (round(seconds, 1), read, settled)
+        if len(self.points) > 1 and seconds - self.points[-2][0] < self._apart:
+            self.points[-1] = point
+            return
+        self.points.append(point)
+        if len(self.points) > self.MOST:
+            del self.points[1:-1:2]
+            self._apart *= 2
 
 
 class Report:
@@ -59,6 +81,10 @@ class Report:
         self.replay: dict[str, Any] | None = None
         self._sizes: dict[str, Size] = {}
         self.counters: Counter[str] = Counter()
+        self.stages: defaultdict[str, float] = defaultdict(float)
+        """Seconds of the workers, by stage."""
+        self.slowest: list[dict[str, Any]] = []
+        self.timeline = Timeline()
         self.usage = Usage()
         self._started = datetime.now(timezone.utc)
         self._clock = time.monotonic()
@@ -73,6 +99,13 @@ class Report:
         sizes = {"bytes": weight, "records": records, "seconds": round(seconds, 3), "memory_bytes": memory}
         for name, value in sizes.items():
             self._sizes.setdefault(name, Size()).add(value)
+
+    def spent(self, stages: Mapping[str, float], slowest: Iterable[dict[str, Any]]) -> None:
+        """A slice took so many seconds of each stage, and its slowest records were these."""
+        for stage, seconds in stages.items():
+            self.stages[stage] += seconds
+        both = sorted([*self.slowest, *slowest], key=lambda record: -record["seconds"])
+        self.slowest = both[: Slowest.MOST]
 
     @property
     def records(self) -> dict[str, int]:
@@ -106,6 +139,11 @@ class Report:
             "records_per_second": round(records["read"] / seconds, 1) if seconds and self.is_counted else None,
             "slices": self.slices,
             "slice_sizes": {name: asdict(size) for name, size in self._sizes.items()},
+            "stages": {name: round(spent, 2) for name, spent in sorted(self.stages.items(), key=lambda item: -item[1])},
+            "timeline": [
+                dict(zip(("seconds", "read", "settled"), point, strict=True)) for point in self.timeline.points
+            ],
+            "slowest": [{**record, "seconds": round(record["seconds"], 4)} for record in self.slowest],
             "cpu_seconds": round(self.usage.cpu_seconds, 2),
             "peak_memory_bytes": self.usage.peak_bytes,
             "options": self.options,
@@ -115,6 +153,10 @@ class Report:
     def write(self, folder: RunFolder) -> str:
         """Write ``report.json``; give its path."""
         return folder.write("report.json", json.dumps(self.as_dict(), indent=2, ensure_ascii=False) + "\n")
+
+    def write_metrics(self, folder: RunFolder) -> None:
+        """Write ``metrics.prom``."""
+        folder.write("metrics.prom", metrics_of(self.as_dict()))
 
     def _skipped(self) -> dict[str, int]:
         others = {name.replace("_", " "): self.counters[name] for name in SKIPPED}

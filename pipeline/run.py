@@ -9,6 +9,7 @@ from pipeline.command import FAILED, LOADED, WITH_REJECTS, WRONG
 from pipeline.job import Job, JobError
 from pipeline.launch import run_local
 from pipeline.options import JobOptions
+from pipeline.progress import Progress
 from pipeline.replay import ReplayInput, still_open
 from pipeline.report import Report
 from pipeline.signals import Interrupts
@@ -55,7 +56,8 @@ def run(job: Job, terminal: Terminal, interrupts: Interrupts) -> int:
     with report.usage:
         try:
             if job.is_local:
-                with terminal.progress() as progress:
+                progress = Progress(report)
+                with terminal.progress(progress):
                     run_local(job, report, progress, interrupts)
             else:
                 from pipeline.remote import run_remote
@@ -76,6 +78,7 @@ def run(job: Job, terminal: Terminal, interrupts: Interrupts) -> int:
         if isinstance(job.input, ReplayInput):
             report.replay = {"rejects": job.input.rejects, **still_open(job.run_dir.rejects)}
         place = report.write(job.run_dir)
+        report.write_metrics(job.run_dir)
     except OSError as error:
         place = "not written"
         report.state, report.error = "failed", report.error or str(error)

@@ -17,6 +17,10 @@ RUNS = "runs"
 """The folder of the folders of runs, where none is given."""
 
 
+FILES = ("report.json", "report.html", "metrics.prom", "error.txt")
+"""What a run writes beside its rejects."""
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """A run's folder. A local one is for its owner alone, as rejects hold personal data."""
@@ -37,7 +41,7 @@ class RunFolder:
             local.parent.mkdir(parents=True, exist_ok=True)
             for folder in (local, local / "rejects"):
                 folder.mkdir(mode=0o700, exist_ok=True)
-            for old in (local / "report.json", local / "error.txt", *(local / "rejects").glob("*.jsonl*")):
+            for old in (*(local / name for name in FILES), *(local / "rejects").glob("*.jsonl*")):
                 old.unlink(missing_ok=True)
             if not os.access(local, os.W_OK):
                 raise PermissionError(13, "it is not writable")

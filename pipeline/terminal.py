@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from types import TracebackType
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.logging import RichHandler
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 from rich.text import Text
 
+from pipeline.display import as_event, line, shown_live, told_in_lines
+from pipeline.jsonlog import JsonFormatter, print_event
+
 if TYPE_CHECKING:
     from pipeline.check import Finding
+    from pipeline.progress import Progress
 
 _STYLES = {"error": "red", "warning": "yellow"}
 
@@ -22,11 +26,17 @@ MOST_CONVERSIONS = 10
 """Columns whose failed conversions are shown; the report has them all."""
 
 
-def set_up_logging(log_level: str) -> Console:
-    """Show our log from ``log_level`` on; give the console that it goes to."""
+def set_up_logging(log_level: str, log_format: str = "text") -> Console:
+    """Show our log from ``log_level`` on, as text or as lines of JSON; give the console that it goes to."""
     console = Console(stderr=True)
-    handler = RichHandler(console=console, show_path=False, log_time_format="[%X]")
-    logging.basicConfig(level="WARNING", handlers=[handler], format="%(message)s", force=True)
+    handler: logging.Handler
+    if log_format == "json":
+        handler = logging.StreamHandler()
+        handler.setFormatter(JsonFormatter())
+    else:
+        handler = RichHandler(console=console, show_path=False, log_time_format="[%X]")
+        handler.setFormatter(logging.Formatter("%(message)s"))
+    logging.basicConfig(level="WARNING", handlers=[handler], force=True)
     for ours in ("beamshred", "pipeline", "transforms"):
         logging.getLogger(ours).setLevel(log_level)
     # Beam logs tracebacks, some of them as critical, for errors that we report in a line ourselves.
@@ -35,18 +45,43 @@ def set_up_logging(log_level: str) -> Console:
 
 
 class Terminal:
-    """Everything goes to standard error, so that it mixes with nobody's output."""
+    """Everything goes to standard error, so that it mixes with nobody's output.
 
-    def __init__(self, log_level: str):
-        self.console = set_up_logging(log_level)
+    Args:
+      log_level: from which on messages are shown.
+      log_format: ``text``, or ``json``: then all is lines of JSON.
+      quiet: warnings and errors alone are shown.
+      progress_seconds: between two lines of progress where nobody watches; 0 is never.
+    """
+
+    def __init__(self, log_level: str, log_format: str = "text", quiet: bool = False, progress_seconds: float = 0):
+        if quiet and log_level in ("DEBUG", "INFO"):
+            log_level = "WARNING"
+        self.log_level = log_level
+        self.console = set_up_logging(log_level, log_format)
+        self._is_json = log_format == "json"
+        self._quiet = quiet
+        self._progress_seconds = progress_seconds
 
     def error(self, message: str) -> None:
+        if self._is_json:
+            print_event("ERROR", {"event": "error", "message": message})
+            return
         self.console.print(message, style="bold red", markup=False, highlight=False, soft_wrap=True)
 
     def note(self, message: str) -> None:
+        if self._quiet:
+            return
+        if self._is_json:
+            print_event("INFO", {"event": "note", "message": message})
+            return
         self.console.print(message, markup=False, highlight=False, soft_wrap=True)
 
     def findings(self, findings: Sequence[Finding]) -> None:
+        if self._is_json:
+            for finding in findings:
+                print_event(finding.severity.upper(), {"event": "finding", **asdict(finding)})
+            return
         self.console.print(_findings_table(findings))
 
     def checked(self, findings: Sequence[Finding]) -> None:
@@ -57,10 +92,22 @@ class Terminal:
         else:
             console.print("The target takes all that the contract gives.")
 
-    def progress(self) -> SliceProgress:
-        return SliceProgress(self.console)
+    def progress(self, progress: Progress) -> AbstractContextManager[None]:
+        """Show it while entered."""
+        if self._quiet:
+            return nullcontext()
+        if self._is_json:
+            return told_in_lines(progress, self._progress_seconds, lambda now: print_event("INFO", as_event(now)))
+        if self.console.is_terminal and not self.console.is_dumb_terminal:
+            return shown_live(self.console, progress)
+        return told_in_lines(progress, self._progress_seconds, lambda now: self.note(line(now)))
 
     def summary(self, report: dict[str, Any], place: str) -> None:
+        if self._is_json:
+            print_event("INFO", {"event": "summary", "report_file": place, **report})
+            return
+        if self._quiet:
+            return
         records = report["records"]
         self.console.print(f"{report['contract']['name']}: {report['state']}", style="bold", highlight=False)
         table = Table()
@@ -114,26 +161,3 @@ def _findings_table(findings: Sequence[Finding]) -> Table:
         cells = (finding.severity, finding.table, finding.column or "", finding.message, finding.remedy)
         table.add_row(*map(Text, cells), style=_STYLES.get(finding.severity))
     return table
-
-
-class SliceProgress:
-    """A bar of input bytes, once their sum is known; nothing where nobody watches."""
-
-    def __init__(self, console: Console):
-        self._bar = Progress(
-            TextColumn("loading"), BarColumn(), DownloadColumn(), TimeRemainingColumn(),
-            console=console, transient=True, disable=not console.is_terminal,
-        )  # fmt: skip
-        self._task = self._bar.add_task("loading", total=None)
-
-    def __enter__(self) -> SliceProgress:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
-
-    def __call__(self, input_bytes: int, total_bytes: int | None) -> None:
-        self._bar.update(self._task, advance=input_bytes, total=total_bytes)

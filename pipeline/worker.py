@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import apache_beam as beam
@@ -16,10 +16,13 @@ from pipeline import graph
 from pipeline.engine import Engine, PipelineFailed
 from pipeline.job import Job
 from pipeline.launch import Loaded
+from pipeline.processes import tell
+from pipeline.pulse import Pulse
 from pipeline.slices import Part, Slice
 from pipeline.terminal import set_up_logging
 from transforms import ReadResult, XmlRecord, cores
 from transforms.cores import Cores
+from transforms.metrics import slowest
 
 _job: Job | None = None
 _slice: Slice | None = None
@@ -30,7 +33,7 @@ class Worker:
     """Loads the slices of a job, one after another; ``shared`` is the folder of the cores that it shares, if any."""
 
     def __init__(self, job: Job, shared: Path | None = None):
-        set_up_logging(job.log_level)
+        set_up_logging(job.log_level, job.log_format)
         global _job
         _job = job
         if shared is not None:
@@ -42,23 +45,25 @@ class Worker:
         global _slice
         _slice = part
         started, memory, mine = time.monotonic(), Memory(), cores.shared
-        counters: Counter[str] = Counter()
-        message = details = None
+        failed: PipelineFailed | None = None
         if mine is not None:
             mine.reset()
             mine.take()
         try:
-            counters = self._engine.run()
-        except PipelineFailed as error:
-            counters, message, details = error.counters, error.message, error.details
+            with Pulse(tell) as pulse:
+                try:
+                    counters = self._engine.run()
+                except PipelineFailed as error:
+                    failed, counters = error, error.counters
         finally:
             if mine is not None:
                 mine.give_back()
         seconds = time.monotonic() - started
-        if mine is None:
-            return Loaded(counters, seconds, seconds, 0.0, 0.0, memory.peak(), message, details)
-        worked, pause = seconds - mine.waited - mine.queued, mine.waited / max(mine.times, 1)
-        return Loaded(counters, seconds, worked, mine.waited, pause, memory.peak(), message, details)
+        loaded = Loaded(counters, seconds, seconds, 0.0, 0.0, memory.peak(), pulse.stages, slowest.records)
+        if mine is not None:
+            pause = mine.waited / max(mine.times, 1)
+            loaded = replace(loaded, worked=seconds - mine.waited - mine.queued, waited=mine.waited, pause=pause)
+        return replace(loaded, error=failed.message, details=failed.details) if failed else loaded
 
 
 class ReadSlice(beam.PTransform):

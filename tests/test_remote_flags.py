@@ -13,9 +13,9 @@ from tests.jobs import Folder, order, orders
 
 WORKS_ANYWHERE = {
     "allow_plain_password", "batch_bytes", "batch_size", "check", "contract", "create_disposition", "detach", "input",
-    "input_column", "input_key", "input_table", "input_where", "key_range", "log_level", "max_depth",
-    "max_record_bytes", "max_rejects", "max_unpacked", "odbc_insert", "on_existing", "projection", "reject_payload",
-    "retry_seconds", "run_dir", "shards", "skip_loaded", "start_timeout", "target",
+    "input_column", "input_key", "input_table", "input_where", "key_range", "log_format", "log_level", "max_depth",
+    "max_record_bytes", "max_rejects", "max_unpacked", "odbc_insert", "on_existing", "projection", "quiet",
+    "reject_payload", "retry_seconds", "run_dir", "shards", "skip_loaded", "start_timeout", "target",
 }  # fmt: skip
 FLINK = ("--runner", "FlinkRunner", "--parallelism", "2", "--run_dir", "run")
 
@@ -45,6 +45,7 @@ def test_every_flag_works_elsewhere_or_is_refused() -> None:
         ("--limit", "1"),
         ("--slice_bytes", "1M"),
         ("--memory", "1G"),
+        ("--progress_seconds", "5"),
         ("--slice-bytes", "64M"),  # its default, and said all the same
         ("--workers", "2"),
         ("--direct_num_workers", "2"),

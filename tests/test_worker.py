@@ -26,7 +26,7 @@ def job_of(folder: Folder) -> tuple[Job, list[Slice]]:
 
 
 def test_one_pipeline_loads_all_slices_and_leaves_nothing_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline.worker, "set_up_logging", lambda level: None)  # it would stay for other tests
+    monkeypatch.setattr(pipeline.worker, "set_up_logging", lambda *given: None)  # it would stay for other tests
     folder = Folder(tmp_path)
     folder.write("a.xml", orders(order(number, amount="x" if number % 10 == 0 else "1") for number in range(60)))
     job, parts = job_of(folder)

@@ -18,7 +18,7 @@ from transforms.insert.decide import ON_EXISTING, LoadPolicy
 from transforms.insert.duplicates import counters_of_tally, settle
 from transforms.insert.load import load_batch
 from transforms.insert.retry import RETRY_SECONDS, connected
-from transforms.metrics import NAMESPACE, SKIPPED, count, count_reject
+from transforms.metrics import NAMESPACE, SKIPPED, count, count_reject, spent
 from transforms.records import REJECTS, BatchResult, Reject
 from transforms.schema import Schema
 from transforms.target import Target, is_reference
@@ -102,7 +102,9 @@ class BulkInsertDoFn(beam.DoFn):
             with lent():
                 result, rejects = load_batch(self._database, self._schema, families, self._policy, batch.shard)
             self._batch_records.update(len(families))
-            self._batch_msec.update(round(1000 * (monotonic() - began)))
+            took = monotonic() - began
+            spent["insert"] += took
+            self._batch_msec.update(round(1000 * took))
             _count(result, rejects)
             yield result
             for reject in rejects:

@@ -10,6 +10,9 @@ from __future__ import annotations
 import fcntl
 import os
 import tempfile
+from time import monotonic
+
+from transforms.metrics import spent
 
 
 class Turn:
@@ -34,11 +37,13 @@ class Turn:
         """Wait for the turn."""
         if self._files:
             door, turn = self._files
+            began = monotonic()
             fcntl.flock(door, fcntl.LOCK_EX)
             try:
                 fcntl.flock(turn, fcntl.LOCK_EX)
             finally:
                 fcntl.flock(door, fcntl.LOCK_UN)
+            spent["wait"] += monotonic() - began
 
     def give_back(self) -> None:
         """Let the next one write; nothing, if the turn is not ours."""

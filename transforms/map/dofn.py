@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timezone
+from time import perf_counter
 from typing import Any
 
 import apache_beam as beam
@@ -13,7 +14,7 @@ from apache_beam.pvalue import TaggedOutput
 from transforms import coders as coders
 from transforms.map.compiler import Mapper
 from transforms.map.contract import Contract
-from transforms.metrics import NAMESPACE, count, count_reject
+from transforms.metrics import NAMESPACE, count, count_reject, slowest, spent
 from transforms.records import REJECTS, MappedRecord, ParsedRecord, Reject
 
 
@@ -41,10 +42,15 @@ class MapDoFn(beam.DoFn):
         self._mapper = Mapper(self.contract, self.run_id, self.started)
 
     def process(self, parsed: ParsedRecord) -> Iterator[MappedRecord | TaggedOutput]:
+        began = perf_counter()
         try:
             mapped = self._mapper.map(parsed)
         except Exception as error:
             mapped = Reject.of_bug(parsed.record, "map", error)
+        took = perf_counter() - began
+        spent["map"] += took
+        if took > slowest.least:
+            slowest.add(took, "map", parsed.record)
         self._count_oddities()
         if isinstance(mapped, Reject):
             count_reject(mapped)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from time import perf_counter
 from typing import Any
 
 import apache_beam as beam
@@ -11,7 +12,7 @@ from apache_beam.pvalue import TaggedOutput
 
 from transforms import coders as coders
 from transforms.limits import DEFAULT_MAX_DEPTH, DEFAULT_MAX_RECORD_BYTES, MAX_MAX_DEPTH
-from transforms.metrics import NAMESPACE, count, count_reject
+from transforms.metrics import NAMESPACE, count, count_reject, slowest, spent
 from transforms.parse.parser import RecordParser
 from transforms.reach import Reach
 from transforms.records import REJECTS, ParsedRecord, Reject, XmlRecord
@@ -59,10 +60,15 @@ class ParseDoFn(beam.DoFn):
 
     def process(self, record: XmlRecord) -> Iterator[ParsedRecord | TaggedOutput]:
         self._bytes.update(len(record.payload))
+        began = perf_counter()
         try:
             parsed = self._parser.parse(record)
         except Exception as error:
             parsed = Reject.of_bug(record, "parse", error)
+        took = perf_counter() - began
+        spent["parse"] += took
+        if took > slowest.least:
+            slowest.add(took, "parse", record)
         if isinstance(parsed, Reject):
             count_reject(parsed)
             yield TaggedOutput(REJECTS, parsed)

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from time import perf_counter
 from typing import Any, NamedTuple
 
 import apache_beam as beam
@@ -28,7 +29,7 @@ from apache_beam.metrics import Metrics
 from apache_beam.pvalue import PCollection, TaggedOutput
 
 from transforms import coders as coders
-from transforms.metrics import NAMESPACE, count, count_reject
+from transforms.metrics import NAMESPACE, count, count_reject, spent
 from transforms.names import RecordPath
 from transforms.read.columns import KeyRange, RowsAgain, XmlColumn, plan_ranges, read_range
 from transforms.read.files import SourceFile, expand
@@ -231,15 +232,19 @@ class _Read(beam.DoFn):
     def process(self, part: Any) -> Iterator[XmlRecord | TaggedOutput]:
         # A metric's update costs about as much as reading a short record: counters wait for the end.
         records = size = 0
+        began = perf_counter()
         for item in self._read(part):
+            spent["read"] += perf_counter() - began
             records += 1
             if isinstance(item, Reject):
                 count_reject(item)
                 yield TaggedOutput(REJECTS, item)
-                continue
-            size += len(item.payload)
-            self._record_bytes.update(len(item.payload))
-            yield item
+            else:
+                size += len(item.payload)
+                self._record_bytes.update(len(item.payload))
+                yield item
+            began = perf_counter()
+        spent["read"] += perf_counter() - began
         count("read", records)
         count("read_bytes", size)
 
