@@ -54,6 +54,7 @@ class Server(ModuleType):
             setattr(self, f"SQL_{name}", name)
         self.log: list = []
         self.driver, self.level, self.entries = MICROSOFT, 160, []
+        self.ledger_key: list[tuple] = []
         self.errors: dict[str, list[Exception]] = {}
         self.is_empty = False
         self.strings: list[str] = []
@@ -78,6 +79,8 @@ class Server(ModuleType):
                 raise errors.pop(0)
         if "compatibility_level" in sql:
             return [(self.level,)]
+        if "is_primary_key" in sql:
+            return self.ledger_key
         if "SCHEMA_NAME" in sql:
             return [("dbo",)]
         if "FROM beamshred_tables" in sql:
@@ -173,7 +176,8 @@ def error(state: str, number: int, message: str = "what") -> Exception:
 def test_batch_is_one_transaction_with_one_statement_for_each_table(server):
     result, _ = load(SCHEMA, order("A", 0), order("B", 1, lines=1))
     assert result.loaded == 2
-    [_, find, ledger, orders, lines, commit] = server.log
+    [_, find, key, ledger, orders, lines, commit] = server.log
+    assert "i.ignore_dup_key = 0" in key[0]
     assert (commit, server.autocommit) == (("COMMIT",), False)
     assert find[1] == ("shop", "A", "B")
     assert ledger[0].startswith("INSERT INTO beamshred_ledger (contract, record_key, ")
@@ -191,6 +195,16 @@ def test_batch_is_one_transaction_with_one_statement_for_each_table(server):
         " WITH (order_id nvarchar(max) '$[0]', line integer '$[1]', price decimal(10, 2) '$[2]')",
         ('[["A",1,"1.50"],["A",2,"3.00"],["B",1,"1.50"]]',),
     )
+
+
+def test_ledger_that_knew_nothing_is_not_asked_again(server):
+    server.ledger_key = [("record_key",), ("contract",)]
+    loader = open_database(Target.parse(URL))
+    for key in "AB":
+        load_batch(loader, SCHEMA, [order(key, 0)], LoadPolicy("run"))
+    assert [sql.split()[0] for sql in server.statements()] == [
+        "SELECT", "SELECT", "SELECT", "INSERT", "INSERT", "INSERT", "COMMIT", "INSERT", "INSERT", "INSERT", "COMMIT",
+    ]  # fmt: skip
 
 
 def test_every_name_is_quoted(server):

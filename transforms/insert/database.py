@@ -118,7 +118,7 @@ class Database(ABC):
         self.cursor: Any = None
         self.expects_new = False
         """Whether the ledger knew nothing of the last batch, and refuses what it knows."""
-        self._refuses_twice: dict[str, bool] = {}
+        self._refuses_twice: dict[Table, bool] = {}
         self._statements: dict[tuple[Any, ...], Statement] = {}
 
     @abstractmethod
@@ -176,10 +176,10 @@ class Database(ABC):
     def rollback(self) -> None:
         self.connection.rollback()
 
-    def in_one_go(self, tables: Sequence[Table]) -> AbstractContextManager[Any]:
+    def in_one_go(self, tables: Sequence[Table]) -> AbstractContextManager[bool | None]:
         """Where it pays, send BEGIN, COMMIT and what is inserted into these tables inside without waiting for answers.
 
-        What fails may then fail at the end, and not say at which table.
+        What fails may then fail at the end, and not say at which table: ``True`` says that it is so.
         """
         return nullcontext()
 
@@ -241,23 +241,18 @@ class Database(ABC):
         return [table for table in tables if table.label not in existing]
 
     def refuses_twice(self, table: Table) -> bool:
-        """Whether the database itself refuses a second row with the primary key of ``table``, outside of a transaction.
+        """Whether the database itself refuses a second row with the primary key of ``table``, and says so.
 
-        A table that somebody made by hand may lack that key. What cannot be told is not so.
+        A table that somebody made by hand may lack that key.
         """
-        if table.name not in self._refuses_twice:
-            try:
-                key = set(map(str.lower, self.primary_key(table)))
-            except Exception:
-                self.recover()
-                key = set()
-            self._refuses_twice[table.name] = key == set(table.primary_key)
-        return self._refuses_twice[table.name]
+        if table not in self._refuses_twice:
+            key = set(map(str.lower, self.primary_key(table)))
+            self._refuses_twice[table] = key == set(table.primary_key)
+        return self._refuses_twice[table]
 
     def primary_key(self, table: Table) -> Sequence[str]:
-        """The columns of the primary key that a table has in the database."""
-        found = self.inspector().get_pk_constraint(table.name, schema=self.schema_name(table))
-        return found["constrained_columns"]
+        """The columns of the primary key that a table has in the database, read in a transaction; none if unknown."""
+        return ()
 
     def missing_ledger_columns(self) -> list[str]:
         """The columns that a ledger of an earlier version lacks."""

@@ -16,8 +16,9 @@ refuses what it knows after all. Whatever is refused on the quick way is done ag
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from datetime import datetime, timezone
+from functools import partial
 from itertools import chain, compress
 from operator import itemgetter
 
@@ -77,53 +78,57 @@ def load_batch(
 
 
 def _load(database: Database, schema: Schema, part: Families, policy: LoadPolicy, is_quick: bool) -> Loaded:
-    def tried(is_quick: bool) -> Loaded:
-        return retried(
-            database.target, policy.retry_seconds, lambda: _transaction(database, schema, part, policy, is_quick)
-        )
-
-    if is_quick:
-        # What is refused may be a key that the ledger knows, or a row of a table that cannot be told.
-        with suppress(RefusedError):
-            return tried(True)
-    for _ in range(_CLAIMS):
+    for _ in range(_CLAIMS + is_quick):
         try:
-            return tried(False)
+            return retried(
+                database.target, policy.retry_seconds, partial(_transaction, database, schema, part, policy, is_quick)
+            )
+        except _UnsureError as error:
+            refused: RefusedError = error
         except RefusedError as error:
             # Another loader has claimed a key between our look at the ledger and our entry: now we shall see it.
             # A key that is refused again and again is one that the database takes for another's.
             if error.table not in (LEDGER.label, DUPLICATES.label) or error.rule != "unique":
                 raise
             refused = error
+        is_quick = False
     raise refused
+
+
+class _UnsureError(RefusedError):
+    """Refused on the quick way: it may be a key that the ledger knows, or a row of another table than it says."""
 
 
 def _transaction(database: Database, schema: Schema, part: Families, policy: LoadPolicy, is_quick: bool) -> Loaded:
     keys = part.keys
     is_distinct = len(set(keys)) == len(keys)
+    looks = not (is_quick and is_distinct and database.expects_new)
+    is_unsure = expects_new = not looks
     entries: dict[str, Entry] = {}
     try:
         with translated(database):
             database.connect()
-            looks = not (is_quick and is_distinct and database.expects_new)
             if looks:
                 database.begin()
                 entries = find_entries(database, schema.contract, list(dict.fromkeys(keys)))
+                expects_new = not entries and database.refuses_twice(LEDGER)
             if entries or not is_distinct:
                 loaded = _write(database, schema, part.apart(), entries, policy)
                 database.commit()
             else:
-                with database.in_one_go((LEDGER, *schema.tables)) if is_quick else nullcontext():
+                with database.in_one_go((LEDGER, *schema.tables)) if is_quick else nullcontext() as at_once:
+                    is_unsure |= bool(at_once)
                     if not looks:
                         database.begin()
                     loaded = _write_new(database, schema, part, policy), []
                     database.commit()
-            if looks:
-                database.expects_new = not entries and database.refuses_twice(LEDGER)
+        database.expects_new = expects_new
         return loaded
-    except BaseException:
+    except BaseException as error:
         database.expects_new = False
         database.recover()
+        if is_unsure and isinstance(error, RefusedError):
+            raise _UnsureError(error.rule, error.message, error.table) from None
         raise
 
 

@@ -147,6 +147,17 @@ class SQLServer(ODBC):
         [(found,)] = self.cursor.fetchall()
         return found is not None
 
+    def primary_key(self, table: Table) -> Sequence[str]:
+        self.cursor.execute(
+            "SELECT c.name FROM sys.indexes i"
+            " JOIN sys.index_columns k ON k.object_id = i.object_id AND k.index_id = i.index_id"
+            " JOIN sys.columns c ON c.object_id = k.object_id AND c.column_id = k.column_id"
+            # The other setting drops a second row without a word.
+            " WHERE i.is_primary_key = 1 AND i.ignore_dup_key = 0 AND i.object_id = OBJECT_ID(?)",
+            (self.table_name(table),),
+        )
+        return [name for (name,) in self.cursor.fetchall()]
+
     def sql_type(self, column_type: ColumnType) -> sa.types.TypeEngine[Any]:
         name, length = column_type.name, column_type.length
         if name == "text":

@@ -110,16 +110,13 @@ class SpeaksPostgreSQL(Database):
         return _SQL_TYPES[column_type.name]
 
     def primary_key(self, table: Table) -> Sequence[str]:
-        self.begin()
         self.cursor.execute(
             "SELECT a.attname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid"
             " AND a.attnum = ANY(i.indkey)"
             f" WHERE i.indisprimary AND i.indisvalid AND i.indrelid = to_regclass({self.placeholder})",
             (self.name_as_value(table),),
         )
-        found = [name for (name,) in self.cursor.fetchall()]
-        self.commit()
-        return found
+        return [name for (name,) in self.cursor.fetchall()]
 
     def name_as_value(self, table: Table) -> str:
         """The name of a table where it is a parameter: %% is doubled only for a statement."""
@@ -181,14 +178,14 @@ class PostgreSQL(SpeaksPostgreSQL):
             super().commit()
 
     @contextmanager
-    def in_one_go(self, tables: Sequence[Table]) -> Iterator[None]:
+    def in_one_go(self, tables: Sequence[Table]) -> Iterator[bool]:
         if self._round_trip is None or self._round_trip < FAR_SECONDS or not self._takes_arrays(tables):
-            yield
+            yield False
             return
         self._is_in_one_go = True
         try:
             with self.connection.pipeline():
-                yield
+                yield True
         finally:
             self._is_in_one_go = False
 

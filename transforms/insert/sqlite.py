@@ -33,6 +33,7 @@ SQLite has no schemas: the schema of a table is left out of its name.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from decimal import Context, Decimal
 from functools import partial
@@ -90,6 +91,10 @@ class SpeaksSQLite(Database):
     def table_options(self, table: Table) -> dict[str, Any]:
         # A key of several columns would be a second tree beside the table's own: a third more to write.
         return {"sqlite_with_rowid": len(table.primary_key) < 2}
+
+    def primary_key(self, table: Table) -> Sequence[str]:
+        self.cursor.execute("SELECT name FROM pragma_table_info(?) WHERE pk > 0", (table.name,))
+        return [name for (name,) in self.cursor.fetchall()]
 
     def schema_name(self, table: Table) -> None:
         return None
