@@ -74,7 +74,13 @@ class Statement:
         # By column: turning rows into columns and back costs far less than rebuilding each row in Python.
         columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
         for index, adapt in self.adapters:
-            columns[index] = [None if value is None else adapt(value) for value in columns[index]]
+            column = columns[index]
+            first = column[0]
+            if first is column[-1] and first is not None and all(value is first for value in column):
+                # As the moment at which a batch is loaded.
+                columns[index] = [adapt(first)] * len(column)
+            else:
+                columns[index] = [None if value is None else adapt(value) for value in column]
         return list(zip(*columns, strict=True))
 
 
