@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from databases import SCHEMA, TargetDatabase, column, order
-from servers import new_schema
 
+from tests.databases import SCHEMA, TargetDatabase, column, order
+from tests.servers import new_schema
 from transforms.insert import LoadPolicy, load_batch, prepare_target
 from transforms.records import MappedRecord
 from transforms.schema import ABSENT, Schema, Table
