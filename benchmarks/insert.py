@@ -72,7 +72,7 @@ def make_batches(count: int) -> list[Batch]:
 def entries(batch: Batch) -> list[tuple]:
     now = datetime.now(timezone.utc)
     return [
-        ("bench", r.key, "loaded", "run", r.source, r.ordinal, r.start, r.end, r.checksum, ROWS, None, now)
+        ("bench", r.key, "loaded", "run", r.source, r.ordinal, r.start, r.end, r.checksum, ROWS, None, None, now)
         for r in batch
     ]
 
