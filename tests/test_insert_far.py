@@ -125,6 +125,10 @@ def test_what_is_too_long_is_refused_and_never_cut(database, type_):
     assert database.query("SELECT id FROM t ORDER BY id") == [(0,), (2,)]
 
 
+def test_table_of_a_refused_row_is_found(database):
+    assert load(database, table(column("a", "text(3)")), (0, "long")) == (0, [("0", "database", "t")])
+
+
 @pytest.mark.parametrize(
     "statements",
     [

@@ -103,7 +103,8 @@ def _transaction(database: Database, schema: Schema, part: Families, policy: Loa
     keys = part.keys
     is_distinct = len(set(keys)) == len(keys)
     looks = not (is_quick and is_distinct and database.expects_new)
-    is_unsure = expects_new = not looks
+    at_once: bool | None = False
+    expects_new = not looks
     entries: dict[str, Entry] = {}
     try:
         with translated(database):
@@ -117,7 +118,6 @@ def _transaction(database: Database, schema: Schema, part: Families, policy: Loa
                 database.commit()
             else:
                 with database.in_one_go((LEDGER, *schema.tables)) if is_quick else nullcontext() as at_once:
-                    is_unsure |= bool(at_once)
                     if not looks:
                         database.begin()
                     loaded = _write_new(database, schema, part, policy), []
@@ -127,7 +127,7 @@ def _transaction(database: Database, schema: Schema, part: Families, policy: Loa
     except BaseException as error:
         database.expects_new = False
         database.recover()
-        if is_unsure and isinstance(error, RefusedError):
+        if isinstance(error, RefusedError) and (at_once or (not looks and error.table == LEDGER.label)):
             raise _UnsureError(error.rule, error.message, error.table) from None
         raise
 
