@@ -10,7 +10,7 @@ other's commit, is refused, and begins again with what the other wrote. What fai
 
 **The quick way.** In nearly all batches every record is new and has a key of its own. Such a batch is not even taken
 apart, and where the ledger knew nothing of the batch before, it is not asked about this one: the ledger's primary key
-refuses what it knows after all. Whatever is refused on the quick way is done again on the other.
+refuses what it knows after all, and then the batch is loaded again with a look.
 """
 
 from __future__ import annotations
