@@ -28,6 +28,7 @@ from lxml import etree
 
 from transforms.names import RecordPath
 from transforms.read.encoding import (
+    CHUNK_BYTES,
     HEAD_BYTES,
     UTF8,
     XML_DECLARATION,
@@ -40,8 +41,6 @@ from transforms.read.encoding import (
 )
 from transforms.read.window import Window
 from transforms.records import NO_CONTEXT, Context
-
-CHUNK_BYTES = 256 << 10
 
 _MAX_REFERENCE_BYTES = 1024
 _LONGEST_TAG = 9_000_000
