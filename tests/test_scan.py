@@ -210,3 +210,10 @@ def test_sample_of_damage_is_bounded() -> None:
     [damage] = scan(io.BytesIO(document).read, RecordPath.parse("/root/rec"))
     assert damage.sample == document[6 : 6 + SAMPLE_BYTES]
     assert damage.end == len(document)
+
+
+def test_document_that_one_read_gives_is_not_copied() -> None:
+    document = b"<root>" + b"x" * 100_000 + b"</root>"
+    answers = [document, b""]
+    [span] = scan(lambda size: answers.pop(0), RecordPath.parse("/*"), keep_bytes=1 << 20)
+    assert span.payload is document

@@ -20,6 +20,8 @@ Read = Callable[[int], bytes]
 
 HEAD_BYTES = 1024
 """How much of a document :func:`detect` looks at."""
+CHUNK_BYTES = 256 << 10
+"""How much is read at once."""
 
 XML_DECLARATION = re.compile(rb"\A<\?xml\s[^>]*?\?>")
 
@@ -107,20 +109,13 @@ class Peekable:
     def __init__(self, read: Read) -> None:
         self._read = read
         self._ahead = b""
+        self._ended = False
         self._error: BrokenInput | None = None
 
     def peek(self, size: int) -> bytes:
         """The next ``size`` bytes, or less if no more can be read."""
-        pieces = [self._ahead]
-        missing = size - len(self._ahead)
-        try:
-            while missing > 0 and self._error is None and (data := self._read(missing)):
-                pieces.append(data)
-                missing -= len(data)
-        except BrokenInput as error:
-            # What came before the fault is good: it goes first.
-            self._error = error
-        self._ahead = b"".join(pieces)
+        if len(self._ahead) < size and not self._ended:
+            self._fill(size)
         return self._ahead[:size]
 
     def read(self, size: int) -> bytes:
@@ -129,6 +124,23 @@ class Peekable:
         if not data and self._error is not None:
             raise self._error
         return data
+
+    def _fill(self, size: int) -> None:
+        pieces = [self._ahead] if self._ahead else []  # one piece is not copied
+        missing = size - len(self._ahead)
+        try:
+            while missing > 0:
+                # Most documents are read whole by this, and need not be put together.
+                data = self._read(max(missing, CHUNK_BYTES))
+                if not data:
+                    self._ended = True
+                    break
+                pieces.append(data)
+                missing -= len(data)
+        except BrokenInput as error:
+            # What came before the fault is good: it goes first.
+            self._error, self._ended = error, True
+        self._ahead = b"".join(pieces)
 
 
 @dataclass(frozen=True)

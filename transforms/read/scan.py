@@ -28,6 +28,7 @@ from lxml import etree
 
 from transforms.names import RecordPath
 from transforms.read.encoding import (
+    CHUNK_BYTES,
     HEAD_BYTES,
     UTF8,
     XML_DECLARATION,
@@ -41,12 +42,11 @@ from transforms.read.encoding import (
 from transforms.read.window import Window
 from transforms.records import NO_CONTEXT, Context
 
-CHUNK_BYTES = 256 << 10
-
 _MAX_REFERENCE_BYTES = 1024
 _LONGEST_TAG = 9_000_000
 """Bytes of a tag above the records, which libxml2 must take: its own limit is 10,000,000 for each attribute."""
 _MAX_KNOWN = 1000
+_LONGEST_KEPT = 1024
 _LONGEST_OPENER = len(b"<![CDATA[")
 _WHITESPACE = b" \t\r\n"
 
@@ -206,13 +206,13 @@ class _Scanner(Window):
                 raise BrokenInput("malformed", f"a second document element, <{self._text(name)}>, follows the first")
         elif (known := above.known.get(key)) is not None:
             return known
-        element = _parse(above.context, b" ".join((b"<" + name, *declarations, b"/>")))
+        full_name = _full_name(above.context, b" ".join((b"<" + name, *declarations, b"/>")))
         step = self._path.steps[above.context.depth]
-        matches = step.matches(element.tag)
+        matches = step.matches(full_name)
         if above.context.depth == 0:
             if not matches:
                 raise BrokenInput(
-                    "root", f"the document element is {element.tag}; the record path {self._path} begins with {step}"
+                    "root", f"the document element is {full_name}; the record path {self._path} begins with {step}"
                 )
             self._root_seen = True
         else:
@@ -314,7 +314,8 @@ class _Scanner(Window):
             if len(self._buffer) - self._at < _MAX_REFERENCE_BYTES and self._more():
                 return
             raise BrokenInput("malformed", "an & begins no entity reference")
-        if len(_parse(self._open[-1].context, reference[0], of_parent=True)):
+        context = self._open[-1].context
+        if len(_parse(_document(context, reference[0]), context.depth - 1)):
             name = self._text(reference[0])
             raise BrokenInput(
                 "entity", f"the entity {name} holds elements; only what is in the document itself is read"
@@ -368,12 +369,31 @@ def _inside(name: bytes) -> re.Pattern[bytes]:
     return re.compile(rb"<(?:!--|!\[CDATA\[|\?|/?" + re.escape(name) + rb"(?=[\s/>]))")
 
 
-def _parse(context: Context, content: bytes, of_parent: bool = False) -> etree._Element:
-    """The element that ``content``, standing below ``context``, is; or the one that it stands in."""
+def _full_name(context: Context, tag: bytes) -> str:
+    """The name, with its namespace, of an element that is only this tag and stands below ``context``."""
+    document = _document(context, tag)
+    parse = _parse_name if len(document) > _LONGEST_KEPT else _known_name
+    return parse(document, context.depth)
+
+
+def _parse_name(document: bytes, depth: int) -> str:
+    return str(_parse(document, depth).tag)
+
+
+_known_name = lru_cache(maxsize=256)(_parse_name)
+"""Many small documents begin alike."""
+
+
+def _document(context: Context, content: bytes) -> bytes:
+    return context.prolog + context.open_tags + content + context.close_tags
+
+
+def _parse(document: bytes, depth: int) -> etree._Element:
+    """The first element so deep in a document, the document element at 0."""
     try:
-        element = etree.fromstring(context.prolog + context.open_tags + content + context.close_tags, _PARSER)
+        element = etree.fromstring(document, _PARSER)
     except etree.XMLSyntaxError as error:
         raise BrokenInput("malformed", f"{error}") from None
-    for _ in range(context.depth - of_parent):
+    for _ in range(depth):
         element = element[0]
     return element

@@ -39,7 +39,7 @@ class Window:
         if not data:
             return False
         if self._start is not None:
-            if self._held_bytes <= max(self._keep_bytes, SAMPLE_BYTES):
+            if self._at > self._hold_from and self._held_bytes <= max(self._keep_bytes, SAMPLE_BYTES):
                 self._held.append(self._buffer[self._hold_from : self._at])
             self._held_bytes += self._at - self._hold_from
             self._hold_from = 0
@@ -76,7 +76,8 @@ class Window:
         """The bytes of what is under way up to here, if they are wanted."""
         if self._held_bytes + self._at - self._hold_from > self._keep_bytes:
             return None
-        return b"".join((*self._held, self._buffer[self._hold_from : self._at]))
+        last = self._buffer[self._hold_from : self._at]
+        return b"".join((*self._held, last)) if self._held else last
 
     def _rest(self) -> tuple[int, int, bytes]:
         """Where what is under way, or else the unread rest, starts; how far was read; its first bytes."""
