@@ -32,6 +32,9 @@ SYSTEM_VALUES = {
 UNPIVOT_VALUES = ("$name", "$value")
 """In a table with ``unpivot``: the name of the attribute or element that the row is made of, and its text."""
 
+LEAVES = "$leaves"
+"""In ``unpivot``: every attribute and text below the row's element; $name is then the path that leads there."""
+
 Scalar = bool | int | float | str
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from transforms.map.column_model import SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel
+from transforms.map.column_model import LEAVES, SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel
 from transforms.map.contract import Contract, Source
 from transforms.map.elements import elements_of, read_path, unpivoted_reference
 from transforms.map.expressions import compile_expression
@@ -98,6 +98,9 @@ class _Finder:
         for column in source.named.values():
             self.column(rows, column)
         for text in source.unpivot or ():
+            if text == LEAVES:
+                _read_whole(rows)
+                continue
             _read_whole(self.path(rows, text, self.contract.defaults.ignore_case))
 
     def column(self, rows: list[_Node], column: ColumnModel) -> None:
