@@ -23,6 +23,7 @@ SYSTEM_VALUES = {
     "$start": ("bigint", "the first byte of the record in its source"),
     "$end": ("bigint", "the byte after the record in its source"),
     "$checksum": ("text", "the checksum of the record, 32 hexadecimal digits, as the ledger has it"),
+    "$content": ("text", "a hash of what the record says, 32 hexadecimal digits, the same in any layout and any file"),
     "$run": ("text", "the run's id, as the ledger has it"),
     "$loaded_at": ("datetimetz", "when the run began"),
     "$contract": ("text", "the contract's fingerprint, which changes with its meaning"),

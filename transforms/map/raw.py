@@ -29,6 +29,7 @@ _SYSTEM = {
     "$start": "record.start",
     "$end": "record.end",
     "$checksum": "checksum(record).hex()",
+    "$content": "frame.content()",
     "$run": "run_id",
     "$loaded_at": "started",
     "$contract": "fingerprint",
@@ -99,7 +100,7 @@ class RawValues:
 
     def of_path(self, scope: Scope, text: str, take: str, ignore_case: bool, position: str) -> str:
         if text in _SYSTEM:
-            self.uses_frame |= text in ("$depth", "$path")
+            self.uses_frame |= text in ("$depth", "$path", "$content")
             return _SYSTEM[text].format(position=position, parent_position=self.parent_position)
         if follow := unpivoted_reference(text):
             return self._of_pair(*follow, take, ignore_case)
