@@ -144,7 +144,7 @@ def test_circle_names_all_its_tables() -> None:
         ("{from: a, type: decimal}", "c.type: decimal needs its number of digits"),
         (
             "{from: a, take: frist}",
-            "c.take: not one of 'first', 'last', 'only', 'join', 'count', 'name', 'xml' or 'json'",
+            "c.take: not one of 'first', 'last', 'only', 'join', 'count', 'sum', 'min', 'max', 'name', 'xml' or 'json'",
         ),
         (
             "{from: a, on_error: skip}",

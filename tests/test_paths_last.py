@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from lxml import etree
 
+from tests.test_paths import walked
 from transforms.map.paths import PathError, parse_path
 from transforms.map.select import compile_path
 from transforms.map.takes import compile_take
@@ -50,10 +51,9 @@ def test_names_in_any_case() -> None:
 @pytest.mark.parametrize("ignore_case", [False, True])
 @pytest.mark.parametrize("path", ["(a/b)[last()]/@x", "(a/b)[last()]/@id", "(a)[last()]/@n", "(z)[last()]/@n"])
 def test_a_walk_finds_the_last_elements_attribute_too(path: str, ignore_case: bool) -> None:
-    parsed, walk, values = parse_path(path, {}, ignore_case), Walk(), [None]
+    parsed, walk = parse_path(path, {}, ignore_case), Walk()
     assert walk.add_value(parsed, "first", 0)
-    walk.compile()(TREE, values)
-    assert values == [compile_take(compile_path(parsed), "first")(TREE)]
+    assert walked(walk, TREE, 1) == [compile_take(compile_path(parsed), "first")(TREE)]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from transforms.map.attributes import Attributes, Owners, attributes_of_one
-from transforms.map.calls import attempt, first_given, is_broken, make_filter, make_rule, one_by_one
+from transforms.map.calls import attempt, first_given, in_document_order, is_broken, make_filter, make_rule, one_by_one
 from transforms.map.climb import depth_of
 from transforms.map.column_model import ColumnModel
 from transforms.map.columns import ColumnError, Failures, default_of, is_system, make_column, usual
@@ -20,7 +20,6 @@ from transforms.map.raw import RawValues
 from transforms.map.resolve import sources
 from transforms.map.scope import Scope, guarded, tuple_of
 from transforms.map.select import compile_from_all, compile_path, compile_rest, split_plain
-from transforms.map.steps import Path
 from transforms.map.tables import (
     columns_read,
     computed_in_order,
@@ -67,6 +66,7 @@ class Builder:
             "first_given": first_given,
             "file_name": posixpath.basename,
             "is_broken": is_broken,
+            "in_document_order": in_document_order,
         }
         self._labels = list(contract.tables)
         self._children: dict[str | None, list[str]] = {}
@@ -127,57 +127,64 @@ class Builder:
             if table.unique:
                 into = "candidates, errors"
                 lines.append(f"candidates = Candidates({self._raw.name('choose', self._choice(label, table))})")
-            for _, source in sources(table):
-                named = reference(source.rows)
-                if named:
-                    lines += self._rows_of_named(label, table, source, named, above, into)
-                    continue
-                path = self._raw.parse(source.rows)
-                if path.alternatives == _TOP and not table.unique:
-                    lines += self._table(label, table, source, scope, above)
-                    continue
-                below = None if table.unique else shared.get(path.text)
-                if below is None:
-                    below = self._new_scope(scope.depth + min(map(depth_of, path.alternatives)), above)
-                    lines += self._calls(scope, path, below, into)
+            if table.order == "document":
+                lines += self._in_document_order(label, table, scope, above, into)
+            for _, source in sources(table) if table.order == "sources" else ():
+                below: Scope | None = None
+                if not reference(source.rows) and self._raw.parse(source.rows).alternatives == _TOP:
                     if not table.unique:
-                        shared[path.text] = below
+                        lines += self._table(label, table, source, scope, above)
+                        continue
+                    below = self._new_scope(scope.depth, above)
+                    lines.append(below.call("element", "position", into))
+                else:
+                    below = None if table.unique else shared.get(source.rows)
+                    if below is None:
+                        elements, below = self._selected(scope, source.rows, above)
+                        lines.append(f"for place, child in enumerate({elements}, 1):")
+                        lines.append("    " + below.call("child", "place", into))
+                        if not table.unique and not reference(source.rows):
+                            shared[source.rows] = below
                 below.lines += self._table(label, table, source, below, above)
             if table.unique:
                 lines.append("candidates.close(rows, errors)")
         return lines
 
-    def _calls(self, scope: Scope, path: Path, below: Scope, into: str) -> list[str]:
-        """The lines that call a scope's function for each element that a path selects."""
-        if path.alternatives == _TOP:
-            return [below.call("element", "position", into)]
-        frame, slot = self._raw.frame_for(path, scope.depth), scope.slot()
-        elements = f"found_{slot} or ()"
-        if not scope.walk.add_rows(path, slot):
-            elements = f"{self._raw.name('select', compile_path(path, frame))}(element)"
-        return [f"for place, child in enumerate({elements}, 1):", "    " + below.call("child", "place", into)]
+    def _selected(self, scope: Scope, rows: str, above: tuple[str, ...]) -> tuple[str, Scope]:
+        """The elements that are rows, as source, and a new scope whose function makes the rows of one."""
+        named = reference(rows)
+        path = self._raw.parse(named[1] if named else rows)
+        is_top = path.alternatives == _TOP
+        element = self._raw.elements[named[0]] if named else None
+        depth = element.depth if element else scope.depth
+        frame = self._raw.frame_for(path, depth)
+        below = self._new_scope(depth + min(map(depth_of, path.alternatives)), above)
+        if named and element:
+            elements = f"named[{named[0]!r}]"
+            if is_top and element.is_one and self.contract.defaults.ignore_case:
+                below.attributes = f"attributes[{named[0]!r}]"
+            if not is_top:
+                elements = f"{self._raw.name('select', compile_from_all(path, frame))}({elements})"
+            return elements, below
+        if is_top:
+            return "(element,)", below
+        slot = scope.slot()
+        if scope.walk.add_rows(path, slot):
+            return f"found_{slot} or ()", below
+        return f"{self._raw.name('select', compile_path(path, frame))}(element)", below
 
-    def _rows_of_named(
-        self,
-        label: str,
-        table: TableModel,
-        source: Source,
-        named: tuple[str, str],
-        above: tuple[str, ...],
-        into: str,
+    def _in_document_order(
+        self, label: str, table: TableModel, scope: Scope, above: tuple[str, ...], into: str
     ) -> list[str]:
-        """The lines that call a scope of its own for each element below a named one, or for that itself."""
-        name, rest = named
-        path = self._raw.parse(rest)
-        frame = self._raw.frame_for(path, self._raw.elements[name].depth)
-        below = self._new_scope(self._raw.elements[name].depth + min(map(depth_of, path.alternatives)), above)
-        if path.alternatives == _TOP and self._raw.elements[name].is_one and self.contract.defaults.ignore_case:
-            below.attributes = f"attributes[{name!r}]"
-        below.lines += self._table(label, table, source, below, above)
-        elements = f"named[{name!r}]"
-        if path.alternatives != _TOP:
-            elements = f"{self._raw.name('select', compile_from_all(path, frame))}({elements})"
-        return [f"for place, child in enumerate({elements}, 1):", "    " + below.call("child", "place", into)]
+        """The lines that make the rows of all sources of a union as their elements stand in the document."""
+        selected, calls = [], []
+        for number, (_, source) in enumerate(sources(table)):
+            elements, below = self._selected(scope, source.rows, above)
+            below.lines += self._table(label, table, source, below, above)
+            selected.append(elements)
+            calls += [f"    if source == {number}:", "        " + below.call("child", "place", into)]
+        ordered = f"in_document_order(element, {tuple_of([f'({one})' for one in selected])})"
+        return [f"for place, (source, child) in enumerate({ordered}, 1):", *calls]
 
     def _choice(self, label: str, table: TableModel) -> Choose:
         return make_choice(label, self.schema.by_label[label].column_names, table)
@@ -205,9 +212,8 @@ class Builder:
         if table.unique:
             lines = ["rows, errors = candidates.next()", *lines]
         if source.unpivot:
-            paths = [self._raw.parse(text) for text in source.unpivot]
-            frames = [self._raw.frame_for(path, scope.depth) for path in paths]
-            pairs = self._raw.name("unpivot", compile_unpivot(list(zip(paths, frames, strict=True)), source.split))
+            parts = [self._raw.pairs(text, scope.depth) for text in source.unpivot]
+            pairs = self._raw.name("unpivot", compile_unpivot(parts, source.split))
             lines = [f"for place, pair in enumerate({pairs}(element), 1):", *indented(lines)]
         # The function of a table with `unique` is called with the candidates in place of the record's rows.
         return ["candidates = rows", *lines] if table.unique else lines

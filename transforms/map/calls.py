@@ -7,6 +7,8 @@ from functools import lru_cache
 from types import CodeType
 from typing import Any
 
+from lxml.etree import _Element
+
 from transforms.map.columns import ColumnError, Failures
 from transforms.map.expressions import ExpressionError
 from transforms.records import Row
@@ -90,6 +92,16 @@ def one_by_one(
 @lru_cache(10_000)
 def _code(column: str) -> CodeType:
     return compile(column, "<column>", "eval")
+
+
+def in_document_order(element: _Element, sources: Sequence[Sequence[_Element]]) -> list[tuple[int, _Element]]:
+    """The elements of several sources below one, as they stand in the document, each with its source's number."""
+    wanted = {found for source in sources for found in source}
+    order = {found: place for place, found in enumerate(element.iter()) if found in wanted}
+    if len(order) < len(wanted):  # named elements, and what references lead to, stand anywhere in the record
+        order = {found: place for place, found in enumerate(element.getroottree().iter()) if found in wanted}
+    pairs = [(number, found) for number, source in enumerate(sources) for found in source]
+    return sorted(pairs, key=lambda pair: (order[pair[1]], pair[0]))
 
 
 def first_given(*candidates: Any) -> Any:

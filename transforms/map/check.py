@@ -10,7 +10,7 @@ from typing import Any
 from transforms.map.check_columns import check_text_keys, fits, is_for_texts, text_keys
 from transforms.map.check_tables import check_table
 from transforms.map.climb import deepest_of, ends_above_record, leaves_record
-from transforms.map.column_model import SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel, is_system_value
+from transforms.map.column_model import LEAVES, SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel, is_system_value
 from transforms.map.constants import Finding, check_constant
 from transforms.map.contract import Contract, Index, Rule, Source
 from transforms.map.convert import make_converter
@@ -85,7 +85,7 @@ class _Checker:
             yield from self._index(("index", name), index)
         for name, text in self.contract.elements.items():
             place: Location = ("elements", name)
-            if f"${name}" in (*SYSTEM_VALUES, *UNPIVOT_VALUES):
+            if f"${name}" in (*SYSTEM_VALUES, *UNPIVOT_VALUES, LEAVES):
                 yield place, f"${name} is a system value", None, "give the element another name"
             if not reference(f"${name}/."):
                 yield place, "a path could not begin with this name", name, "use letters, digits and underscores"
@@ -236,7 +236,11 @@ class _Checker:
             return above
         depth = yield from self._elements((*place, "rows"), source.rows, above)
         for number, text in enumerate(source.unpivot or ()):
-            yield from self._path((*place, "unpivot", number), text, depth)
+            if reference(text) and text != LEAVES:
+                remedy = "let `rows` be that element"
+                yield (*place, "unpivot", number), "these paths start at the row's element", text, remedy
+            elif text != LEAVES:
+                yield from self._path((*place, "unpivot", number), text, depth)
         return depth
 
     def _column(

@@ -23,6 +23,7 @@ SYSTEM_VALUES = {
     "$start": ("bigint", "the first byte of the record in its source"),
     "$end": ("bigint", "the byte after the record in its source"),
     "$checksum": ("text", "the checksum of the record, 32 hexadecimal digits, as the ledger has it"),
+    "$content": ("text", "a hash of what the record says, 32 hexadecimal digits, the same in any layout and any file"),
     "$run": ("text", "the run's id, as the ledger has it"),
     "$loaded_at": ("datetimetz", "when the run began"),
     "$contract": ("text", "the contract's fingerprint, which changes with its meaning"),
@@ -31,6 +32,9 @@ SYSTEM_VALUES = {
 
 UNPIVOT_VALUES = ("$name", "$value")
 """In a table with ``unpivot``: the name of the attribute or element that the row is made of, and its text."""
+
+LEAVES = "$leaves"
+"""In ``unpivot``: every attribute and text below the row's element; $name is then the path that leads there."""
 
 Scalar = bool | int | float | str
 

@@ -103,7 +103,7 @@ class Source(ContractPart):
     unpivot: Texts | None = Field(
         None,
         description="Paths of attributes (`@score_*` matches several) or elements: each that is there makes a row, of "
-        "its $name and $value.",
+        "its $name and $value; `$leaves` is all of them, each named by its path.",
     )
     split: Annotated[str, Field(min_length=1)] | None = Field(
         None,
@@ -145,6 +145,11 @@ class TableModel(Source):
     union: list[Source] = Field(
         default_factory=list, description="Several sources of rows; the columns of a source replace those of the table."
     )
+    order: Literal["sources", "document"] = Field(
+        "sources",
+        description="Whether the rows of a `union` come source by source, or as their elements stand in the document; "
+        "$position then counts over all.",
+    )
     unique: Unique | None = Field(None, description="Of rows that are the same, one is kept; the others go.")
     skip_empty: Literal[False, True, "unless_computed"] = Field(
         False,
@@ -172,6 +177,8 @@ class TableModel(Source):
             raise PydanticCustomError(
                 "union", "with `union`, each of its sources has its own `rows`, `unpivot`, `split` and `slots`"
             )
+        if self.order == "document" and not self.union:
+            raise PydanticCustomError("order", "`order: document` is about the sources of a `union`")
         return self
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from lxml.etree import _Element
 
+from transforms.map.content import content_hash
 from transforms.map.texts import text_of
 from transforms.names import split_tag
 
@@ -23,6 +24,7 @@ class Frame:
     def __init__(self, indexes: Mapping[str, tuple[Select, Select]]):
         self._indexes = indexes
         self._built: dict[str, dict[str, _Element]] = {}
+        self._content: str | None = None
         self.record: _Element | None = None
         self.above: frozenset[Any] = frozenset()
 
@@ -31,6 +33,13 @@ class Frame:
         self.record = record
         self.above = frozenset(record.iterancestors())
         self._built.clear()
+        self._content = None
+
+    def content(self) -> str:
+        """A hash of what the record says."""
+        if self._content is None and self.record is not None:
+            self._content = content_hash(self.record)
+        return self._content or ""
 
     def depth(self, element: _Element) -> int:
         """How far below the record an element stands: the record itself is at 0."""

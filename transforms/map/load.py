@@ -14,6 +14,7 @@ from transforms.map.contract import Contract, Index, Lookup, RecordModel, Rule, 
 from transforms.map.document import ContractError, Document, Location, Problem, did_you_mean
 from transforms.map.habits import KEYS
 from transforms.map.resolve import read_csv
+from transforms.map.syntax import wrong_paths
 
 
 def load_contract(path: str | Path) -> Contract:
@@ -30,22 +31,60 @@ def read_contract(document: Document) -> Contract:
     """The contract of a parsed document; all that is wrong with it is collected before anything is raised."""
     if not isinstance(document.data, dict):
         raise ContractError([document.problem((), "a contract is a mapping of keys, beginning with `contract: name`")])
-    problems: list[Problem] = []
     try:
         contract = Contract.model_validate(document.data)
     except ValidationError as error:
-        problems = [_problem(document, details) for details in error.errors()]
-        try:
-            contract = Contract.model_validate(_without(document.data, [problem.location for problem in problems]))
-        except ValidationError:
-            raise ContractError(_distinct(problems)) from None
-    contract, unread = _with_csv_files(document, contract)
-    found = unread + [document.problem(_spelled(document, place), *rest) for place, *rest in check_contract(contract)]
-    wrong = {problem.location[:4] for problem in problems}
-    problems += [problem for problem in found if problem.location[:4] not in wrong]
+        raise ContractError(_all_problems(document, error)) from None
+    contract, problems = _with_csv_files(document, contract)
+    problems += _found(document, contract)
     if problems:
         raise ContractError(_distinct(problems))
     return contract
+
+
+def _all_problems(document: Document, error: ValidationError) -> list[Problem]:
+    """The mistakes that the model names, those in the rest of the contract, and in all paths."""
+    problems = [_problem(document, details) for details in error.errors()]
+    rest, harmless = _rest(document.data, error)
+    found: list[Problem] = []
+    if rest is not None:
+        contract, found = _with_csv_files(document, rest)
+        found += _found(document, contract)
+    wrong = {problem.location[:4] for problem in problems}
+    for problem in found:
+        of_harmless = problem.location[2:] == ("parent",) and problem.value in harmless
+        if problem.location[:4] not in wrong and not of_harmless:
+            problems.append(problem)
+    problems += [document.problem(place, message) for place, message in wrong_paths(document.data)]
+    return _distinct(problems)
+
+
+def _found(document: Document, contract: Contract) -> list[Problem]:
+    return [document.problem(_spelled(document, place), *rest) for place, *rest in check_contract(contract)]
+
+
+def _rest(data: Any, error: ValidationError) -> tuple[Contract | None, set[str]]:
+    """The contract without what is wrong, if something is left; and the tables that had to become harmless ones."""
+    harmless: set[str] = set()
+    for above in range(4):
+        places = []
+        for details in error.errors():
+            place = tuple(step for step in details["loc"] if step != "[key]")
+            keys = _AT_FAULT.get(details["type"], ()) if above == 0 else ()
+            places += [(*place, key) for key in keys] or [place[: max(0, len(place) - above)]]
+        if not all(places):
+            break
+        harmless |= {str(place[1]) for place in places if place[0] == "tables" and len(place) == 2}
+        data = _without(data, places)
+        try:
+            return Contract.model_validate(data), harmless
+        except ValidationError as next_error:
+            error = next_error
+    return None, harmless
+
+
+_AT_FAULT = {"split": ("split",), "union": ("rows", "unpivot", "split", "slots"), "order": ("order",)}
+"""The keys that are too many, where a table as a whole is wrong."""
 
 
 def _with_csv_files(document: Document, contract: Contract) -> tuple[Contract, list[Problem]]:
@@ -82,11 +121,19 @@ def _without(data: Any, locations: list[Location]) -> Any:
             continue
         if is_column:
             above[part[-1]] = {"value": ""}
+        elif location in _HARMLESS:
+            above[part[-1]] = _HARMLESS[location]
+        elif location[0] == "tables" and len(location) == 2:
+            above[location[1]] = {}
         elif location[0] == "lookups" and len(location) > 1:
             data["lookups"][location[1]] = {}
         else:
             above.pop(part[-1], None)
     return data
+
+
+_HARMLESS: dict[Location, str] = {("contract",): "x", ("record", "path"): "/*"}
+"""What stands for a wrong key that cannot be left out."""
 
 
 def _item(above: Any, step: str | int) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from transforms.map.climb import ends_above_record, leaves_record, reads_above_record
-from transforms.map.column_model import ColumnModel
+from transforms.map.column_model import LEAVES, ColumnModel
 from transforms.map.contract import Contract
 from transforms.map.elements import elements_of, is_of_one, read_path, unpivoted_reference
 from transforms.map.frame import Frame
@@ -14,7 +14,7 @@ from transforms.map.paths import parse_path
 from transforms.map.scope import Scope
 from transforms.map.select import compile_from_all, compile_path, within
 from transforms.map.steps import Above, Attribute, Follow, Path, Up, all_steps
-from transforms.map.takes import IN_A_LIST, compile_take
+from transforms.map.takes import IN_A_LIST, Pairs, compile_pairs, compile_take, leaves
 from transforms.map.texts import TextOf, make_text_of, text_of
 from transforms.names import NameTest
 
@@ -29,6 +29,7 @@ _SYSTEM = {
     "$start": "record.start",
     "$end": "record.end",
     "$checksum": "checksum(record).hex()",
+    "$content": "frame.content()",
     "$run": "run_id",
     "$loaded_at": "started",
     "$contract": "fingerprint",
@@ -82,6 +83,13 @@ class RawValues:
         self.names[name] = thing
         return name
 
+    def pairs(self, text: str, depth: int) -> Pairs:
+        """What gives the names and texts of what a path of `unpivot` finds."""
+        if text == LEAVES:
+            return leaves
+        path = self.parse(text)
+        return compile_pairs(path, self.frame_for(path, depth))
+
     def of_column(self, scope: Scope, column: ColumnModel, text: str, position: str) -> str:
         """What a column reads by one of its paths."""
         left_out = [NameTest.parse(name, self.contract.namespaces, column.ignore_case) for name in column.except_]
@@ -92,7 +100,7 @@ class RawValues:
 
     def of_path(self, scope: Scope, text: str, take: str, ignore_case: bool, position: str) -> str:
         if text in _SYSTEM:
-            self.uses_frame |= text in ("$depth", "$path")
+            self.uses_frame |= text in ("$depth", "$path", "$content")
             return _SYSTEM[text].format(position=position, parent_position=self.parent_position)
         if follow := unpivoted_reference(text):
             return self._of_pair(*follow, take, ignore_case)

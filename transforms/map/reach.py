@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from transforms.map.column_model import SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel
+from transforms.map.column_model import LEAVES, SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel
 from transforms.map.contract import Contract, Source
 from transforms.map.elements import elements_of, read_path, unpivoted_reference
 from transforms.map.expressions import compile_expression
@@ -50,8 +50,8 @@ class _Node:
 def reach_of(contract: Contract) -> Reach:
     """What the contract's paths can come by, from the record's element on."""
     contract = resolve(contract)
-    finder = _Finder(contract)
     root = _Node()
+    finder = _Finder(contract, root)
     finder.named(root)
     for column in contract.record.key.values():
         finder.column([root], column)
@@ -79,8 +79,9 @@ def reach_of(contract: Contract) -> Reach:
 
 
 class _Finder:
-    def __init__(self, contract: Contract):
+    def __init__(self, contract: Contract, root: _Node):
         self.contract = contract
+        self.root = root
         self.elements: dict[str, list[_Node]] = {}
         self.index: dict[str, list[_Node]] = {}
         self.own: dict[str, str] = {}
@@ -98,10 +99,15 @@ class _Finder:
         for column in source.named.values():
             self.column(rows, column)
         for text in source.unpivot or ():
+            if text == LEAVES:
+                _read_whole(rows)
+                continue
             _read_whole(self.path(rows, text, self.contract.defaults.ignore_case))
 
     def column(self, rows: list[_Node], column: ColumnModel) -> None:
         for text in column.from_ or ():
+            if text == "$content":
+                self.root.whole = True
             if text not in SYSTEM_VALUES and text not in UNPIVOT_VALUES:
                 found = self.path(rows, text, column.ignore_case)
                 if column.take not in ("name", "count"):
@@ -109,6 +115,8 @@ class _Finder:
 
     def expression(self, rows: list[_Node], text: str, types: dict) -> None:  # type: ignore[type-arg]
         for path in compile_expression(text, types).paths:
+            if path == "$content":
+                self.root.whole = True
             if path not in SYSTEM_VALUES and path not in UNPIVOT_VALUES:
                 _read_whole(self.path(rows, path, self.contract.defaults.ignore_case))
 

@@ -82,12 +82,11 @@ def as_json(element: _Element) -> Any:
 Pairs = Callable[[_Element], "list[tuple[str, str]]"]
 
 
-def compile_unpivot(paths: list[tuple[Path, Frame | None]], split: str | None = None) -> Pairs:
-    """A function that gives the name and text of every attribute and element that the paths select.
+def compile_unpivot(selects: list[Pairs], split: str | None = None) -> Pairs:
+    """A function that gives the names and texts of all that its parts select.
 
     ``split``: of every part of the text, between these.
     """
-    selects = [part for path, frame in paths for steps in path.alternatives for part in [_pairs(path, steps, frame)]]
 
     def pairs(element: _Element) -> list[tuple[str, str]]:
         return [pair for select in selects for pair in select(element)]
@@ -101,6 +100,30 @@ def compile_unpivot(paths: list[tuple[Path, Frame | None]], split: str | None = 
         return [(name, part) for name, part in found if part]
 
     return parts
+
+
+def compile_pairs(path: Path, frame: Frame | None) -> Pairs:
+    """A function that gives the name and text of every attribute and element that a path selects."""
+    parts = [_pairs(path, steps, frame) for steps in path.alternatives]
+    return lambda element: [pair for part in parts for pair in part(element)]
+
+
+def leaves(element: _Element) -> list[tuple[str, str]]:
+    """Every attribute and text of an element and all below it, in document order, by the path that leads there.
+
+    An element with elements in it has a text where its own is not blank.
+    """
+    found: list[tuple[str, str]] = []
+    waiting = [(element, "")]
+    while waiting:
+        at, path = waiting.pop()
+        above = path and path + "/"
+        found += [(f"{above}@{split_tag(str(name))[1]}", str(value)) for name, value in at.attrib.items()]
+        own = "".join([at.text or "", *(child.tail or "" for child in at)])
+        if not len(at) or own.strip():
+            found.append((path or ".", own))
+        waiting += [(child, above + _name(child)) for child in reversed(at)]
+    return found
 
 
 def _pairs(path: Path, steps: tuple[Any, ...], frame: Frame | None) -> Pairs:
