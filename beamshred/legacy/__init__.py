@@ -7,7 +7,8 @@ paths     absolute paths as paths from the element of a row
 grammar   expressions, parsed; sql: the same as SQL
 types     types, constants and formats
 values    a mapping as a column
-rows      mapping types that make rows, as slots
+rows      mapping types that make rows
+slots     such rows as the slots of a table
 tables    the whole contract as plain dictionaries
 write     the contract as YAML
 notes     what changed and what could not be taken
