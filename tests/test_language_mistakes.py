@@ -155,7 +155,7 @@ def test_circle_names_all_its_tables() -> None:
         ("{from: a, blank: never}", "c.blank: not one of 'keep' or 'null' (here: 'never')"),
         (
             "{from: a, clean: shout}",
-            "c.clean: 'shout' is none of trim, collapse, upper, lower, digits, first_number, nor {find: regex",
+            "c.clean: 'shout' is none of trim, collapse, upper, lower, digits, first_number, number_or_digits, nor {f",
         ),
         ("{from: a, clean: [trim, {find: '('}]}", "c.clean: {'find': '('}: missing ), unterminated subpattern"),
         (

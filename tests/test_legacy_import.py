@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from beamshred.legacy import LegacyError, convert_legacy
+from beamshred.legacy import LegacyError, convert_legacy, run_import
 from beamshred.legacy.source import parse_legacy, read_legacy
 from pipeline.command import main
 from tests.legacy_contracts import ADDRESS, APP, CON_ID, CONTACT, EMPLOYMENT, FILTERS, KEY, converted, imported, mapping
@@ -157,7 +157,31 @@ def test_what_was_not_taken_is_told_first_and_changes_by_their_number() -> None:
     assert len(lines) < 20
 
 
+def test_a_problem_of_many_mappings_is_told_once() -> None:
+    enums = [mapping(f"{APP}/@n{n}", f"app_base.n{n}", "int", "enum", enum_name="kind") for n in range(300)]
+    defaults = [mapping(f"{APP}/@d{n}", f"app_base.d{n}", "int", default_value="no" + "o" * n) for n in range(60)]
+    _, notes = converted(*enums, *defaults)
+    lines = list(notes.lines())
+    assert lines[1] == (
+        f"  there is no enum 'kind' in `enum_mappings`: 300 mappings, the first is mapping 2, {APP}/@n0 -> app_base.n0"
+    )
+    assert "  and 21 more like these" in lines
+    assert len(lines) < 60
+
+
 # The command
+
+
+@pytest.mark.parametrize("argv", [["{}"], ["--import_contract", "{}"], ["--import-contract={}"]])
+def test_the_command_takes_a_file(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_import([word.format(FOLDER / "loans.json") for word in argv]) == 0
+    assert parse_contract(capsys.readouterr().out).contract == "loans"
+
+
+@pytest.mark.parametrize("argv", [[], ["a.json", "--import_contract", "b.json"]])
+def test_the_command_asks_for_one_file(argv: list[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run_import(argv)
 
 
 def test_the_command_prints_a_contract_that_loads(capsys: pytest.CaptureFixture[str]) -> None:

@@ -146,8 +146,14 @@ class Made:
                 for column, data_type, types, more in columns:
                     if self.random.random() < 0.25 and column != "make":
                         continue
+                    if self.random.random() < 0.1 and data_type == "string":  # unlike the other slots
+                        types, more = [self.random.choice(["enum", "numbers_only"])], {**more, "enum_name": "words"}
                     attribute = f"{column}{slot}" if self.random.random() < 0.8 else self.random.choice(ATTRIBUTES)
-                    extra = {"expression": f"CASE WHEN make{slot} > a1 THEN make{slot} END"} if column == "band" else {}
+                    extra = (
+                        {"expression": f"CASE WHEN make{slot} > a1 THEN make{slot} END"}
+                        if "calculated_field" in types
+                        else {}
+                    )
                     found.append(
                         mapping(f"{APP}/@{attribute}", f"{table}.{column}", data_type, f"{maker}({slot})", *types)
                         | more

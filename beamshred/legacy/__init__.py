@@ -1,13 +1,15 @@
 """The import of legacy contracts: one JSON file of mappings becomes one of our contracts.
 
-python run_pipeline.py --import_contract legacy.json > contract.yaml
+    python run_pipeline.py --import_contract legacy.json > contract.yaml
+    python -m beamshred.legacy legacy.json > contract.yaml
 
 source    the JSON file, read and checked
 paths     absolute paths as paths from the element of a row
 grammar   expressions, parsed; sql: the same as SQL
 types     types, constants and formats
 values    a mapping as a column
-rows      mapping types that make rows, as slots
+rows      mapping types that make rows
+slots     such rows as the slots of a table
 tables    the whole contract as plain dictionaries
 write     the contract as YAML
 notes     what changed and what could not be taken
@@ -29,6 +31,7 @@ from transforms.map.load import parse_contract
 
 __all__ = ["LegacyError", "Notes", "convert_legacy", "read_legacy", "run_import"]
 
+_ABOUT = "Print the contract that a legacy mapping contract becomes, and on stderr what is different."
 _FLAGS = ("--import_contract", "--import-contract")
 
 
@@ -71,11 +74,15 @@ def _left_out(contract: dict[str, Any], problem: Problem, legacy: Legacy, notes:
 def run_import(argv: Sequence[str]) -> int:
     """Print the contract that a legacy file becomes, and the notes on it to stderr; the result is the exit code.
 
-    It is 2 where the flags are wrong, or the file cannot be read or is no legacy contract.
+    ``argv`` is the file, or ``--import_contract`` and the file. The result is 2 where the flags are wrong, or the file
+    cannot be read or is no legacy contract.
     """
-    parser = argparse.ArgumentParser(prog="run_pipeline.py", add_help=False, allow_abbrev=False)
-    parser.add_argument(*_FLAGS, dest="file", metavar="FILE", required=True)
-    file = parser.parse_args(argv).file
+    parser = argparse.ArgumentParser(prog="python -m beamshred.legacy", description=_ABOUT, allow_abbrev=False)
+    place = parser.add_mutually_exclusive_group(required=True)
+    place.add_argument("file", nargs="?", metavar="FILE", help="the JSON file of mappings")
+    place.add_argument(*_FLAGS, dest="flag", metavar="FILE", help="the same")
+    options = parser.parse_args(argv)
+    file = options.file or options.flag
     try:
         text, notes = convert_legacy(read_legacy(file))
     except ValueError as error:

@@ -50,7 +50,7 @@ class Fields:
 
     def add(self, name: str, spec: dict[str, Any]) -> str:
         """A value of one's own, under this name or one like it."""
-        name = self._free(name, f"{name}_read")
+        name = self.free(name, f"{name}_read")
         self.let[name] = spec
         return name
 
@@ -59,7 +59,7 @@ class Fields:
             element, _, attribute = path.rpartition("/@") if "/@" in path else ("", "", path.lstrip("@"))
             attribute = attribute if path in self._common else self._without_slot(attribute)
             above = re.sub(r"\W+", "_", element.rpartition("$")[2]).strip("_")
-            name = self._free(attribute, f"{attribute}_{kind}", f"{above}_{attribute}", f"{above}_{attribute}_{kind}")
+            name = self.free(attribute, f"{attribute}_{kind}", f"{above}_{attribute}", f"{above}_{attribute}_{kind}")
             self.let[name] = {"from": path, **_KINDS[kind]}
             self._names[kind, path] = column_name(name)
         return self._names[kind, path]
@@ -70,7 +70,8 @@ class Fields:
         name = re.sub(rf"(?<!\d){re.escape(self._slot)}(?!\d)", "", attribute)
         return re.sub(r"__+", "_", name).strip("_") or attribute
 
-    def _free(self, *names: str) -> str:
+    def free(self, *names: str) -> str:
+        """The first of these names that is not taken, which then is; or the last with a number."""
         candidates = [*names, *(f"{names[-1]}_{number}" for number in range(2, 1000))]
         name = next(name for name in candidates if name.lower() not in self._taken)
         self._taken.add(name.lower())

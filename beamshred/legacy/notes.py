@@ -30,16 +30,24 @@ EMPTY_DEFAULT = "`exclude_default_when_record_empty`: the default never makes a 
 ONLY_DEFAULTS = "a row that would hold only defaults is not made"
 DAYS = "DATEADD gives a day, without the time of day"
 
+_FEW, _MANY = 3, 40
+"""Mappings of one problem, and lines in all, that are told one by one."""
+
 _OF_ROWS = (EMPTY_DEFAULT, ONLY_DEFAULTS)
 """Changes of which rows there are; all others change values."""
 
 
 @dataclass
 class Notes:
-    """Collected while a contract is imported; ``changed`` and ``not_taken`` by what is said of a mapping."""
+    """Collected while a contract is imported; ``changed`` and ``problems`` by what is said of a mapping."""
 
     changed: dict[str, list[Mapping]] = field(default_factory=dict)
-    not_taken: list[str] = field(default_factory=list)
+    problems: dict[str, list[Mapping | None]] = field(default_factory=dict)
+
+    @property
+    def not_taken(self) -> list[str]:
+        """What was not taken, a line for each mapping."""
+        return [f"{one}: {what}" if one else what for what, found in self.problems.items() for one in found]
 
     def change(self, what: str, mapping: Mapping) -> None:
         found = self.changed.setdefault(what, [])
@@ -47,15 +55,15 @@ class Notes:
             found.append(mapping)
 
     def cannot(self, what: str, mapping: Mapping | None = None) -> None:
-        line = f"{mapping}: {what}" if mapping else what
-        if line not in self.not_taken:
-            self.not_taken.append(line)
+        found = self.problems.setdefault(what, [])
+        if mapping not in found:
+            found.append(mapping)
 
     def lines(self) -> Iterator[str]:
         """The notes as text: what was not taken, what changes values, and the rest."""
-        if self.not_taken:
+        if self.problems:
             yield "Not taken:"
-            yield from (f"  {line}" for line in self.not_taken)
+            yield from self._problems()
         values = {what: found for what, found in self.changed.items() if what not in _OF_ROWS}
         if values:
             yield "Values that differ, where the old program was wrong:"
@@ -66,8 +74,20 @@ class Notes:
             yield from _counted(rows)
         yield "For all documents:"
         yield from (f"  {what}" for what in ALWAYS)
-        if not self.not_taken:
+        if not self.problems:
             yield "Every mapping is in the contract."
+
+    def _problems(self) -> Iterator[str]:
+        """What was not taken; what is said of many mappings is said once."""
+        lines: list[str] = []
+        for what, found in self.problems.items():
+            if len(found) > _FEW:
+                lines.append(f"  {what}: {len(found)} mappings, the first is {found[0]}")
+            else:
+                lines += [f"  {one}: {what}" if one else f"  {what}" for one in found]
+        yield from lines[:_MANY]
+        if len(lines) > _MANY:
+            yield f"  and {len(lines) - _MANY} more like these"
 
 
 def _counted(changes: dict[str, list[Mapping]]) -> Iterator[str]:

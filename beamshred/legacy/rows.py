@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import Any
 
 from beamshred.legacy.fields import Fields, column_name
 from beamshred.legacy.notes import Notes
+from beamshred.legacy.slots import Row, Spec, kind_of, names_of, reads_of, slots_of
 from beamshred.legacy.source import Mapping, Steps
 from beamshred.legacy.types import column_type, widest
 from beamshred.legacy.values import Column, Values
 from transforms.schema import ColumnType
-
-Slot = dict[str, Any]
-Spec = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row to make: ``constants`` by column, the columns that are read, and values of ``let``."""
-
-    constants: dict[str, Any]
-    columns: dict[str, Column]
-    let: dict[str, Spec] = field(default_factory=dict)
 
 
 def shared_columns(
@@ -105,7 +93,7 @@ class RowMaker:
 
     def scores(self, mappings: list[Mapping], base: Steps) -> dict[str, Any]:
         rows = self._single("score", mappings, base, lambda mapping: {"score_identifier": _argument(mapping)})
-        return _slots(rows, "score IS NOT NULL")
+        return slots_of(rows, "score IS NOT NULL")
 
     def indicators(self, mappings: list[Mapping], base: Steps) -> dict[str, Any]:
         self._start()
@@ -133,7 +121,7 @@ class RowMaker:
         def names(mapping: Mapping) -> dict[str, Any]:
             return {"name": f"[{mapping.attribute}]", "source": f"[{mapping.path[-1]}]"}
 
-        return _slots(self._single("value", mappings, base, names), "value IS NOT NULL")
+        return slots_of(self._single("value", mappings, base, names), "value IS NOT NULL")
 
     def report_lookups(self, mappings: list[Mapping], base: Steps) -> dict[str, Any]:
         keyed = any(_argument(mapping) for mapping in mappings)
@@ -141,14 +129,14 @@ class RowMaker:
         def names(mapping: Mapping) -> dict[str, Any]:
             return {"name": mapping.attribute, **({"source_report_key": _argument(mapping)} if keyed else {})}
 
-        source = _slots(self._single("value", mappings, base, names), "value IS NOT NULL")
+        source = slots_of(self._single("value", mappings, base, names), "value IS NOT NULL")
         if source and keyed and not all(_argument(mapping) for mapping in mappings):
             source["columns"]["source_report_key"] = {"expression": "NULLIF('{source_report_key}', '')"}
         return source
 
     def policy_exceptions(self, mappings: list[Mapping], base: Steps) -> dict[str, Any]:
         rows = self._numbered(mappings, base, "policy_exception_type_enum")
-        return _slots(rows, _any_given(rows, _names(rows)))
+        return slots_of(rows, _any_given(rows, names_of(rows)))
 
     def warranties(self, mappings: list[Mapping], base: Steps) -> dict[str, Any]:
         rows = self._numbered(mappings, base, "warranty_type_enum")
@@ -163,12 +151,17 @@ class RowMaker:
             )
             for row in rows
         ]
-        return _slots(filled, _any_given(rows, [name for name in _names(rows) if name not in bits]))
+        return slots_of(filled, _any_given(rows, [name for name in names_of(rows) if name not in bits]))
 
     def collateral(self, mappings: list[Mapping], base: Steps) -> dict[str, Any]:
         rows = self._numbered(mappings, base, "sort_order")
-        plain = {mapping.column for mapping in mappings if not mapping.is_bit and set(mapping.conversions) <= _PLAIN}
-        return _slots(rows, _any_given(rows, [name for name in _names(rows) if name in plain]))
+        plain = {
+            column.source if column.source in row.reads else name
+            for row in rows
+            for name, column in row.columns.items()
+            if not column.mapping.is_bit and set(column.mapping.conversions) <= _PLAIN
+        }
+        return slots_of(rows, _any_given(rows, [name for name in names_of(rows) + reads_of(rows) if name in plain]))
 
     def _single(
         self, name: str, mappings: list[Mapping], base: Steps, constants: Callable[[Mapping], dict[str, Any]]
@@ -184,7 +177,7 @@ class RowMaker:
             if column.is_expression and type_.name == "text":
                 column = replace(column, source=f"NULLIF({column.source}, '')")
             rows.append(Row(constants(mapping), {name: replace(column, default=None)}, self.values.fields.let))
-        return rows
+        return self._alike(rows)
 
     def _numbered(self, mappings: list[Mapping], base: Steps, number: str) -> list[Row]:
         """The mappings of one number are the columns of one row."""
@@ -207,15 +200,37 @@ class RowMaker:
 
         # A path that several slots have bears no slot's number, though its name may look so: `@line1` in slot 1.
         paths = Counter(path for row in rows() for path in {str(spec.get("from")) for spec in row.let.values()})
-        return rows({path for path, slots in paths.items() if slots > 1})
+        return self._alike(rows({path for path, slots in paths.items() if slots > 1}))
+
+    def _alike(self, rows: list[Row]) -> list[Row]:
+        """The rows with each column read or computed in one way: where ways differ, the columns of all rows are
+        expressions, and what some of them read is a value of ``let``."""
+        names = Fields([*self.taken, *names_of(rows), *(name for row in rows for name in (*row.constants, *row.let))])
+        for name in names_of(rows):
+            kinds: dict[Any, str] = {}
+            for row in rows:
+                if name in row.columns:
+                    kinds.setdefault(kind_of(row.columns[name]), "")
+            if len(kinds) < 2:
+                continue
+            for number, row in enumerate(rows):
+                column = row.columns.get(name)
+                if column is None:
+                    continue
+                kind = kind_of(column)
+                reads = dict(row.reads)
+                if not column.is_expression:
+                    kinds[kind] = kinds[kind] or names.free(f"{name}_read")
+                    spec = {**column.spec(), "default": None, "description": None}
+                    reads[kinds[kind]] = {key: value for key, value in spec.items() if value is not None}
+                    column = replace(column, source=column_name(kinds[kind]), is_expression=True)
+                column = replace(column, options={"on_error": None} if column.type.name == "text" else {})
+                rows[number] = replace(row, columns={**row.columns, name: column}, reads=reads)
+        return rows
 
 
 def _argument(mapping: Mapping) -> str:
     return (mapping.maker and mapping.maker.argument) or ""
-
-
-def _names(rows: list[Row]) -> list[str]:
-    return list(dict.fromkeys(name for row in rows for name in row.columns))
 
 
 def _nowhere(column: Column) -> Column:
@@ -233,130 +248,14 @@ def _any_given(rows: list[Row], names: list[str]) -> str:
     """The condition that one of these columns has a value."""
     types = {name: column.type.name for row in rows for name, column in row.columns.items()}
     conditions = []
-    for column in names:
-        name = column_name(column)
-        if column == "wholesale_value":
+    for name in map(column_name, names):
+        if name in ("wholesale_value", "wholesale_value_read"):
             # Zero is what the old documents say of collateral that is not there.
-            conditions.append(f"{name} > 0" if types[column] != "text" else f"TRY_CAST({name} AS decimal(38, 10)) > 0")
+            is_text = types["wholesale_value"] == "text"
+            conditions.append(f"TRY_CAST({name} AS decimal(38, 10)) > 0" if is_text else f"{name} > 0")
         else:
             conditions.append(f"{name} IS NOT NULL")
     return " OR ".join(conditions) or "FALSE"
-
-
-def _slots(rows: list[Row], where: str) -> dict[str, Any]:
-    """Rows as the slots of one source; as a union where one slot reads what another computes."""
-    if not rows:
-        return {}
-    names = _names(rows)
-    groups: dict[tuple[Any, ...], list[Row]] = {}
-    for row in rows:
-        groups.setdefault(
-            tuple(_kind(row.columns[name]) if name in row.columns else None for name in names), []
-        ).append(row)
-    if len(groups) > 1 and not _fit_together(list(groups)):
-        return _united([_slots(group, _without(where, names, group)) for group in groups.values()])
-    slots: list[Slot] = [dict(row.constants) for row in rows]
-    columns: dict[str, Spec] = {
-        name: {"value": f"{{{name}}}", **({"type": "int"} if isinstance(slots[0][name], int) else {})}
-        for name in slots[0]
-    }
-    writer = _SlotWriter(slots, next(iter(columns)), [*columns, *names, *(name for row in rows for name in row.let)])
-    for name in names:
-        columns[name] = writer.shared(name, [row.columns[name].spec() if name in row.columns else None for row in rows])
-    let = {
-        name: writer.shared(name, [row.let.get(name) for row in rows], is_let=True)
-        for name in dict.fromkeys(name for row in rows for name in row.let)
-    }
-    return {"slots": slots, **({"let": let} if let else {}), "where": where, "columns": columns}
-
-
-def _kind(column: Column) -> Any:
-    """What must be the same for all slots of a column."""
-    spec = column.spec()
-    same = {key: str(value) for key, value in spec.items() if key not in _OF_A_SLOT}
-    return (column.is_expression, tuple(sorted(same.items())), "lookup" in spec)
-
-
-def _fit_together(kinds: list[tuple[Any, ...]]) -> bool:
-    """Whether all slots have columns of the same kinds, or none for some."""
-    return all(len({kind for kind in of_one if kind is not None}) == 1 for of_one in zip(*kinds, strict=True))
-
-
-def _without(where: str, names: list[str], rows: list[Row]) -> str:
-    """The condition on the columns that these rows have."""
-    missing = {column_name(name) for name in names if all(name not in row.columns for row in rows)}
-    return " OR ".join(one for one in where.split(" OR ") if one.partition(" ")[0] not in missing) or "FALSE"
-
-
-class _SlotWriter:
-    """Writes what differs between slots into them: the texts of one column, by its name."""
-
-    def __init__(self, slots: list[Slot], number: str, taken: list[str]):
-        self.slots = slots
-        self.number = number
-        self.taken = set(taken)
-
-    def shared(self, name: str, specs: list[Spec | None], is_let: bool = False) -> Spec:
-        """The one column of all slots, or value of ``let``: that may say anything where a slot does not use it."""
-        shown = dict(next(spec for spec in specs if spec is not None))
-        source = "expression" if "expression" in shown else "from"
-        if len(self.slots) == 1:
-            return shown
-        shown.pop("description", None)
-        if source == "expression":
-            shown[source] = self._text(name, [spec[source] if spec else "NULL" for spec in specs])
-        elif is_let:
-            shown[source] = self._text(name, [str(spec["from"]) if spec else None for spec in specs])
-        else:
-            shown[source] = self._paths(name, [_listed(spec["from"]) if spec else [] for spec in specs])
-        if "lookup" in shown and len({spec["lookup"] for spec in specs if spec}) > 1:
-            some = shown["lookup"]
-            shown["lookup"] = self._text(f"{name}_lookup", [spec["lookup"] if spec else some for spec in specs])
-        defaults = [spec.get("default") if spec else None for spec in specs if spec or not is_let]
-        if len({repr(default) for default in defaults}) > 1:
-            texts = ["" if one is None else str(one).lower() if isinstance(one, bool) else one for one in defaults]
-            shown["default"] = self._field(f"{name}_default", texts)
-        return shown
-
-    def _paths(self, name: str, paths: list[list[str]]) -> str | list[str]:
-        most = max(map(len, paths))
-        places = [name, *(f"{name}_{number}" for number in range(2, most + 1))]
-        found = [
-            self._text(place, [of_one[number] if number < len(of_one) else "" for of_one in paths])
-            for number, place in enumerate(places)
-        ]
-        return found[0] if most == 1 else found
-
-    def _text(self, name: str, texts: Sequence[str | None]) -> str:
-        """A text for all slots; those of which it is ``None`` take any."""
-        numbers = [str(slot[self.number]) for slot, text in zip(self.slots, texts, strict=True) if text is not None]
-        pattern = _pattern([text for text in texts if text is not None], numbers, f"{{{self.number}}}")
-        return pattern or self._field(name if name not in self.slots[0] else f"{name}_path", [t or "" for t in texts])
-
-    def _field(self, name: str, values: list[Any]) -> str:
-        for slot, value in zip(self.slots, values, strict=True):
-            slot[name] = value
-        return f"{{{name}}}"
-
-
-def _listed(paths: str | list[str]) -> list[str]:
-    return paths if isinstance(paths, list) else [paths]
-
-
-def _pattern(texts: list[str], numbers: list[str], placeholder: str) -> str | None:
-    """The one text that all of these are, but for their slot's number: ``@coll{sort_order}_make``."""
-    if len(set(texts)) == 1:
-        return texts[0]
-    whole = rf"(?<!\d){re.escape(numbers[0])}(?!\d)"
-    places = [match.span() for match in re.finditer(whole, texts[0])]
-    candidates = [
-        re.sub(whole, placeholder, texts[0]),
-        *(texts[0][:start] + placeholder + texts[0][end:] for start, end in places),
-    ]
-    for candidate in candidates:
-        if [candidate.replace(placeholder, number) for number in numbers] == texts:
-            return candidate
-    return None
 
 
 def _united(sources: list[dict[str, Any]]) -> dict[str, Any]:
@@ -390,9 +289,6 @@ def _parts(source: dict[str, Any]) -> list[dict[str, Any]]:
     shared = {name: spec for name, spec in source["columns"].items() if spec.get("expression") != "NULL"}
     return [{**above, **one, "columns": {**one["columns"], **shared}} for one in source["union"]]
 
-
-_OF_A_SLOT = ("from", "expression", "description", "default", "lookup")
-"""What slots may say each for themselves of one column."""
 
 _PLAIN = {"numbers_only", "extract_numeric", "extract_date"}
 """Conversions of values that make a row of collateral."""

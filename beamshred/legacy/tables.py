@@ -222,7 +222,8 @@ class Tables:
         key = next((one for one in self.legacy.mappings if (one.table, one.column) == (CONTACT_TABLE, "con_id")), None)
         key = key or Mapping(0, rule.path, "con_id", CONTACT_TABLE, "con_id", "int")
         path = self.places.attribute(rule.path, key.path, key.attribute)
-        kind, conditions = self._required(rule)
+        kind = rule.type_attribute and self._let("kind", f"@{rule.type_attribute}", clean=["trim", "upper"])
+        conditions = self._required(rule, kind)
         named = self._let("named", [f"@{name}" for name in _NAMED])
         table = {
             **self._parent(CONTACT_TABLE, BASE_TABLE),
@@ -239,22 +240,21 @@ class Tables:
         unique.update({"keep": "last", "below": "keep"})
         return {**placed, "unique": unique, "reject_when": rules, "columns": columns}
 
-    def _required(self, rule: Filter) -> tuple[str | None, list[str]]:
-        """What a filter asks of an element: the value of ``let`` that is its type, and conditions."""
-        kind = None
+    @staticmethod
+    def _required(rule: Filter, kind: str | None = None) -> list[str]:
+        """What a filter asks of an element, as conditions; ``kind`` is the value of ``let`` that is its type."""
         conditions = []
         if rule.type_attribute:
-            kind = self._let("kind", f"@{rule.type_attribute}", clean=["trim", "upper"])
+            kind = kind or f"UPPER(TRIM([@{rule.type_attribute}]))"
             conditions.append(f"{kind} IN ({', '.join(map(quoted, _types(rule)))})")
         for name, values in rule.one_of.items():
             if name != rule.type_attribute:
                 conditions.append(f"TRIM([@{name}]) IN ({', '.join(quoted(value.strip()) for value in values)})")
-        conditions += [f"TRIM([@{name}]) <> ''" for name in rule.present]
-        return kind, conditions
+        return conditions + [f"TRIM([@{name}]) <> ''" for name in rule.present]
 
     def _below_contact(self, name: str, mappings: list[Mapping]) -> dict[str, Any]:
         rule = self.places.address if name == ADDRESS_TABLE else self.places.employment
-        _, conditions = self._required(rule)
+        conditions = self._required(rule)
         carried = []
         if name == ADDRESS_TABLE:
             for mapping in mappings:
@@ -276,7 +276,16 @@ class Tables:
             "rows": elements_path(start, rule.path),
             **({"where": " AND ".join(conditions)} if conditions else {}),
         }
-        return self._placed(name, table, mappings, rule.path)
+        return self._placed(name, table, mappings, rule.path, always=self._has_type(mappings, rule))
+
+    def _has_type(self, mappings: list[Mapping], rule: Filter) -> bool:
+        """Whether a column has the type of each element that is kept: then no row is empty."""
+        for mapping in mappings:
+            if mapping.path == rule.path and mapping.attribute.lower() == (rule.type_attribute or "").lower():
+                known = self.values.known_texts(mapping)
+                if known is None or set(_types(rule)) <= known:
+                    return True
+        return False
 
     @staticmethod
     def _mapped(mappings: list[Mapping], rule: Filter) -> list[str]:

@@ -21,9 +21,6 @@ come last."""
 TRUE_WORDS = ("1", "y", "yes", "true", "t")
 FALSE_WORDS = ("0", "n", "no", "false", "f")
 
-_NUMBER = r"(?:(?<!\w)-)?(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d*)?|\.\d+)"
-DIGITS_OR_NUMBER = {"find": rf"^\s*(?:\$\s*)?({_NUMBER})\s*$|\D", "replace": r"\1"}
-"""The cleaning that leaves a number as it is, and of any other text the digits."""
 LATE_SECONDS = {"find": r"(\d:[0-5]?\d:)[6-9]\d(?!\d)", "replace": r"\g<1>59"}
 _CLOCK = r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]?\d(?:[.,]\d+)?)?"
 TIME_OF_DAY = {"find": rf"(-\d\d?)[T ]{_CLOCK}(?:Z|[+-]\d\d:?\d\d)?\s*$", "replace": r"\1"}

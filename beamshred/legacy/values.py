@@ -12,7 +12,7 @@ from beamshred.legacy.notes import Notes
 from beamshred.legacy.paths import PathsError, Places
 from beamshred.legacy.source import Legacy, Mapping, Steps
 from beamshred.legacy.sql import Writer, quoted, results, walk
-from beamshred.legacy.types import DIGITS_OR_NUMBER, TIME_AT_ALL, column_type, constant
+from beamshred.legacy.types import TIME_AT_ALL, column_type, constant
 from transforms.schema import ColumnType
 
 Lookup = dict[str, Any]
@@ -123,7 +123,7 @@ class Values:
         options: dict[str, Any] = {}
         tables = [name for name in conversions if name in ("enum", "char_to_bit", "boolean_to_bit")]
         if {"numbers_only", "extract_numeric"} & set(conversions):
-            options["clean"] = "digits" if tables or type_.name == "text" else DIGITS_OR_NUMBER
+            options["clean"] = "digits" if tables or type_.name == "text" else "number_or_digits"
         elif mapping.is_identity and type_.is_integer:
             # A number, and never the first one in a text.
             options.update({"clean": [], "format": None, "rounding": None})
@@ -198,6 +198,12 @@ class Values:
         table = {text.strip(): value for text, value in self.legacy.enums[found].items() if value is not None}
         otherwise = table.pop("", None)
         return found, {"values": table, "otherwise": otherwise}
+
+    def known_texts(self, mapping: Mapping) -> set[str] | None:
+        """The texts, in capitals, that give a mapping's column a value that is data; ``None`` where all do."""
+        if mapping.conversions == ("enum",):
+            return {text.strip().upper() for text in self._enum(mapping) or {}}
+        return None if mapping.data_type == "string" and not mapping.conversions else set()
 
     def _enum(self, mapping: Mapping) -> dict[str, Any] | None:
         found = self._enum_name(mapping)

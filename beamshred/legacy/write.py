@@ -80,13 +80,17 @@ class _Writer:
         if not _is_block(place) and not (_is_column(place) and isinstance(value, dict)):
             items = _items(value)
             if all(len(item) <= WIDTH - used for item in items):
-                return self._wrap(items, "{}" if isinstance(value, dict) else "[]", used, indent + 4)
+                return self._wrap(items, ("{", "}") if isinstance(value, dict) else ("[", "]"), used, indent + 4)
+        if isinstance(value, dict) and place[-1:] == ("let",) and len(value) == 1:
+            ((name, spec),) = value.items()
+            if _is_path_alone(spec) and isinstance(spec["from"], list):
+                return self._wrap(_items(spec["from"]), (f"{{{name}: [", "]}"), used, indent + 4)
         if isinstance(value, dict):
             below = indent + (2 if place else 0)
             return CommentedMap({key: self.shown(one, (*place, key), below) for key, one in value.items()})
         return CommentedSeq([self.shown(one, (*place, number), indent + 4) for number, one in enumerate(value)])
 
-    def _wrap(self, items: list[str], brackets: str, used: int, indent: int) -> str:
+    def _wrap(self, items: list[str], brackets: tuple[str, str], used: int, indent: int) -> str:
         lines = [brackets[0]]
         for number, item in enumerate(items):
             item += "," if number < len(items) - 1 else brackets[1]

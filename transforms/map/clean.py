@@ -10,6 +10,7 @@ Cleaning = Callable[[str], str]
 
 _NUMBER = r"(?:(?<!\w)-)?(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d*)?|\.\d+)"
 _FIRST_NUMBER = re.compile(_NUMBER, re.ASCII)
+_ALL_NUMBER = re.compile(rf"\s*(?:\$\s*)?({_NUMBER})\s*", re.ASCII)
 
 
 def _first_number(text: str) -> str:
@@ -19,13 +20,23 @@ def _first_number(text: str) -> str:
     return found[0] if found else text
 
 
+def _digits(text: str) -> str:
+    return "".join(re.findall("[0-9]", text))
+
+
+def _number_or_digits(text: str) -> str:
+    found = _ALL_NUMBER.fullmatch(text)
+    return found[1] if found else _digits(text)
+
+
 CLEANINGS: dict[str, Cleaning] = {
     "trim": str.strip,
     "collapse": lambda text: " ".join(text.split()),
     "upper": str.upper,
     "lower": str.lower,
-    "digits": lambda text: "".join(re.findall("[0-9]", text)),
+    "digits": _digits,
     "first_number": _first_number,
+    "number_or_digits": _number_or_digits,
 }
 """The named cleanings. ``collapse`` also turns runs of blanks and line ends into one blank; ``first_number`` leaves
 a text without a number as it is."""
