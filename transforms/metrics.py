@@ -1,7 +1,8 @@
 """The Beam metrics of the stages: all in one namespace, so that a report can be made of them.
 
 Counters: ``read``, ``loaded``, ``skipped``, ``replaced``, and of those skipped :data:`SKIPPED`;
-``rows.<table>``; ``rejects.<stage>.<rule>``; ``failures.<table>.<column>.<rule>``. Distributions are named
+``rows.<table>``; ``rejects.<stage>.<rule>``; ``failures.<table>.<column>.<rule>``; ``found.<table>`` and
+``found.<table>.<column>``, once or more where one had a row or value. Distributions are named
 ``<stage>.<what>_<unit>``.
 """
 

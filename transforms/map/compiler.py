@@ -11,6 +11,7 @@ import xxhash
 from transforms.map.builder import Builder
 from transforms.map.columns import ColumnError, Failures, text_of_value
 from transforms.map.contract import Contract
+from transforms.map.found import Finder
 from transforms.map.generated import compile_shown
 from transforms.map.resolve import resolve
 from transforms.map.tables import schema_of
@@ -27,7 +28,8 @@ class Mapper:
     """The compiled contract.
 
     ``failures`` counts texts that were no values, by column and rule; ``warnings`` the conditions of
-    ``warn_when`` that held, by table and message; ``source`` is the Python source that the contract became.
+    ``warn_when`` that held, by table and message; ``finder`` knows what was
+    found; ``source`` is the Python source that the contract became.
 
     Args:
       contract: validated.
@@ -56,6 +58,7 @@ class Mapper:
         self._shred = names["scope_0"]
         self._labels = tuple(contract.tables)
         self._reads_above = builder.reads_above
+        self.finder = Finder(contract, self.schema)
 
     def map(self, parsed: ParsedRecord) -> MappedRecord | Reject:
         """The rows of a record, or the reject that names its errors (the first :data:`_MOST_ERRORS`)."""
@@ -66,6 +69,7 @@ class Mapper:
             key_values = self._shred(parsed.root, 1, record, rows, errors)
         except RecursionError:
             return Reject.of(record, "map", "depth", "its elements nest too deep for `take: json`")
+        self.finder.look(rows)
         if errors:
             return self._reject(record, errors, key_values)
         key = key_text(key_values)

@@ -70,3 +70,7 @@ class MapDoFn(beam.DoFn):
             for warning, number in warnings.items():
                 count(f"warnings.{warning}", number)
             warnings.clear()
+        if self._mapper.finder.found:
+            for name in self._mapper.finder.found:
+                count(f"found.{name}")
+            self._mapper.finder.found.clear()

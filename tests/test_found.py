@@ -1,0 +1,62 @@
+"""What records never gave is named: columns without a value, tables without a row."""
+
+from __future__ import annotations
+
+from tests.test_mapper import HEAD, parsed
+from transforms.map.compiler import Mapper
+from transforms.map.found import never_found
+from transforms.map.load import parse_contract
+
+
+def never(tables: str, *records: str) -> list[str]:
+    contract = parse_contract(f"{HEAD}\n{tables}")
+    mapper = Mapper(contract)
+    for record in records:
+        mapper.map(parsed(record))
+    return never_found(contract, set(mapper.finder.found))
+
+
+TABLES = """
+tables:
+  t: {columns: {a: a, b: {from: b, default: x}, typo: aa}}
+  line: {rows: l, key: n, columns: {n: $position, v: "@v", w: "@w"}}
+  below: {parent: line, rows: m, key: k, columns: {k: $position}}
+"""
+
+
+def test_typo_in_a_column_is_named() -> None:
+    assert never(TABLES, "<r id='1'><a>1</a><b>2</b><l v='1' w='2'><m/></l></r>") == ["t.typo"]
+
+
+def test_typo_in_rows_is_named_once_and_nothing_below_it() -> None:
+    assert never(TABLES, "<r id='1'><a>1</a><b>2</b><aa>3</aa></r>") == ["rows of line"]
+
+
+def test_column_of_which_only_the_default_was_seen_is_named() -> None:
+    assert "t.b" in never(TABLES, "<r id='1'/>")
+
+
+def test_found_in_any_row_of_any_record_is_found() -> None:
+    records = "<r id='1'><l/><l v='1'/></r>", "<r id='2'><l/></r>", "<r id='3'><l/><l/><l w='1'><m/></l></r>"
+    assert never(TABLES, *records) == ["t.a", "t.b", "t.typo"]
+
+
+def test_false_and_zero_are_values() -> None:
+    tables = "tables: {t: {columns: {a: {from: a, type: int}, b: {from: b, type: bool}}}}"
+    assert never(tables, "<r id='1'><a>0</a><b>false</b></r>") == []
+
+
+def test_what_the_document_has_no_say_in_is_not_named() -> None:
+    assert never("tables: {t: {columns: {a: {value: x}, b: $file}}}", "<r id='1'/>") == []
+
+
+def test_rejected_record_was_looked_at_too() -> None:
+    tables = "tables: {t: {columns: {a: {from: a, required: true}, b: b, c: c}}}"
+    assert never(tables, "<r id='1'><b>1</b></r>") == ["t.a", "t.c"]
+
+
+def test_each_is_told_once() -> None:
+    mapper = Mapper(parse_contract(f"{HEAD}\n{TABLES}"))
+    for _ in range(3):
+        mapper.map(parsed("<r id='1'><a>1</a><l v='2'/></r>"))
+    assert sorted(mapper.finder.found) == ["line", "line.v", "t", "t.a"]
