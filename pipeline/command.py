@@ -15,6 +15,9 @@ _TOOLS = {
     "infer": "beamshred.infer:run",
     "infer_xsd": "beamshred.infer:run",
     "preview": "beamshred.preview:run",
+    "explain": "beamshred.explain:run",
+    "explain_value": "beamshred.trace:run",
+    "create_sql": "beamshred.explain:run",
 }
 """What runs instead of the job, by its flag."""
 
