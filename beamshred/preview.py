@@ -23,6 +23,7 @@ from rich.table import Table as Shown
 from rich.text import Text
 
 from beamshred.sample import sample_of_input
+from beamshred.words import counted
 from pipeline.options import JobOptions, parse_tool, positive
 from transforms import Contract
 from transforms.map.columns import CUT, text_of_value
@@ -154,7 +155,9 @@ def show(found: Preview, console: Console) -> None:
         for shown in _upright(table, rows[:MOST_ROWS], console.width) if wide else [_across(table, rows[:MOST_ROWS])]:
             console.print(shown)
         if len(rows) > MOST_ROWS:
-            console.print(f"... and {len(rows) - MOST_ROWS:,} more rows of {table.label}", style="dim", markup=False)
+            console.print(
+                f"... and {counted(len(rows) - MOST_ROWS, 'more row')} of {table.label}", style="dim", markup=False
+            )
     if found.rules:
         rules = Shown("place", "rule", "times", title="What was done to values", title_justify="left")
         for (place, rule), count in found.rules.most_common():
@@ -163,7 +166,7 @@ def show(found: Preview, console: Console) -> None:
     for one in found.rejects:
         place = f"{one.source}, record {one.ordinal}" if one.ordinal is not None else one.source
         console.print(Text(f"rejected by the rule {one.rule}: {place}\n  {one.message}", style="red"))
-    console.print(f"{found.records:,} records, {len(found.rejects):,} of them rejected. Nothing was written.")
+    console.print(f"{counted(found.records, 'record')}, {len(found.rejects):,} of them rejected. Nothing was written.")
 
 
 def _across(table: Table, rows: Sequence[tuple[Any, ...]]) -> Shown:

@@ -23,6 +23,9 @@ _TOOLS = {
     "preview": "beamshred.preview:run",
     "report": "beamshred.report:run",
     "compare": "beamshred.compare:run",
+    "explain": "beamshred.explain:run",
+    "explain_value": "beamshred.trace:run",
+    "create_sql": "beamshred.explain:run",
 }
 """What runs instead of the job, by its flag."""
 

@@ -488,6 +488,30 @@ def full_parser() -> argparse.ArgumentParser:
     )
     tools.add_argument("--report", metavar="RUN", help="Make report.html of a run's folder, runs/<run>, again.")
     tools.add_argument("--compare", nargs=2, metavar="RUN", help="Print what changed from one run to another.")
+    tools.add_argument(
+        "--preview",
+        metavar="N",
+        help="Show the first N records (default 5) as tables, with what was done to their values. Needs --input and "
+        "--contract, and writes nothing.",
+    )
+    tools.add_argument(
+        "--preview_format",
+        choices=["table", "json", "csv"],
+        help="How --preview shows them (default table).",
+    )
+    tools.add_argument(
+        "--explain",
+        action="store_true",
+        help="Say what a run would do: tables, keys, statements, workers, slices, and with --input how much there is.",
+    )
+    tools.add_argument(
+        "--explain_value",
+        metavar="TABLE.COLUMN",
+        help="Say how this value of the record with --record_key comes about: which paths were tried, what they found, "
+        "what was done to it.",
+    )
+    tools.add_argument("--record_key", metavar="KEY", help="Of several columns: with commas between the values.")
+    tools.add_argument("--create_sql", action="store_true", help="Print the SQL that creates the tables of --target.")
     _add_beam_flags(parser)
     return parser
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -144,3 +146,20 @@ def test_what_is_wrong_is_said(
 def test_contract_is_needed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--preview", "--input", "x.xml"]) == 2
     assert "--contract is missing" in capsys.readouterr().err
+
+
+def test_documents_of_a_table(flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with sqlite3.connect(tmp_path / "in.db") as database:
+        database.execute("CREATE TABLE docs (id INTEGER PRIMARY KEY, doc TEXT)")
+        database.execute("INSERT INTO docs VALUES (7, ?)", (ORDERS,))
+    column = ["--input_table", "docs", "--input_key", "id", "--input_column", "doc"]
+    found = _json(["--input", "sqlite:///in.db", *flags[2:], *column], capsys, "2")
+    assert [row["order_id"] for row in found["tables"]["orders"]] == [1, 2]
+
+
+def test_compressed_file_leaves_nothing_behind(
+    flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "o.xml.gz").write_bytes(gzip.compress(ORDERS.encode()))
+    found = _json(["--input", "o.xml.gz", *flags[2:]], capsys, "2")
+    assert found["records"] == 2
