@@ -12,8 +12,10 @@ from apache_beam.testing.util import assert_that, equal_to
 from apache_beam.transforms.display import DisplayData
 
 from tests.databases import SCHEMA, order
+from transforms import cores
 from transforms.blocks import Batch, Block, encode_families
-from transforms.insert import LoadError
+from transforms.cores import Cores
+from transforms.insert import LoadError, prepare_target
 from transforms.insert.database import RefusedError
 from transforms.insert.dofn import BulkInsertDoFn, SettleDoFn
 from transforms.metrics import counted
@@ -121,3 +123,27 @@ def test_results_add_up_over_blocks(database):
 def test_errors_survive_pickling(error):
     copy = pickle.loads(pickle.dumps(error))
     assert (str(copy), copy.__dict__) == (str(error), error.__dict__)
+
+
+def test_idle_connection_that_is_lost_is_made_again(empty_database, tmp_path, monkeypatch):
+    """A worker of a local run keeps its connection between slices."""
+    if not empty_database.target.startswith("postgresql"):
+        pytest.skip("any database that takes several connections")
+    prepare_target(empty_database.target, SCHEMA)
+    Cores.make(tmp_path, 1)
+    monkeypatch.setattr(cores, "shared", Cores(tmp_path))
+    backends = []
+    for number in range(2):
+        dofn = BulkInsertDoFn(empty_database.target, SCHEMA, "run")
+        dofn.setup()
+        backends.append(dofn._database.connection.info.backend_pid)
+        result, *_ = dofn.process(Batch("s", (block(order(f"{number}", number)),)))
+        assert result.loaded == 1
+        dofn.teardown()
+        empty_database.query(f"SELECT pg_terminate_backend({backends[0]})")
+    assert backends[0] == backends[1]
+    assert list(empty_database.orders()) == ["0", "1"]
+    cores.shared.close()
+    monkeypatch.setattr(cores, "shared", None)
+    dofn.setup()
+    dofn.teardown()

@@ -55,6 +55,11 @@ def test_command_with_tables_that_are_there(run: Callable[..., Any], proxy: Coun
     assert end <= 6
 
 
+def test_worker_keeps_its_connection_between_slices(run: Callable[..., Any]) -> None:
+    planner, _, end = run("--slice_bytes", "100")
+    assert planner > end
+
+
 @pytest.mark.parametrize("ask", [prepare_target, check_target])
 def test_more_tables_are_not_more_questions(ask: Callable[..., Any], proxy: CountingProxy, tmp_path: Path) -> None:
     ask(proxy.target, SCHEMA)

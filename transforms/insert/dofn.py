@@ -11,6 +11,7 @@ from apache_beam.metrics import Metrics
 from apache_beam.transforms.display import DisplayDataItem
 
 from transforms import coders as coders
+from transforms import cores
 from transforms.blocks import Batch, families_of
 from transforms.cores import lent
 from transforms.insert.database import Database, open_database
@@ -92,17 +93,19 @@ class BulkInsertDoFn(beam.DoFn):
         }
 
     def setup(self) -> None:
-        with lent():
-            self._database = connected(self._target, self._policy.retry_seconds, self._odbc_insert)
+        self._database = _idle.pop((self._target, self._odbc_insert), None)
+        if self._database is None:
+            with lent():
+                self._database = connected(self._target, self._policy.retry_seconds, self._odbc_insert)
 
     def process(self, batch: Batch) -> Iterator[BatchResult | beam.pvalue.TaggedOutput]:
         assert self._database is not None, "setup comes before process"
         for families in families_of(batch, self._batch_size):
-            began = monotonic()
             with lent():
+                began = monotonic()
                 result, rejects = load_batch(self._database, self._schema, families, self._policy, batch.shard)
+                took = monotonic() - began
             self._batch_records.update(len(families))
-            took = monotonic() - began
             spent["insert"] += took
             self._batch_msec.update(round(1000 * took))
             _count(result, rejects)
@@ -111,8 +114,17 @@ class BulkInsertDoFn(beam.DoFn):
                 yield beam.pvalue.TaggedOutput(REJECTS, reject)
 
     def teardown(self) -> None:
-        if self._database is not None:
+        if self._database is None:
+            return
+        if cores.shared is None:
             self._database.close()
+        else:
+            _idle[self._target, self._odbc_insert] = self._database
+
+
+_idle: dict[tuple[str, str | None], Database] = {}
+"""Connections of a worker of a local run, between two slices: to make one takes a far server as long as a batch. If one
+is lost meanwhile, the first batch finds out, and makes another."""
 
 
 class SettleDoFn(beam.DoFn):
