@@ -282,7 +282,9 @@ class PostgreSQL(SpeaksPostgreSQL):
                 fields = [_copied(column, adapters.get(index)) for index, column in by_column]
                 text = "\n".join(map("\t".join, zip(*fields, strict=True))) + "\n"
                 if "\0" in text:
-                    raise self._psycopg.DataError("a text holds the character NUL (U+0000), which PostgreSQL cannot store")
+                    raise self._psycopg.DataError(
+                        "a text holds the character NUL (U+0000), which PostgreSQL cannot store"
+                    )
                 copy.write(text)
 
     def adapter(self, column_type: ColumnType) -> Adapter | None:
