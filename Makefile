@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test test-faults test-flink test-newest fuzz check format schema bench bench-full clean
+.PHONY: run test test-matrix test-faults test-flink test-newest fuzz check format schema bench bench-full clean
 
 run: $(VENV)/.installed
 	@rm -rf examples/out && mkdir -p examples/out
@@ -35,6 +35,11 @@ test-newest:
 	.venv-newest/bin/python -m pip install --quiet --upgrade apache-beam
 	.venv-newest/bin/python -m pytest -n 2
 
+# The package, installed afresh with each Python that is here, and with the lowest versions of what it needs.
+test-matrix: $(VENV)/.installed-test
+	$(BIN)/python -m pip install --quiet 'nox>=2025.2'
+	$(BIN)/nox
+
 check: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -56,7 +61,7 @@ bench-full: $(VENV)/.installed-bench
 	$(BIN)/python -m benchmarks.run --full
 
 clean:
-	rm -rf $(VENV) .venv-newest examples/out build *.egg-info
+	rm -rf $(VENV) .venv-newest .nox examples/out build *.egg-info
 
 # Debian keeps the module that makes virtual environments in a package of its own.
 $(VENV)/bin/python:

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
+from pipeline.command import TOOLS
 from pipeline.options import OptionsError, canonical, full_parser, given_flags
 
 _OF_INPUT = ("input", "input_table", "input_key", "input_column", "input_where", "key_range", "max_unpacked")
@@ -41,6 +42,10 @@ def _switch(flag: str) -> Callable[[argparse.Namespace, list[str]], list[str]]:
 
 def _valued(flag: str) -> Callable[[argparse.Namespace, list[str]], list[str]]:
     return lambda given, rest: [*([f"--{flag}"] if given.word else []), *given.word, *rest]
+
+
+def _preview(given: argparse.Namespace, rest: list[str]) -> list[str]:
+    return ["--preview", *([given.word] if given.word else []), *rest]
 
 
 def _many(metavar: str, says: str, number: int | str = 1) -> tuple[tuple[str, dict[str, Any]], ...]:
@@ -76,7 +81,7 @@ COMMANDS = {
     ),
     "preview": Command(
         "Show the first records as tables; no target is needed, and nothing is written.",
-        "preview", _many("N", "how many records"), ("preview_format", *_OF_INPUT, "contract"), _valued("preview"),
+        "preview", _many("N", "how many records (default 5)", "?"), ("preview_format", *_OF_INPUT, "contract"), _preview,
     ),
     "explain": Command(
         "Show what a run would do: tables, keys, statements, workers; or how one value comes about.",
@@ -156,7 +161,7 @@ def _print_overview() -> None:
 @cache
 def _known() -> tuple[str, ...]:
     """The commands whose flags there are."""
-    flags = {action.dest for action in full_parser()._actions}
+    flags = {action.dest for action in full_parser()._actions} | set(TOOLS)
     return tuple(name for name, command in COMMANDS.items() if command.flag is None or command.flag in flags)
 
 

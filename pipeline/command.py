@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.job import Job
     from pipeline.terminal import Terminal
 
-_TOOLS = {
+TOOLS = {
     "import_contract": "beamshred.legacy:run_import",
     "infer": "beamshred.infer:run",
     "infer_xsd": "beamshred.infer:run",
@@ -38,7 +38,7 @@ def main(argv: Sequence[str]) -> int:
     if {"-h", "--help"} & set(argv):
         print_help()
         return LOADED
-    if tool := next((_TOOLS[flag] for flag in _TOOLS if flag in given_flags(argv)), None):
+    if tool := next((TOOLS[flag] for flag in TOOLS if flag in given_flags(argv)), None):
         module, name = tool.split(":")
         return int(getattr(import_module(module), name)(canonical(argv)))
     from pipeline.processes import cool_down, warm_up

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
 import pipeline
 import transforms
+from transforms.drivers import EXTRAS
 
 NAME = "beamshred"
 _TAG = "py3-none-any"
@@ -30,7 +34,7 @@ def make_wheel(folder: Path) -> Path:
         ) from None
     info = f"{NAME}-{installed.version}.dist-info"
     wheel = folder / f"{NAME}-{installed.version}-{_TAG}.whl"
-    needs = [f"Requires-Dist: {need}\n" for need in installed.requires or () if "extra ==" not in need]
+    needs = [f"Requires-Dist: {need}\n" for need in _needs(installed.requires or ())]
     about = f"Metadata-Version: 2.1\nName: {NAME}\nVersion: {installed.version}\n{''.join(needs)}"
     files = {f"{info}/METADATA": about.encode()}
     files[f"{info}/WHEEL"] = f"Wheel-Version: 1.0\nGenerator: {NAME}\nRoot-Is-Purelib: true\nTag: {_TAG}\n".encode()
@@ -45,6 +49,18 @@ def make_wheel(folder: Path) -> Path:
         for name, content in files.items():
             archive.writestr(name, content)
     return wheel
+
+
+def _needs(requires: Iterable[str]) -> Iterator[str]:
+    """What workers need: all that has no condition, and the drivers of databases that are installed here."""
+    for need in requires:
+        name, _, condition = need.partition(";")
+        if "extra ==" not in condition:
+            yield need
+        elif re.split(r"[^\w.-]", name)[0] in EXTRAS:
+            with suppress(metadata.PackageNotFoundError):
+                metadata.distribution(re.split(r"[^\w.-]", name)[0])
+                yield name.strip()
 
 
 def _digest(content: bytes) -> str:

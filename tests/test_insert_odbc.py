@@ -27,9 +27,11 @@ def test_drivers_are_imported_when_they_are_used(tmp_path):
 
 
 @pytest.mark.parametrize("target", ["odbc:DSN=shop", "mssql+pyodbc://ann@host/shop"])
-def test_missing_driver_manager_names_its_package(monkeypatch, target):
-    monkeypatch.setitem(sys.modules, "pyodbc", None)
-    with pytest.raises(TargetError, match=r"needs a driver manager: .* libodbc2 \(apt-get install libodbc2\)"):
+def test_missing_driver_manager_names_its_package(monkeypatch, tmp_path, target):
+    (tmp_path / "pyodbc.py").write_text("raise ImportError('libodbc.so.2: cannot open shared object file')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "pyodbc", raising=False)
+    with pytest.raises(TargetError, match=r"needs ODBC's driver manager: .* libodbc2 \(apt-get install libodbc2\)"):
         prepare_target(target, SCHEMA)
 
 

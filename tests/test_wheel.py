@@ -7,7 +7,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from pipeline.wheel import make_wheel
+from pipeline.wheel import _needs, make_wheel
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -50,3 +50,8 @@ def test_nothing_is_written_beside_the_code(tmp_path: Path) -> None:
     before = {path for path in ROOT.iterdir() if path.name not in (".pytest_cache", ".hypothesis")}
     make_wheel(tmp_path)
     assert {path for path in ROOT.iterdir() if path.name not in (".pytest_cache", ".hypothesis")} == before
+
+
+def test_drivers_that_are_installed_go_along() -> None:
+    needs = ["lxml<7,>=6", 'psycopg[binary]<4,>=3.2; extra == "postgres"', 'pytest>=8; extra == "test"']
+    assert list(_needs(needs)) == ["lxml<7,>=6", "psycopg[binary]<4,>=3.2"]

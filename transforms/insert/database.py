@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 
 from transforms.dialects import quote_always
+from transforms.drivers import drivers_needed
 from transforms.insert import ddl
 from transforms.insert.ledger import ADDED_COLUMNS, BOOKKEEPING, LEDGER
 from transforms.records import Row
@@ -415,10 +416,11 @@ class Database(ABC):
 def open_database(target: Target, odbc_insert: str | None = None) -> Database:
     """The database of a target, not yet connected; only ``odbc:`` is asked first what database it is.
 
-    Raises ``ValueError`` where the target, or this way to insert into it, cannot be, and for ``odbc:`` as
-    :func:`translated` does.
+    Raises ``ValueError`` where the target, or this way to insert into it, cannot be, :class:`DriverMissing` where a
+    package is not installed, and for ``odbc:`` as :func:`translated` does.
     """
-    return pkgutil.resolve_name(SCHEMES[target.scheme].database)(target, odbc_insert)
+    with drivers_needed(target):
+        return pkgutil.resolve_name(SCHEMES[target.scheme].database)(target, odbc_insert)
 
 
 @contextmanager

@@ -105,7 +105,7 @@ class SQLServer(ODBC):
         url = self.target.url
         if url is None:
             return super().connection_string()
-        (string,), _ = self.dialect.create_connect_args(with_driver(url, import_pyodbc().drivers))
+        (string,), _ = self.dialect.create_connect_args(with_driver(url, import_pyodbc(self.target).drivers))
         return string
 
     def choose_way(self, connection: pyodbc.Connection) -> str:

@@ -25,6 +25,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine.default import DefaultDialect
 
 from transforms.dialects import BY_DBMS, quote_always
+from transforms.drivers import drivers_needed
 from transforms.insert.database import Adapter, Database, Fault, LoadError, fault_of_connecting
 from transforms.records import Row
 from transforms.schema import ColumnType, Table
@@ -81,7 +82,7 @@ class ODBC(Database):
         return (self.target.odbc or "").rstrip("; ") + self.options
 
     def open_connection(self) -> pyodbc.Connection:
-        driver_manager = import_pyodbc()
+        driver_manager = import_pyodbc(self.target)
         try:
             connection = driver_manager.connect(self.connection_string(), autocommit=self.autocommit)
         except driver_manager.Error as error:
@@ -227,14 +228,13 @@ class ODBC(Database):
         return Fault("transient" if state.startswith(_TRANSIENT) else "fatal")
 
 
-def import_pyodbc() -> ModuleType:
+def import_pyodbc(place: object = "ODBC") -> ModuleType:
     """pyodbc; raises :class:`LoadError` where it cannot be imported."""
     try:
-        import pyodbc
-    except ImportError as error:
-        raise LoadError(
-            f"ODBC needs a driver manager: {error}; install Debian's package libodbc2 (apt-get install libodbc2)"
-        ) from None
+        with drivers_needed(place):
+            import pyodbc
+    except ValueError as error:
+        raise LoadError(str(error)) from None
     # A connection of the driver manager's pool may be one that was lost.
     pyodbc.pooling = False
     return pyodbc

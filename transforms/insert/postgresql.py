@@ -36,9 +36,8 @@ from dataclasses import replace
 from itertools import chain
 from operator import methodcaller
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
@@ -48,6 +47,9 @@ from transforms.insert.database import Adapter, Database, Fault, Statement, faul
 from transforms.records import Row
 from transforms.schema import ColumnType, Table
 from transforms.target import Target
+
+if TYPE_CHECKING:
+    import psycopg
 
 _RULES = {"23502": "not_null", "23503": "foreign_key", "23505": "unique", "23514": "check"}
 # Values, constraints, limits such as the longest index entry, errors that a trigger raises or runs into, views with a
@@ -140,6 +142,9 @@ class PostgreSQL(SpeaksPostgreSQL):
     placeholder = "%s"
 
     def __init__(self, target: Target, odbc_insert: str | None = None) -> None:
+        import psycopg  # here, as ODBC, which needs what is above, does without it
+
+        self._psycopg = psycopg
         super().__init__(target, odbc_insert)
         assert target.url is not None, "the scheme is that of a URL"
         self._url = target.url
@@ -153,7 +158,7 @@ class PostgreSQL(SpeaksPostgreSQL):
     def open_connection(self) -> psycopg.Connection[Any]:
         arguments, options = self.dialect.create_connect_args(self._url)
         # Where nothing is begun, a statement is a transaction of its own: what only reads is asked at once.
-        return psycopg.connect(*arguments, **{**options, "autocommit": True})
+        return self._psycopg.connect(*arguments, **{**options, "autocommit": True})
 
     # psycopg would begin transactions by itself, and wait for it.
 
@@ -216,7 +221,7 @@ class PostgreSQL(SpeaksPostgreSQL):
         script = ";\n".join(chain.from_iterable(statements for statements, _ in made)).replace("%%", "%")
         try:
             self.cursor.execute(script)
-        except psycopg.Error:
+        except self._psycopg.Error:
             # Others have created some of them meanwhile, or one cannot be: table by table it is found out.
             self.recover()
             self.connect()
@@ -274,7 +279,9 @@ class PostgreSQL(SpeaksPostgreSQL):
                 fields = [_copied(column, adapters.get(index)) for index, column in by_column]
                 text = "\n".join(map("\t".join, zip(*fields, strict=True))) + "\n"
                 if "\0" in text:
-                    raise psycopg.DataError("a text holds the character NUL (U+0000), which PostgreSQL cannot store")
+                    raise self._psycopg.DataError(
+                        "a text holds the character NUL (U+0000), which PostgreSQL cannot store"
+                    )
                 copy.write(text)
 
     def adapter(self, column_type: ColumnType) -> Adapter | None:
@@ -283,17 +290,17 @@ class PostgreSQL(SpeaksPostgreSQL):
     def diagnose(self, error: Exception) -> Fault | None:
         if isinstance(error, (UnicodeError, OverflowError)):
             return Fault("data")
-        if not isinstance(error, psycopg.Error):
+        if not isinstance(error, self._psycopg.Error):
             return None
-        if isinstance(error, psycopg.errors.PipelineAborted):
+        if isinstance(error, self._psycopg.errors.PipelineAborted):
             # Something sent before was refused: what is not sent in one go says what.
             return Fault("data")
         if error.sqlstate is not None:
             return fault_of_state(error.sqlstate)
-        if isinstance(error, psycopg.DataError):
+        if isinstance(error, self._psycopg.DataError):
             return Fault("data")
         # Without a state it is the client's own: it lost the connection, or could not make one.
-        lost = isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
+        lost = isinstance(error, (self._psycopg.OperationalError, self._psycopg.InterfaceError))
         return fault_of_connecting(str(error)) if lost else Fault("fatal")
 
 

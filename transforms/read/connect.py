@@ -16,6 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from transforms.dialects import BY_DBMS, quote_always, with_driver
+from transforms.drivers import DriverMissing, drivers_needed
 from transforms.target import Target
 
 
@@ -56,15 +57,15 @@ def _engine_of(target: Target) -> sa.Engine:
 def reading(target: Target) -> Iterator[None]:
     """Make :class:`InputError` of what drivers raise inside: their own errors may show secrets."""
     try:
-        yield
+        with drivers_needed(target):
+            yield
     except sa.exc.DBAPIError as error:
         message = target.mask(f"{type(error.orig).__name__}: {error.orig}")
         raise InputError(f"{target} cannot be read: {message}") from None
     except sa.exc.SQLAlchemyError as error:
         raise InputError(f"{target} cannot be read: {target.mask(str(error))}") from None
-    except ImportError as error:
-        missing = "the Debian package libodbc2 (unixODBC)" if "libodbc" in str(error) else f"the package {error.name}"
-        raise InputError(f"{target} needs {missing}: {error}; install it") from None
+    except DriverMissing as error:
+        raise InputError(str(error)) from None
 
 
 def _sqlite_engine(target: Target) -> sa.Engine:
