@@ -1,7 +1,7 @@
 """What a contract asks for and records never gave: tables without a row, columns without a value.
 
-A typo in an element's name is no error: the column stays NULL, or the table empty. It is seen by that alone, in the rows
-that are made anyway: what has not been found yet is looked for in each record, which soon is next to nothing.
+A typo in an element's name is no error: the column stays NULL, or the table empty. It is seen by that alone, in the
+rows that are made anyway: what has not been found yet is looked for in each record, which soon is next to nothing.
 """
 
 from __future__ import annotations
