@@ -81,7 +81,8 @@ COMMANDS = {
     ),
     "preview": Command(
         "Show the first records as tables; no target is needed, and nothing is written.",
-        "preview", _many("N", "how many records (default 5)", "?"), ("preview_format", *_OF_INPUT, "contract"), _preview,
+        "preview", _many("N", "how many records (default 5)", "?"),
+        ("preview_format", *_OF_INPUT, "contract"), _preview,
     ),
     "explain": Command(
         "Show what a run would do: tables, keys, statements, workers; or how one value comes about.",

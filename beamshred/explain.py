@@ -133,10 +133,11 @@ def explain(flags: JobOptions, contract: Contract, console: Console) -> None:
         _say(console, f"  By ODBC the driver decides when it is connected: {', '.join(database.insert_ways)}.")
     _say(console, f"\nStages: {STAGES}")
     most = database.max_writers
+    share = slice_memory(flags.memory, workers(flags))
     writers = "" if most is None else f", of which {most} {'writes' if most == 1 else 'write'} at a time"
     _say(
         console,
-        f"Workers: {workers(flags)} of {memory(flags) >> 20:,} MiB in all, {slice_memory(flags) >> 20:,} MiB of rows"
+        f"Workers: {workers(flags)} of {memory(flags.memory) >> 20:,} MiB in all, {share >> 20:,} MiB of rows"
         f" for each{writers}; batches of {flags.batch_size:,} records or {flags.batch_bytes >> 20:,} MiB",
     )
     if found is None:

@@ -9,9 +9,10 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from legacy_oracle_expressions import Expression
-from legacy_oracle_values import BLANKS, convert, moment_of, number_of
 from lxml import etree
+
+from tests.legacy_oracle_expressions import Expression
+from tests.legacy_oracle_values import BLANKS, convert, moment_of, number_of
 
 Contract = dict[str, Any]
 Element = Any

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from legacy_oracle_values import BLANKS, Sum, moment_of, number_of
+from tests.legacy_oracle_values import BLANKS, Sum, moment_of, number_of
 
 TOKEN = re.compile(
     r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<number>\d+(?:\.\d+)?)|(?P<name>[A-Za-z_][\w.]*)|(?P<op><>|!=|<=|>=|[-=<>+*/(),]))"

@@ -7,11 +7,11 @@ from typing import Any
 from xml.sax.saxutils import quoteattr
 
 import pytest
-from legacy_oracle import oracle
 
 from beamshred.legacy import convert_legacy
 from beamshred.legacy.source import parse_legacy
 from tests.legacy_contracts import ADDRESS, APP, CON_ID, CONTACT, EMPLOYMENT, FILTERS, KEY, mapped, mapping
+from tests.legacy_oracle import oracle
 from transforms.map.compiler import Mapper
 from transforms.map.load import parse_contract
 from transforms.records import Reject

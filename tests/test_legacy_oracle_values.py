@@ -7,12 +7,12 @@ from typing import Any
 from xml.sax.saxutils import quoteattr
 
 import pytest
-from legacy_oracle import oracle
-from test_legacy_oracle import BITS, ENUMS, contract_of, loaded
 
 from beamshred.legacy import convert_legacy
 from beamshred.legacy.source import parse_legacy
 from tests.legacy_contracts import APP, KEY, mapping, request
+from tests.legacy_oracle import oracle
+from tests.test_legacy_oracle import BITS, ENUMS, contract_of, loaded
 from transforms.map.compiler import Mapper
 from transforms.map.load import parse_contract
 
