@@ -22,6 +22,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import sqlalchemy as sa
@@ -127,20 +128,42 @@ def timed(work: Callable[[str, list[Batch]], None], target: str, batches: list[B
     return time.perf_counter() - began, time.process_time() - cpu
 
 
-def compare(name: str, bare: Callable, fresh: Callable[[], str], batches: list[Batch], rounds: int) -> None:
-    """Run both by turns, and print the medians; the share is of bare's rows/s in the same round."""
+def compare(
+    name: str, bare: Callable, fresh: Callable[[], str], batches: list[Batch], rounds: int
+) -> list[dict[str, Any]]:
+    """Run both by turns; the medians, and the share of bare's rows/s in the same round."""
     ways = [("bare", bare), ("load_batch", ours)]
     figures: dict[str, list[tuple[float, float]]] = {way: [] for way, _ in ways}
     for number in range(rounds):
         for way, work in ways[:: -1 if number % 2 else 1]:
             figures[way].append(timed(work, fresh(), batches))
     rows = len(batches) * RECORDS * ROWS
+    table = []
     for way, found in figures.items():
         wall, cpu = (statistics.median(part) for part in zip(*found, strict=True))
         share = statistics.median(b[0] / f[0] for b, f in zip(figures["bare"], found, strict=True))
-        print(
-            f"{name:<12}{way:<12}{rows / wall:>10,.0f} rows/s{1e6 * cpu / rows:>8.2f} us CPU a row{share:>8.2f} of bare"
-        )
+        table.append({
+            "": f"{name}: {way}", "rows/s": round(rows / wall), "CPU of a row (us)": round(1e6 * cpu / rows, 2),
+            "of bare": round(share, 2),
+        })  # fmt: skip
+    return table
+
+
+def measure(rounds: int, count: int = 40, postgresql: str | None = None) -> list[dict[str, Any]]:
+    """The lines of both databases."""
+    batches = make_batches(count)
+    gc.freeze()
+    with tempfile.TemporaryDirectory() as folder:
+        files = iter(range(1000))
+        table = compare("SQLite", bare_sqlite, lambda: f"sqlite:///{folder}/{next(files)}.db", batches, rounds)
+        url = postgresql or _server(Path(folder) / "postgresql")
+
+        def fresh() -> str:
+            with psycopg.connect(url) as connection:
+                connection.execute(f"DROP TABLE IF EXISTS {TABLE.name}, {LEDGER.name}")
+            return url
+
+        return table + compare("PostgreSQL", bare_postgresql, fresh, batches, rounds)
 
 
 def main() -> None:
@@ -149,19 +172,8 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=40)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    batches = make_batches(arguments.batches)
-    gc.freeze()
-    with tempfile.TemporaryDirectory() as folder:
-        files = iter(range(1000))
-        compare("SQLite", bare_sqlite, lambda: f"sqlite:///{folder}/{next(files)}.db", batches, arguments.rounds)
-        url = arguments.postgresql or _server(Path(folder) / "postgresql")
-
-        def fresh() -> str:
-            with psycopg.connect(url) as connection:
-                connection.execute(f"DROP TABLE IF EXISTS {TABLE.name}, {LEDGER.name}")
-            return url
-
-        compare("PostgreSQL", bare_postgresql, fresh, batches, arguments.rounds)
+    for row in measure(arguments.rounds, arguments.batches, arguments.postgresql):
+        print("  ".join(f"{value:,}" if isinstance(value, (int, float)) else f"{value:<24}" for value in row.values()))
 
 
 def _server(folder: Path) -> str:

@@ -49,6 +49,7 @@ class Bench:
         self.full = full
         self._number = count()
         self._server: Any = None
+        self.by_stage: list[dict[str, float]] = []
 
     def in_turn(self, ways: dict[str, Way]) -> dict[str, list[Cost]]:
         """Run each of the ways, one after another, again and again."""
@@ -68,6 +69,23 @@ class Bench:
         ]  # fmt: skip
         cost = cost_of(command + (["--workers", str(workers)] if workers else []))
         shutil.rmtree(run_dir)
+        return cost
+
+    def stages(self, given: Path, contract: Path, target: str) -> Cost:
+        """The stage functions alone; what each took is kept in ``by_stage``."""
+        file = self.folder / "stages.json"
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.stages",
+            str(given),
+            "--contract",
+            str(contract),
+            "--target",
+            target,
+        ]
+        cost = cost_of([*command, "--out", str(file)])
+        self.by_stage.append(json.loads(file.read_text()))
         return cost
 
     def sqlite(self) -> str:
@@ -174,15 +192,20 @@ def lists(bench: Bench) -> list[Chart]:
         target = bench.sqlite().removeprefix("sqlite:///")
         return cost_of([sys.executable, "-m", "benchmarks.plain_script", str(file), target])
 
+    bench.by_stage = []
     costs = bench.in_turn({
         "plain script": plain,
+        "stage functions alone": lambda: bench.stages(file, LISTS, bench.sqlite()),
         "1 worker": lambda: bench.job(file, LISTS, bench.sqlite(), 1),
         "2 workers": lambda: bench.job(file, LISTS, bench.sqlite(), 2),
     })  # fmt: skip
     title = (
         "all-lists.xml (105 MB, 133,294 records, 1.1 million rows) into SQLite; aims of 2 workers: wall 1.25, CPU 2.0"
     )
-    return [Chart("lists", title, _rows(costs, "plain script", 133_294), "wall (s)")]
+    return [
+        Chart("lists", title, _rows(costs, "plain script", 133_294), "wall (s)"),
+        _profile("lists", "all-lists.xml into SQLite", bench, costs["2 workers"]),
+    ]
 
 
 def wide(bench: Bench) -> list[Chart]:
@@ -191,13 +214,32 @@ def wide(bench: Bench) -> list[Chart]:
     folder = bench.wide(number)
     charts = []
     for name, target in (("SQLite", bench.sqlite), ("PostgreSQL", bench.postgresql)):
+        bench.by_stage = []
         costs = bench.in_turn({
+            "stage functions alone": lambda target=target: bench.stages(folder, WIDE, target()),
             "1 worker": lambda target=target: bench.job(folder, WIDE, target(), 1),
             "2 workers": lambda target=target: bench.job(folder, WIDE, target(), 2),
         })  # fmt: skip
         title = f"{number:,} wide documents into {name}; aims of 2 workers: wall 0.6 of 1 worker, 60,000 a minute"
-        charts.append(Chart(f"wide-{name.lower()}", title, _rows(costs, "1 worker", number), "records a minute"))
+        rows = _rows(costs, "1 worker", number)
+        for row, base in zip(rows, _rows(costs, "stage functions alone", number), strict=True):
+            row["CPU of stage functions alone"] = base["CPU of stage functions alone"]
+        charts.append(Chart(f"wide-{name.lower()}", title, rows, "records a minute"))
+        charts.append(_profile(f"wide-{name.lower()}", f"wide documents into {name}", bench, costs["2 workers"]))
     return charts
+
+
+def _profile(name: str, what: str, bench: Bench, job: list[Cost]) -> Chart:
+    """Where the processor time of a job goes: the stages by themselves, and all that is left."""
+    whole = statistics.median(cost.cpu for cost in job)
+    stages = {stage: statistics.median(one[stage] for one in bench.by_stage) for stage in bench.by_stage[0]}
+    stages["Beam, processes, planning and report"] = whole - sum(stages.values())
+    rows = [
+        {"": stage, "CPU (s)": round(seconds, 2), "part of the job": round(seconds / whole, 2)}
+        for stage, seconds in sorted(stages.items(), key=lambda one: -one[1])
+    ]
+    title = f"Where the processor time of the job goes: {what}, 2 workers, {whole:.1f} s in all"
+    return Chart(f"profile-{name}", title, rows, "part of the job")
 
 
 def far(bench: Bench) -> list[Chart]:
@@ -264,8 +306,19 @@ def _growth(name: str, number: int, found: list[Cost]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def load(bench: Bench) -> list[Chart]:
+    """What loading costs above the driver's own best way."""
+    command = [
+        sys.executable,
+        "-c",
+        "import json; from benchmarks.insert import measure; print(json.dumps(measure(5)))",
+    ]
+    rows = json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
+    return [Chart("load", "Batches of 500 records: aim 0.9 of bare COPY", rows, "rows/s")]
+
+
 PARTS: dict[str, Callable[[Bench], list[Chart]]] = {
-    "fixed": fixed, "lists": lists, "wide": wide, "far": far, "growth": growth,
+    "fixed": fixed, "load": load, "lists": lists, "wide": wide, "far": far, "growth": growth,
 }  # fmt: skip
 
 
