@@ -60,3 +60,14 @@ def test_each_is_told_once() -> None:
     for _ in range(3):
         mapper.map(parsed("<r id='1'><a>1</a><l v='2'/></r>"))
     assert sorted(mapper.finder.found) == ["line", "line.v", "t", "t.a"]
+
+
+def test_column_of_several_sources_is_found_by_any() -> None:
+    tables = """
+tables:
+  t:
+    columns: {v: {from: "@v", default: x}}
+    union: [{rows: a}, {rows: b, columns: {v: {from: "@w", default: y}}}]
+"""
+    assert never(tables, "<r id='1'><a/><b w='1'/></r>") == []
+    assert never(tables, "<r id='1'/>") == ["rows of t"]

@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import pytest
 
-from beamshred.legacy.types import DIGITS_OR_NUMBER
 from transforms import RecordPath
 from transforms.map.clean import make_cleaning as cleaned
 from transforms.map.expressions.runtime import like_pattern
@@ -53,7 +52,7 @@ def declarations(size: int) -> None:
 
 
 def blanks_of_a_number(size: int) -> None:
-    cleaned(DIGITS_OR_NUMBER)(" " * size + "x")
+    cleaned("number_or_digits")(" " * size + "x")
 
 
 def blanks_and_signs(size: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from transforms.map.columns import default_of, is_system
 from transforms.map.contract import Contract
-from transforms.map.resolve import resolve
+from transforms.map.resolve import resolve, sources
 from transforms.map.tables import parents_first
 from transforms.records import Row
 from transforms.schema import Schema
@@ -82,8 +82,12 @@ def _is_first(contract: Contract, label: str, empty: Collection[str]) -> bool:
 
 
 def _looked_for(contract: Contract) -> Iterator[tuple[str, str, Any]]:
-    """Table, name and default of each column that a record has a say in."""
+    """Table, name and default of each column that a record has a say in; no default where sources have several."""
     for label, table in resolve(contract).tables.items():
-        for name, column in table.columns.items():
-            if column.value is None and not is_system(column):
-                yield label, name, default_of(column)
+        read: dict[str, list[Any]] = {}
+        for _, source in sources(table):
+            for name, column in source.columns.items():
+                if column.value is None and not is_system(column):
+                    read.setdefault(name, []).append(default_of(column))
+        for name, defaults in read.items():
+            yield label, name, defaults[0] if all(one == defaults[0] for one in defaults) else None
