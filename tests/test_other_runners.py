@@ -55,7 +55,8 @@ def test_job_on_a_portable_runner(folder: Folder) -> None:
     assert folder.rows("SELECT count(*) FROM orders") == [(38,)]
     assert [reject["key"] for reject in folder.rejects] == ["2"]
     assert {stat.S_IMODE(file.stat().st_mode) for file in folder.run_dir.glob("rejects/*")} == {0o600}
-    assert sorted(path.name for path in folder.run_dir.iterdir()) == ["metrics.prom", "rejects", "report.html", "report.json"]
+    left = sorted(path.name for path in folder.run_dir.iterdir())
+    assert left == ["metrics.prom", "rejects", "report.html", "report.json"]
     assert folder.run_elsewhere(*PORTABLE) == 3
     assert folder.report["records"]["skipped"] == 38
 
