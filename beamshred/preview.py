@@ -24,7 +24,8 @@ from rich.text import Text
 
 from beamshred.sample import sample_of_input
 from beamshred.words import counted
-from pipeline.options import JobOptions, parse_tool, positive
+from pipeline.flags import positive
+from pipeline.options import JobOptions, parse_tool
 from transforms import Contract
 from transforms.map.columns import CUT, text_of_value
 from transforms.map.compiler import Mapper

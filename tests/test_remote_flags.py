@@ -7,7 +7,8 @@ import argparse
 import pytest
 
 from pipeline.command import main
-from pipeline.options import REMOTE_ONLY, JobOptions, OptionsError, parse_options
+from pipeline.flags import add_job_flags
+from pipeline.options import REMOTE_ONLY, OptionsError, parse_options
 from pipeline.remote_flags import LOCAL_ONLY, shards_for
 from tests.jobs import Folder, order, orders
 
@@ -33,10 +34,8 @@ def refused(*more: str) -> str:
 
 def test_every_flag_works_elsewhere_or_is_refused() -> None:
     parser = argparse.ArgumentParser(add_help=False)
-    JobOptions.add_flags(parser)
-    assert set(vars(parser.parse_args([]))) == WORKS_ANYWHERE | (
-        set(LOCAL_ONLY) - {"workers", "direct_num_workers", "direct_running_mode"}
-    )
+    add_job_flags(parser)
+    assert set(vars(parser.parse_args([]))) == WORKS_ANYWHERE | {"runner"} | (set(LOCAL_ONLY) - {"workers"})
 
 
 @pytest.mark.parametrize(

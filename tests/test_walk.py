@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transforms.filesystems import is_local
+from transforms.read import expand
 from transforms.read import walk as walking
 from transforms.read.walk import _translated, glob, walk
 
@@ -74,8 +75,22 @@ def test_pattern_means_what_it_means_to_beam(pattern: str, name: str) -> None:
         beams = re.compile(LocalFileSystem.translate_pattern(pattern))
     except (re.error, IndexError):
         return
+    if re.search(r"(?:/|\A)\*\*/", pattern):
+        return  # ours finds more: see below
     ours = re.compile(_translated(pattern), re.DOTALL)
     assert (ours.fullmatch(name) is None) == (beams.match(name) is None)
+
+
+def test_two_stars_and_a_slash_are_any_number_of_folders(folder: Path) -> None:
+    found = [os.path.relpath(path, folder) for path in glob(f"{folder}/**/*.xml")]
+    assert found == sorted(name for name in NAMES if name.endswith(".xml"))
+    assert [os.path.relpath(path, folder) for path in glob(f"{folder}/a/**/c.xml")] == ["a/z/c.xml"]
+    assert list(glob(f"{folder}/x**/a.xml")) == []
+
+
+def test_other_files_of_a_folder_are_told(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert len(list(expand([str(folder)]))) == 7
+    assert "which are not read: 1, such as .hidden" in caplog.text
 
 
 def test_glob_that_is_none_is_explained() -> None:

@@ -27,7 +27,8 @@ from beamshred.infer.tables import Prefixes, Tables
 from beamshred.infer.tree import InferError, Profile, profile
 from beamshred.infer.write import contract_text
 from beamshred.sample import sample
-from pipeline.options import Parser, positive
+from pipeline.flags import positive
+from pipeline.options import Parser
 from transforms import RecordPath, expand
 from transforms.map.compiler import Mapper
 from transforms.map.load import parse_contract

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.command import main
-from pipeline.options import JobOptions
+from pipeline.flags import add_job_flags
 from tests.faults.workload import CONTRACT
 
 
 def _of_the_job() -> list[str]:
     parser = argparse.ArgumentParser(add_help=False)
-    JobOptions.add_flags(parser)
+    add_job_flags(parser)
     return [option for action in parser._actions for option in action.option_strings]
 
 

@@ -1,9 +1,9 @@
 """Input files: which ones a user means, and their bytes, on any of Beam's filesystems.
 
 An input is a file, a folder (its ``*.xml`` files and their compressed forms, recursively) or a glob
-(``*`` stays within one folder, ``**`` does not). A local file is named by its absolute path, however the input was
-written; symbolic links stay as they are. The suffixes ``.gz``, ``.bz2``, ``.xz`` and ``.zst`` say that a file is
-compressed; offsets in such a file are those of its uncompressed bytes.
+(``*`` stays within one folder, ``**`` does not, ``**/`` is any number of folders). A local file is named by its absolute
+path, however the input was written; symbolic links stay as they are. The suffixes ``.gz``, ``.bz2``, ``.xz`` and
+``.zst`` say that a file is compressed; offsets in such a file are those of its uncompressed bytes.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import gzip
 import hashlib
 import heapq
 import itertools
+import logging
 import lzma
 import os
 import re
@@ -33,6 +34,8 @@ from transforms.read.connect import InputError
 from transforms.read.encoding import BrokenInput, Read
 from transforms.read.walk import glob, walk
 from transforms.read.wanted import Wanted
+
+logger = logging.getLogger(__name__)
 
 _XML_FILE = re.compile(r".*\.xml(?:\.gz|\.bz2|\.xz|\.zst)?", re.IGNORECASE | re.DOTALL)
 _COPY_BYTES = 1 << 20
@@ -127,13 +130,30 @@ def find_files(pattern: str) -> Iterator[SourceFile]:
     if not is_local(pattern):
         yield from _remote(pattern)
         return
+    paths: Iterator[str]
     if os.path.isdir(pattern):
-        paths: Iterator[str] = filter(_XML_FILE.fullmatch, walk(os.path.abspath(pattern)))
+        paths = _xml_files(os.path.abspath(pattern))
     elif os.path.exists(pattern):
         paths = iter([pattern])
     else:
         paths = glob(pattern) if re.search(r"[*?\[]", pattern) else iter(())
     yield from map(_local, paths)
+
+
+def _xml_files(folder: str) -> Iterator[str]:
+    """The XML files of a folder; of others that are left out it is said how many there are."""
+    others, first = 0, ""
+    for path in walk(folder):
+        if _XML_FILE.fullmatch(path):
+            yield path
+        elif others := others + 1:
+            first = first or path
+    if others:
+        logger.warning(
+            "%s has files of other names, which are not read: %d, such as %s. Of a folder, names are taken "
+            "that end in .xml, .xml.gz and the like; a glob takes any: '%s/**'.",
+            folder, others, os.path.relpath(first, folder), folder,
+        )  # fmt: skip
 
 
 def _remote(pattern: str) -> Iterator[SourceFile]:
@@ -144,6 +164,9 @@ def _remote(pattern: str) -> Iterator[SourceFile]:
         found = _match(literal)
     elif literal != pattern:
         found = _match(pattern)
+        if "/**/" in pattern:
+            names = {file.path for file in found}
+            found += [file for file in _match(pattern.replace("/**/", "/")) if file.path not in names]
     else:
         found = [file for file in _match(literal.rstrip("/") + "/**") if _XML_FILE.fullmatch(file.path)]
     return iter(sorted(found, key=attrgetter("path")))

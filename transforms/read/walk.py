@@ -47,7 +47,10 @@ def _names(folder: str) -> Iterator[str]:
 
 
 def glob(pattern: str) -> Iterator[str]:
-    """The files that a pattern means: ``*`` and ``?`` stay within one folder, ``**`` does not; ``[ab]``, ``[!ab]``."""
+    """The files that a pattern means: ``*`` and ``?`` stay within one folder, ``**`` does not; ``[ab]``, ``[!ab]``.
+
+    ``**/`` is any number of folders, none too, as in a shell: Beam's own would not find ``a.xml`` by ``**/*.xml``.
+    """
     first = _GLOB.search(pattern)
     assert first is not None, "without a glob character it is a name"
     folder = os.path.dirname(pattern[: first.start()])
@@ -65,14 +68,14 @@ def glob(pattern: str) -> Iterator[str]:
 
 
 def _translated(pattern: str) -> str:
-    """The pattern as a regular expression: the rules are those of Beam's filesystems."""
-    parts = re.split(r"(\*\*|\*|\?|\[(?:!.|[^!])[^\]]*\])", pattern, flags=re.DOTALL)
+    """The pattern as a regular expression: the rules are those of Beam's filesystems, but for ``**/``."""
+    parts = re.split(r"((?:(?<=/)|\A)\*\*/|\*\*|\*|\?|\[(?:!.|[^!])[^\]]*\])", pattern, flags=re.DOTALL)
     for number in range(1, len(parts), 2):
         part = parts[number]
         if part.startswith("["):
             inside = part[1:-1].replace("\\", "\\\\")
             parts[number] = "[" + ("^" + inside[1:] if inside.startswith("!") else re.sub(r"^\^", r"\\^", inside)) + "]"
         else:
-            parts[number] = {"**": ".*", "*": "[^/]*", "?": "."}[part]
+            parts[number] = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "."}[part]
     parts[::2] = map(re.escape, parts[::2])
     return "".join(parts)
