@@ -114,6 +114,23 @@ def test_refused_record_is_rejected_with_its_family(database, loader):
     assert database.query("SELECT COUNT(*) FROM beamshred_ledger") == [(18,)]
 
 
+def test_a_key_that_a_record_has_twice_is_told(database, loader):
+    lines = [("A", 7, None), ("A", 7, None), ("A", 8, None)]
+    _, [reject] = load(loader, order("A", 0, lines=lines))
+    assert reject.rule == "unique"
+    assert reject.message.endswith("; the record itself has several rows with order_id A, line 7 in lines")
+
+
+def test_a_value_that_another_record_has_is_told(database, loader):
+    database.execute("CREATE UNIQUE INDEX one_customer ON orders (customer)")
+    try:
+        result, [reject] = load(loader, order("A", 0, "ann"), order("B", 1, "bob"), order("C", 2, "ann"))
+    finally:
+        database.execute(f"DROP INDEX {'orders.' if 'mssql' in database.url else ''}one_customer")
+    assert (result.loaded, reject.rule, reject.key) == (2, "unique", "C")
+    assert "ann" in reject.message
+
+
 def test_row_without_parent_is_rejected(database, loader):
     result, [reject] = load(loader, order("A", 0, lines=[("nobody", 1, None)]))
     assert (reject.rule, reject.path, result.rejected) == ("foreign_key", "lines", 1)

@@ -27,6 +27,7 @@ from transforms.insert.database import Database, RefusedError, translated
 from transforms.insert.decide import Decision, LoadPolicy, decide
 from transforms.insert.duplicates import find_duplicates, find_entries, lost
 from transforms.insert.ledger import DUPLICATES, LEDGER, LOADED, UNCHANGED, Duplicate, Entry, Tally
+from transforms.insert.refusal import explained
 from transforms.insert.retry import retried
 from transforms.records import BatchResult, MappedRecord, Reject, Row
 from transforms.schema import ABSENT, Schema, Table
@@ -67,7 +68,8 @@ def load_batch(
                 middle = len(records) // 2
                 parts += Families.of(records[middle:]), Families.of(records[:middle])
             else:
-                rejects.append(Reject.of(records[0], "insert", error.rule, error.message, path=error.table))
+                message = explained(schema, records[0], error)
+                rejects.append(Reject.of(records[0], "insert", error.rule, message, path=error.table))
     counts = tally.records
     result = BatchResult(
         shard, counts["loaded"], counts["skipped"], counts["replaced"], len(rejects), counts["changed"],
