@@ -159,6 +159,34 @@ def test_names_that_are_data_are_refused(tmp_path: Path, monkeypatch: pytest.Mon
         _contract(tmp_path, "<a>" + "".join(f"<x{number}/>" for number in range(60)) + "</a>")
 
 
+def test_entities_of_the_document_are_read(tmp_path: Path) -> None:
+    document = '<!DOCTYPE a [<!ENTITY x "5">]><a><b>&x;</b></a>'
+    _, contract = _contract(tmp_path, document)
+    assert contract.tables["a"].columns["b"].type == "int"
+    assert missing(contract, [tmp_path / "0.xml"]) == []
+
+
+def test_entities_that_expand_without_end_are_refused(tmp_path: Path) -> None:
+    entities = "".join(f'<!ENTITY e{n + 1} "{f"&e{n};" * 10}">' for n in range(12))
+    document = (
+        f'<!-- <a> {"x" * 100_000} --><!DOCTYPE a [<!ENTITY e0 "xxxxxxxxxx">{entities}]><a><b>1</b><c>&e12;</c></a>'
+    )
+    text, _ = _contract(tmp_path, document)
+    assert "Not well-formed" in text
+
+
+def test_long_texts_and_deep_elements(tmp_path: Path) -> None:
+    (tmp_path / "deep.xml").write_text("<a>" * 400 + "</a>" * 400)
+    text, contract = _contract(tmp_path, f"<a><b>{'x' * 11_000_000}</b></a>")
+    assert "deep.xml: elements nest deeper than" in " ".join(text.replace("#", " ").split())
+    assert contract.tables["a"].columns["b"].type == "text"
+
+
+def test_keys_that_differ_in_case_alone_are_none(tmp_path: Path) -> None:
+    _, contract = _contract(tmp_path, '<r><o id="a"/><o id="A"/></r>')
+    assert list(contract.record.key) == ["file", "ordinal"]
+
+
 def test_external_entities_are_not_read(tmp_path: Path) -> None:
     (tmp_path / "secret.txt").write_text("secret")
     document = f'<!DOCTYPE a [<!ENTITY x SYSTEM "file://{tmp_path}/secret.txt">]><a><b>1</b><c>&x;</c></a>'

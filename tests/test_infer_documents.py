@@ -12,6 +12,7 @@ import xmlschema
 
 from beamshred.infer import infer_contract
 from pipeline.command import main
+from tests.databases import TARGETS
 from tests.leaves import missing, rows_of
 from transforms.map.contract import Contract
 from transforms.map.load import parse_contract
@@ -55,19 +56,13 @@ def test_no_row_of_nested_elements_is_made_twice(name: str) -> None:
             assert len(set(rows)) == len(rows), label
 
 
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 @pytest.mark.parametrize("name", ["names that clash", "recursive parts", "tangled lists", "bank statements"])
-def test_a_database_takes_the_tables_and_rows(name: str, tmp_path: Path) -> None:
+def test_a_database_takes_the_tables_and_rows(name: str, database: str, tmp_path: Path) -> None:
     (tmp_path / "contract.yaml").write_text(infer_contract([str(file) for file in DOCUMENTS[name]]))
-    flags = [
-        "--contract",
-        f"{tmp_path}/contract.yaml",
-        "--target",
-        f"sqlite:///{tmp_path}/x.db",
-        "--run_dir",
-        f"{tmp_path}/run",
-    ]
     inputs = [flag for file in DOCUMENTS[name] for flag in ("--input", str(file))]
-    assert main([*inputs, *flags, "--direct_running_mode", "in_memory"]) == 0
+    flags = ["--contract", f"{tmp_path}/contract.yaml", "--target", TARGETS[database](tmp_path)[0]]
+    assert main([*inputs, *flags, "--run_dir", f"{tmp_path}/run", "--direct_running_mode", "in_memory"]) == 0
 
 
 def test_the_comparison_finds_what_is_missing(tmp_path: Path) -> None:

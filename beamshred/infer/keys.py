@@ -165,9 +165,10 @@ def _try(candidates: list[Candidate], records: Iterable[ParsedRecord | Reject], 
 
 
 def _text(found: list[Any]) -> str:
+    """As databases compare that know no case, and no blanks at the end."""
     if not found:
         return ""
-    return (text_of(found[0]) if isinstance(found[0], etree._Element) else str(found[0])).strip()
+    return (text_of(found[0]) if isinstance(found[0], etree._Element) else str(found[0])).strip().casefold()
 
 
 def _as_key(best: Candidate, record: Record, count: int, names_repeat: bool) -> Key:

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from lxml import etree
 
 from beamshred.infer.values import Values
+from transforms.limits import DEFAULT_MAX_DEPTH
 from transforms.names import split_tag
-from transforms.read.encoding import BrokenInput
+from transforms.read.encoding import BrokenInput, detect
 from transforms.read.files import SourceFile, open_input, unpacked_limit
 
 MAX_PLACES = 20_000
@@ -164,25 +165,44 @@ def _profile(files: Iterable[SourceFile], sample: int | None, apart: Apart) -> P
 
 
 def _read(file: SourceFile, found: Profile, sample: int | None) -> None:
-    events = _Events(found, sample)
+    try:
+        _feed(file, found, _Events(found, sample, is_huge=True))
+    except _HasDoctype:
+        # Nothing was counted yet.
+        _feed(file, found, _Events(found, sample, is_huge=False))
+
+
+def _feed(file: SourceFile, found: Profile, events: _Events) -> None:
     parser = etree.XMLParser(
-        target=events, resolve_entities="internal", no_network=True, load_dtd=False, huge_tree=False
+        target=events, resolve_entities="internal", no_network=True, load_dtd=False, huge_tree=events.is_huge
     )  # type: ignore[call-overload]
-    size = 0
+    size, tail = 0, b""
     try:
         with open_input(file.path, unpacked_limit(file.size)) as read:
             while (data := read(_READ_BYTES)) and not events.is_done:
+                if events.is_huge and not events.has_begun:
+                    tail = _without_doctype(tail, data, size == 0)
                 size += len(data)
                 parser.feed(data)
             if not events.is_done:
                 parser.close()
-            elif events.frames:
-                events.leave()
     except BrokenInput as error:
         found.damaged.append(f"{file.source}: {error.message}")
     except etree.XMLSyntaxError as error:
         found.damaged.append(f"{file.source}: {error.msg}")
+    while events.frames and events.is_done:
+        events.leave()
+    if events.is_too_deep:
+        found.damaged.append(f"{file.source}: elements nest deeper than {DEFAULT_MAX_DEPTH}")
     found.largest = max(found.largest, size)
+
+
+def _without_doctype(tail: bytes, data: bytes, is_first: bool) -> bytes:
+    """The end of what was seen. Raises :class:`_HasDoctype` where entities may be declared: such a document is never
+    read without libxml2's limits."""
+    if (is_first and not detect(data).scannable) or b"<!DOCTYPE" in tail + data:
+        raise _HasDoctype
+    return data[-len(b"<!DOCTYPE") :]
 
 
 class _Frame:
@@ -201,8 +221,11 @@ class _Frame:
 class _Events:
     """What lxml calls for each event of a document."""
 
-    def __init__(self, found: Profile, sample: int | None) -> None:
+    def __init__(self, found: Profile, sample: int | None, is_huge: bool) -> None:
         self.found = found
+        self.is_huge = is_huge
+        self.is_too_deep = False
+        self.has_begun = False
         self.sample = sample
         self.frames: list[_Frame] = []
         self.places = sum(1 for _ in found.root.walk())
@@ -212,6 +235,10 @@ class _Events:
         if self.is_done or (len(self.frames) == 1 and sum(self.frames[0].counts.values()) == self.sample):
             self.is_done = True
             return
+        if len(self.frames) == DEFAULT_MAX_DEPTH:
+            self.is_done = self.is_too_deep = True
+            return
+        self.has_begun = True
         for prefix, uri in (uris or {}).items():
             if prefix and uri:
                 self.found.uris.setdefault(uri, prefix)
@@ -279,3 +306,7 @@ class _Events:
 
     def close(self) -> None:
         pass
+
+
+class _HasDoctype(Exception):
+    """A document may declare entities."""

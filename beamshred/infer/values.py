@@ -19,6 +19,9 @@ _DECIMAL = re.compile(r"-?(?:0|[1-9]\d*)\.\d+|(?!-0\Z)-?(?:0|[1-9]\d*)")
 _EXPONENT = re.compile(r"[-+]?\d+(?:\.\d*)?[eE][-+]?\d+")
 _VERSION = re.compile(r"version|release|revision", re.IGNORECASE)
 
+XML_BLANKS = " \t\r\n"
+"""What may stand around a value: other blanks are a part of it."""
+
 _DAY = r"\d{1,2}"
 _FORMS = {
     "%d/%m/%Y": rf"{_DAY}/{_DAY}/\d{{4}}",
@@ -51,11 +54,11 @@ def _kinds() -> dict[Kind, tuple[re.Pattern[str], Converter | None]]:
         "datetimetz": (_MOMENT + _OFFSET, by("datetimetz")),
     }
     kinds: dict[Kind, tuple[re.Pattern[str], Converter | None]] = {
-        (name, None): (re.compile(pattern), converter) for name, (pattern, converter) in plain.items()
+        (name, None): (re.compile(pattern, re.ASCII), converter) for name, (pattern, converter) in plain.items()
     }
     for form, pattern in _FORMS.items():
         name = "datetime" if "%H" in form else "date"
-        kinds[(name, form)] = re.compile(pattern), by(name, form)
+        kinds[(name, form)] = re.compile(pattern, re.ASCII), by(name, form)
     return kinds
 
 
@@ -100,8 +103,8 @@ class Values:
     def see(self, text: str) -> None:
         self.present += 1
         self.longest = max(self.longest, len(text))
-        stripped = text.strip()
-        if not stripped:
+        stripped = text.strip(XML_BLANKS)
+        if not stripped.strip():
             self.blank += 1
             return
         self.padded = self.padded or len(stripped) < len(text)
