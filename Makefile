@@ -12,6 +12,7 @@ run: $(VENV)/.installed
 	  --target sqlite:///examples/out/bank_statements.db --direct_num_workers 2 --run_dir examples/out/bank_statements
 	$(BIN)/python run_pipeline.py --input examples/software_lists/a2600.xml --contract examples/software_lists/contract.yaml \
 	  --target sqlite:///examples/out/software_lists.db --direct_num_workers 2 --run_dir examples/out/software_lists
+	@$(BIN)/python examples/look.py
 
 test: $(VENV)/.installed-test check
 	.ci/install-odbc && $(BIN)/python -m pytest -n 2

@@ -36,6 +36,9 @@ _Place = tuple[str | None, str]
 NOTE = "note"
 SEVERITIES = (ERROR, WARNING, NOTE)
 
+CREATED = "none: a run creates it"
+"""The remedy for a table that is missing, where it may be."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -136,9 +139,7 @@ def compare(
         if there is not None:
             findings += _Comparison(schema, table, there, dialect).findings()
         elif create_missing:
-            findings.append(
-                Finding(NOTE, table.full_name, None, "the target has no table of this name", "none: a run creates it")
-            )
+            findings.append(Finding(NOTE, table.full_name, None, "the target has no table of this name", CREATED))
         else:
             remedy = "create it, or choose --create_disposition CREATE_IF_NEEDED"
             findings.append(Finding(ERROR, table.full_name, None, "the target has no table of this name", remedy))

@@ -6,6 +6,7 @@ What a wrong flag, or a wrong contract, does not need is imported after it was f
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timezone
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +36,7 @@ LOADED, FAILED, WRONG, WITH_REJECTS = 0, 1, 2, 3
 
 def main(argv: Sequence[str]) -> int:
     """Run the command line; the result is the exit code."""
+    started = datetime.now(timezone.utc)
     if {"-h", "--help"} & set(argv):
         print_help()
         return LOADED
@@ -71,7 +73,7 @@ def main(argv: Sequence[str]) -> int:
             return FAILED
         try:
             with job.run_dir.owned():
-                code = run.run(job, terminal, interrupts)
+                code = run.run(job, terminal, interrupts, started)
                 _write_page(job, terminal)
                 return code
         except OptionsError as error:

@@ -65,10 +65,18 @@ class Report:
     ``state`` is ``running``, ``done``, ``interrupted``, ``detached`` or ``failed``; ``error`` says why it failed.
     ``replay`` says of rejects that were loaded again how many there were, and which are still open. Where not
     ``is_counted``, another runner has told no counts: all are unknown, ``null`` in the report, and ``ledger`` is what
-    the ledger of the target holds of this run.
+    the ledger of the target holds of this run. ``started`` is the time from which its seconds count: now, where it is
+    not given.
     """
 
-    def __init__(self, run_id: str, contract: Mapping[str, Any], tables: Iterable[str], options: Mapping[str, Any]):
+    def __init__(
+        self,
+        run_id: str,
+        contract: Mapping[str, Any],
+        tables: Iterable[str],
+        options: Mapping[str, Any],
+        started: datetime | None = None,
+    ):
         self.run_id = run_id
         self.contract = dict(contract)
         self.tables = tuple(tables)
@@ -86,8 +94,9 @@ class Report:
         self.slowest: list[dict[str, Any]] = []
         self.timeline = Timeline()
         self.usage = Usage()
-        self._started = datetime.now(timezone.utc)
-        self._clock = time.monotonic()
+        now = datetime.now(timezone.utc)
+        self._started = started or now
+        self._clock = time.monotonic() - (now - self._started).total_seconds()
 
     def add(self, counters: Mapping[str, int], complete: bool = True) -> None:
         """Add the counters of one pipeline; if it did not run to its end, of what it came to."""

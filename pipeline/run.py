@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import datetime
 
 from pipeline.check import NOTE, check_job, check_target, errors_in
 from pipeline.command import FAILED, LOADED, WITH_REJECTS, WRONG
@@ -50,9 +51,9 @@ def prepared(flags: JobOptions, contract: Contract, terminal: Terminal) -> Job:
     return job
 
 
-def run(job: Job, terminal: Terminal, interrupts: Interrupts) -> int:
+def run(job: Job, terminal: Terminal, interrupts: Interrupts, started: datetime) -> int:
     contract = {"name": job.contract.contract, "file": job.contract_file, "fingerprint": job.contract.fingerprint()}
-    report = Report(job.run_id, contract, job.contract.tables, job.shown_options())
+    report = Report(job.run_id, contract, job.contract.tables, job.shown_options(), started)
     with report.usage:
         try:
             if job.is_local:

@@ -86,11 +86,16 @@ class Terminal:
 
     def checked(self, findings: Sequence[Finding]) -> None:
         """The answer of ``--check``: it is what was asked for, so it goes to standard output."""
+        from pipeline.check import CREATED  # SQLAlchemy takes a while, and a wrong flag does without
+
         console = Console()
-        if findings:
-            console.print(_findings_table(findings))
+        created = [finding.table for finding in findings if finding.remedy == CREATED]
+        if others := [finding for finding in findings if finding.remedy != CREATED]:
+            console.print(_findings_table(others))
         else:
             console.print("The target takes all that the contract gives.")
+        if created:
+            console.print(f"A run creates what is missing: {', '.join(created)}.", markup=False, highlight=False)
 
     def progress(self, progress: Progress) -> AbstractContextManager[None]:
         """Show it while entered."""
@@ -138,16 +143,36 @@ class Terminal:
             self.console.print(f"{number:,} warnings: {warning}", highlight=False, markup=False)
         failed = sorted(report["conversions"].items(), key=lambda item: -sum(item[1].values()))
         for column, rules in failed[:MOST_CONVERSIONS]:
-            cut = rules.get("cut", 0)
-            if cut:
-                self.console.print(f"{cut:,} value{'s' * (cut > 1)} of {column} cut", highlight=False, markup=False)
-            if found := ", ".join(f"{number:,} {rule}" for rule, number in rules.items() if rule != "cut"):
-                self.console.print(f"no value of {column}: {found}", highlight=False, markup=False)
-        memory = report["peak_memory_bytes"] / 2**20
-        rate = (
-            f"{report['seconds']:.1f} s, {report['records_per_second'] or 0:,.0f} records/s, {memory:,.0f} MB at most"
-        )
-        self.console.print(f"{rate}; report: {place}", highlight=False, markup=False, soft_wrap=True)
+            for rule, number in rules.items():
+                self.console.print(_conversion(column, rule, number), highlight=False, markup=False)
+        memory, rate = report["peak_memory_bytes"] / 2**20, report["records_per_second"]
+        figures = [f"{report['seconds']:.1f} s", *([f"{rate:,.0f} records/s"] if rate and rate >= 10 else [])]
+        self.console.print(
+            f"{', '.join(figures)}, {memory:,.0f} MB at most; report: {place}",
+            highlight=False, markup=False, soft_wrap=True,
+        )  # fmt: skip
+
+
+_RULES = {
+    "blank": ("blank", "`required: true` rejects such records"),
+    "type": ("no value of its type", "see its `type`, `format` and `clean`"),
+    "scale": ("of more decimals than it has", "give the type more, or `rounding`"),
+    "overflow": ("too large for it", "widen its type"),
+    "length": ("too long for it", "widen its type"),
+    "lookup": ("not in its lookup", "add them, or `otherwise`"),
+    "several": ("several where one may be", "see its `take`"),
+}
+"""What a rule says of texts, and what to do about it."""
+
+
+def _conversion(column: str, rule: str, number: int) -> str:
+    """What became of texts that were no values; those that rejected their record are told with the rejects."""
+    texts = f"{number:,} text{'' if number == 1 else 's'} of {column}"
+    if rule == "cut":
+        return f"{texts} cut to its length"
+    said, remedy = _RULES.get(rule, (f"refused ({rule})", "see its expression"))
+    verb = "was" if number == 1 else "were"
+    return f"{texts} {verb} {said}, and became NULL, its default or a reject, as its `on_error` says: {remedy}"
 
 
 def _count(number: int | None) -> str:

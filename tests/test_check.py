@@ -273,7 +273,9 @@ def test_check_looks_and_writes_nothing(folder: Folder, capsys: pytest.CaptureFi
     assert main(folder.arguments("--check")) == 0
     assert not folder.database.exists()
     assert not folder.run_dir.exists()
-    assert "the target has" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert said.splitlines()[0] == "The target takes all that the contract gives."
+    assert "A run creates what is missing: orders, line, beamshred_ledger" in said.replace("\n", " ")
 
 
 def test_run_stops_before_the_first_write(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:

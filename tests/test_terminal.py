@@ -25,4 +25,8 @@ def told(capsys: pytest.CaptureFixture[str], **report: Any) -> list[str]:
 def test_values_that_were_cut_are_not_told_as_missing(capsys: pytest.CaptureFixture[str]) -> None:
     lines = told(capsys, conversions={"t.a": {"cut": 3}, "t.b": {"cut": 1, "type": 2}})
     found = [line.strip() for line in lines if "t.a" in line or "t.b" in line]
-    assert sorted(found) == ["1 value of t.b cut", "3 values of t.a cut", "no value of t.b: 2 type"]
+    assert sorted(found) == [
+        "1 text of t.b cut to its length",
+        "2 texts of t.b were no value of its type, and became NULL, its default or a",
+        "3 texts of t.a cut to its length",
+    ]

@@ -1,9 +1,9 @@
 """Input files: which ones a user means, and their bytes, on any of Beam's filesystems.
 
 An input is a file, a folder (its ``*.xml`` files and their compressed forms, recursively) or a glob
-(``*`` stays within one folder, ``**`` does not, ``**/`` is any number of folders). A local file is named by its absolute
-path, however the input was written; symbolic links stay as they are. The suffixes ``.gz``, ``.bz2``, ``.xz`` and
-``.zst`` say that a file is compressed; offsets in such a file are those of its uncompressed bytes.
+(``*`` stays within one folder, ``**`` does not, ``**/`` is any number of folders). A local file is named by its
+absolute path, however the input was written; symbolic links stay as they are. The suffixes ``.gz``, ``.bz2``, ``.xz``
+and ``.zst`` say that a file is compressed; offsets in such a file are those of its uncompressed bytes.
 """
 
 from __future__ import annotations
