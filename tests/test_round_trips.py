@@ -17,6 +17,10 @@ from tests.servers import new_schema
 from transforms.insert import prepare_target
 
 
+SLOW = 1
+"""A connection whose first answer was slow asks once more whether the way is long or the machine busy."""
+
+
 @pytest.fixture
 def proxy() -> Iterator[CountingProxy]:
     url, _ = new_schema()
@@ -43,16 +47,16 @@ def run(tmp_path: Path, proxy: CountingProxy) -> Callable[..., list[int]]:
 
 def test_command_with_a_new_target(run: Callable[..., Any]) -> None:
     planner, _, end = run()
-    assert planner <= 18
-    assert end <= 6
+    assert planner <= 18 + SLOW
+    assert end <= 6 + SLOW
 
 
 def test_command_with_tables_that_are_there(run: Callable[..., Any], proxy: CountingProxy) -> None:
     run()
     planner, worker, end = run()
-    assert planner <= 17
-    assert worker <= 4  # all is in the ledger
-    assert end <= 6
+    assert planner <= 17 + SLOW
+    assert worker <= 4 + SLOW  # all is in the ledger
+    assert end <= 6 + SLOW
 
 
 def test_worker_keeps_its_connection_between_slices(run: Callable[..., Any]) -> None:
