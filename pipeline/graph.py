@@ -1,7 +1,8 @@
 """The five stages, wired together.
 
-ReadXML -> ParseDoFn -> MapDoFn -> GroupIntoBatches -> BulkInsertDoFn
-    \\________\\___________\\__ rejects _____/               \\___ rejects -> WriteRejects
+ReadXML -> ParseXML  -> MapRecords -> LoadRecords
+           ParseDoFn    MapDoFn       GroupIntoBatches -> BulkInsertDoFn
+    \\________\\____________\\__ rejects ___/___________________________\\__> WriteRejects
 """
 
 from __future__ import annotations
@@ -14,29 +15,21 @@ from apache_beam.pvalue import PBegin
 
 from pipeline.inputs import ColumnInput, FileInput
 from transforms import (
-    REJECTS,
-    Batch,
     BatchResult,
-    BulkInsertDoFn,
-    GroupIntoBatches,
-    MapDoFn,
-    MappedRecord,
-    PackRejects,
-    ParseDoFn,
-    ParsedRecord,
+    LoadRecords,
+    MapRecords,
+    Outputs,
+    ParseXML,
     ReadRanges,
     ReadRejects,
-    ReadResult,
     ReadSplits,
     ReadXML,
     ReadXMLColumn,
     Reject,
     SettleDoFn,
     Split,
-    UnpackRejects,
     WriteRejects,
     plan_splits,
-    reach_of,
 )
 from transforms.rejects import ReadAgain
 
@@ -58,31 +51,24 @@ def load(
     ``read`` gives records and, tagged ``rejects``, what could not be read; ``read_again`` the records of rejects.
     ``is_whole``: it gives all of the job, so that at the end can be said what becomes of records with one key.
     """
-    records = pipeline | "ReadXML" >> read
-    parsed = records.records | "ParseDoFn" >> _stage(_parse(job), ParsedRecord)
-    mapped = parsed.records | "MapDoFn" >> _stage(MapDoFn(job.contract, job.run_id, job.run.started), MappedRecord)
-    early = (
-        (records.rejects, parsed.rejects, mapped.rejects)
-        | "EarlyRejects" >> beam.Flatten()
-        | "PackRejects" >> PackRejects()
+    read_records = pipeline | "ReadXML" >> read
+    parsed = read_records.records | "ParseXML" >> ParseXML(
+        job.contract, job.projection, job.max_record_bytes, job.max_depth
     )
-    # In one shuffle: a stage with one output is written once, whatever the runner.
-    batches = (mapped.records, early) | "GroupIntoBatches" >> GroupIntoBatches(
-        job.batch_size, job.batch_bytes, job.shards
-    )
-    insert = BulkInsertDoFn(
-        job.target, job.schema, job.run_id, job.batch_size, job.on_existing, job.retry_seconds, job.odbc_insert
-    )
-    families = batches | "Families" >> beam.Filter(_is_of_families)
-    results = families | "BulkInsertDoFn" >> _stage(insert, BatchResult)
-    rejects = [batches | "UnpackRejects" >> UnpackRejects(), results.rejects]
+    mapped = parsed.records | "MapRecords" >> MapRecords(job.contract, job.run_id, job.run.started)
+    early = (read_records.rejects, parsed.rejects, mapped.rejects) | "EarlyRejects" >> beam.Flatten()
+    loaded = (mapped.records, early) | "LoadRecords" >> LoadRecords(
+        job.target, job.contract, job.run_id, job.batch_size, job.batch_bytes, job.shards, job.on_existing,
+        job.retry_seconds, job.odbc_insert,
+    )  # fmt: skip
+    rejects = [loaded.rejects]
     if is_whole:
         settle = SettleDoFn(job.target, job.schema, job.run_id, job.on_existing, job.retry_seconds)
         # One more, so that there is always something to count: the default of a sum would be a side input, for which
         # Flink ends all workers and starts others.
         one_more = pipeline | "OneMore" >> beam.Create([BatchResult("")])
         all_loaded = (
-            (results.records, one_more)
+            (loaded.records, one_more)
             | "Results" >> beam.Flatten()
             | "AllLoaded" >> beam.combiners.Count.Globally().without_defaults()
         )
@@ -123,24 +109,10 @@ class _ReplayAll(beam.PTransform):
         self.given = given
         self.read = read
 
-    def expand(self, pbegin: PBegin) -> ReadResult:
+    def expand(self, pbegin: PBegin) -> Outputs:
         files = pbegin | "Files" >> beam.Create(self.given.files)
         parts = (
             pbegin | "Parts" >> beam.Create(self.given.parts),
             files | "Index" >> beam.FlatMap(plan_splits, self.read.path).with_output_types(Split),
         )
         return parts | "AllParts" >> beam.Flatten() | "SpreadParts" >> beam.Reshuffle() | "Read" >> self.read
-
-
-def _parse(job: Job) -> ParseDoFn:
-    """The stage that parses, with what the contract can reach."""
-    reach = None if job.projection == "off" else reach_of(job.contract)
-    return ParseDoFn(job.max_record_bytes, job.max_depth, reach, strict=job.projection == "strict")
-
-
-def _is_of_families(batch: Batch) -> bool:
-    return batch.shard != REJECTS
-
-
-def _stage(function: beam.DoFn, gives: type) -> beam.PTransform:
-    return beam.ParDo(function).with_output_types(gives, **{REJECTS: Reject}).with_outputs(REJECTS, main="records")

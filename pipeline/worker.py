@@ -20,7 +20,7 @@ from pipeline.processes import tell
 from pipeline.pulse import Pulse
 from pipeline.slices import Part, Slice
 from pipeline.terminal import set_up_logging
-from transforms import ReadResult, XmlRecord, cores
+from transforms import Outputs, XmlRecord, cores
 from transforms.cores import Cores
 from transforms.metrics import slowest
 
@@ -73,7 +73,7 @@ class ReadSlice(beam.PTransform):
         super().__init__()
         self.read = read
 
-    def expand(self, pbegin: PBegin) -> ReadResult:
+    def expand(self, pbegin: PBegin) -> Outputs:
         return pbegin | beam.Impulse() | "Parts" >> beam.FlatMap(_parts).with_output_types(Part) | "Read" >> self.read
 
 

@@ -27,6 +27,7 @@ from .metrics import NAMESPACE as NAMESPACE
 from .metrics import SKIPPED as SKIPPED
 from .metrics import counted as counted
 from .names import RecordPath as RecordPath
+from .outputs import Outputs as Outputs
 from .parse.dofn import ParseDoFn as ParseDoFn
 from .read import SPLIT_BYTES as SPLIT_BYTES
 from .read import InputError as InputError
@@ -58,7 +59,6 @@ from .read import reject_files as reject_files
 from .read import unpack as unpack
 from .read.transform import ReadRanges as ReadRanges
 from .read.transform import ReadRejects as ReadRejects
-from .read.transform import ReadResult as ReadResult
 from .read.transform import ReadSplits as ReadSplits
 from .read.transform import ReadXML as ReadXML
 from .read.transform import ReadXMLColumn as ReadXMLColumn
@@ -71,6 +71,7 @@ from .records import Reject as Reject
 from .records import XmlRecord as XmlRecord
 from .rejects import write_rejects as write_rejects
 from .schema import Schema as Schema
-from .sink import PackRejects as PackRejects
-from .sink import UnpackRejects as UnpackRejects
 from .sink import WriteRejects as WriteRejects
+from .stages import LoadRecords as LoadRecords
+from .stages import MapRecords as MapRecords
+from .stages import ParseXML as ParseXML

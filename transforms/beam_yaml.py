@@ -35,21 +35,14 @@ from functools import cache
 import apache_beam as beam
 
 from transforms import (
-    REJECTS,
-    BatchResult,
-    BulkInsertDoFn,
-    GroupIntoBatches,
-    MapDoFn,
-    MappedRecord,
-    ParseDoFn,
-    ParsedRecord,
+    LoadRecords,
+    MapRecords,
+    ParseXML,
     ReadXML,
     ReadXMLColumn,
-    Reject,
     XmlColumn,
     load_contract,
     prepare_target,
-    reach_of,
     schema_of,
     sink,
 )
@@ -60,7 +53,7 @@ from transforms.limits import (
     DEFAULT_MAX_RECORD_BYTES,
 )
 
-Outputs = dict[str, beam.PCollection]
+YamlOutputs = dict[str, beam.PCollection]
 
 
 class ReadXml(beam.PTransform):
@@ -87,12 +80,12 @@ class ReadXml(beam.PTransform):
         keys = (key,) if isinstance(key, str) else tuple(key)
         self.read = ReadXMLColumn(XmlColumn(path, table, keys, column, where), record, namespaces, max_record_bytes)
 
-    def expand(self, begin: beam.pvalue.PBegin) -> Outputs:
+    def expand(self, begin: beam.pvalue.PBegin) -> YamlOutputs:
         return (begin | self.read)._asdict()
 
 
 class ParseXml(beam.PTransform):
-    """What :class:`ParseDoFn` makes of records; ``projection`` is ``on``, ``strict`` or ``off``."""
+    """:class:`ParseXML`; ``projection`` is ``on``, ``strict`` or ``off``."""
 
     def __init__(
         self,
@@ -102,28 +95,25 @@ class ParseXml(beam.PTransform):
         max_depth: int = DEFAULT_MAX_DEPTH,
     ) -> None:
         super().__init__()
-        if projection not in ("on", "strict", "off"):
-            raise ValueError(f"projection is on, strict or off, not {projection!r}")
-        reach = None if projection == "off" else reach_of(load_contract(contract))
-        self.parse = ParseDoFn(max_record_bytes, max_depth, reach, strict=projection == "strict")
+        self.parse = ParseXML(load_contract(contract), projection, max_record_bytes, max_depth)
 
-    def expand(self, records: beam.PCollection) -> Outputs:
-        return _outputs(records, self.parse, ParsedRecord)
+    def expand(self, records: beam.PCollection) -> YamlOutputs:
+        return (records | self.parse)._asdict()
 
 
 class MapXml(beam.PTransform):
-    """What :class:`MapDoFn` makes of parsed records."""
+    """:class:`MapRecords`."""
 
     def __init__(self, contract: str, run_id: str | None = None) -> None:
         super().__init__()
-        self.map = MapDoFn(load_contract(contract), run_id or _run_id(), datetime.now(timezone.utc))
+        self.map = MapRecords(load_contract(contract), run_id or _run_id(), datetime.now(timezone.utc))
 
-    def expand(self, records: beam.PCollection) -> Outputs:
-        return _outputs(records, self.map, MappedRecord)
+    def expand(self, records: beam.PCollection) -> YamlOutputs:
+        return (records | self.map)._asdict()
 
 
 class LoadToDatabase(beam.PTransform):
-    """Loads mapped records, in batches, and makes the tables that are missing: GroupIntoBatches and BulkInsertDoFn."""
+    """:class:`LoadRecords`, which makes the tables that are missing."""
 
     def __init__(
         self,
@@ -138,15 +128,14 @@ class LoadToDatabase(beam.PTransform):
         odbc_insert: str | None = None,
     ) -> None:
         super().__init__()
-        schema = schema_of(load_contract(contract))
-        self.group = GroupIntoBatches(batch_size, batch_bytes, shards)
-        self.insert = BulkInsertDoFn(
-            target, schema, run_id or _run_id(), batch_size, on_existing, odbc_insert=odbc_insert
+        loaded = load_contract(contract)
+        self.load = LoadRecords(
+            target, loaded, run_id or _run_id(), batch_size, batch_bytes, shards, on_existing, odbc_insert=odbc_insert
         )
-        prepare_target(target, schema, create_disposition, odbc_insert)
+        prepare_target(target, schema_of(loaded), create_disposition, odbc_insert)
 
-    def expand(self, records: beam.PCollection) -> Outputs:
-        return _outputs(records | self.group, self.insert, BatchResult)
+    def expand(self, records: beam.PCollection) -> YamlOutputs:
+        return (records | self.load)._asdict()
 
 
 class WriteRejects(beam.PTransform):
@@ -158,12 +147,6 @@ class WriteRejects(beam.PTransform):
 
     def expand(self, rejects: beam.PCollection) -> beam.PCollection:
         return rejects | self.write
-
-
-def _outputs(given: beam.PCollection, function: beam.DoFn, gives: type) -> Outputs:
-    stage = beam.ParDo(function).with_output_types(gives, **{REJECTS: Reject})
-    results = given | stage.with_outputs(REJECTS, main="records")
-    return {name: results[name] for name in ("records", REJECTS)}
 
 
 @cache

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.coders import PickleCoder, registry
@@ -31,6 +31,7 @@ from apache_beam.pvalue import PCollection, TaggedOutput
 from transforms import coders as coders
 from transforms.metrics import NAMESPACE, count, count_reject, spent
 from transforms.names import RecordPath
+from transforms.outputs import Outputs
 from transforms.read.columns import KeyRange, RowsAgain, XmlColumn, plan_ranges, read_range
 from transforms.read.files import SourceFile, expand
 from transforms.read.parts import Part, read_part
@@ -40,13 +41,6 @@ from transforms.records import REJECTS, Reject, XmlRecord
 
 for _value in (SourceFile, Split, KeyRange, RejectLines, RowsAgain):
     registry.register_coder(_value, PickleCoder)
-
-
-class ReadResult(NamedTuple):
-    """What reading gives: two collections."""
-
-    records: PCollection[XmlRecord]
-    rejects: PCollection[Reject]
 
 
 class ReadXML(beam.PTransform):
@@ -81,7 +75,7 @@ class ReadXML(beam.PTransform):
         self.split_bytes = _positive("split_bytes", split_bytes)
         self.read = ReadSplits(record_path, namespaces, max_record_bytes)
 
-    def expand(self, pbegin: beam.pvalue.PBegin) -> ReadResult:
+    def expand(self, pbegin: beam.pvalue.PBegin) -> Outputs:
         return (
             pbegin
             | "Patterns" >> beam.Create([self.patterns])
@@ -113,7 +107,7 @@ class ReadSplits(beam.PTransform):
         self.path = RecordPath.parse(record_path, namespaces)
         self.max_record_bytes = _positive("max_record_bytes", max_record_bytes)
 
-    def expand(self, splits: PCollection[Split]) -> ReadResult:
+    def expand(self, splits: PCollection[Split]) -> Outputs:
         return _read(splits, partial(read_split, path=self.path, max_record_bytes=self.max_record_bytes))
 
     def display_data(self) -> dict[str, Any]:
@@ -147,7 +141,7 @@ class ReadXMLColumn(beam.PTransform):
         self.range_bytes = _positive("range_bytes", range_bytes)
         self.read = ReadRanges(column, record_path, namespaces, max_record_bytes)
 
-    def expand(self, pbegin: beam.pvalue.PBegin) -> ReadResult:
+    def expand(self, pbegin: beam.pvalue.PBegin) -> Outputs:
         return (
             pbegin
             | "Column" >> beam.Create([self.read.column])
@@ -175,7 +169,7 @@ class ReadRanges(beam.PTransform):
         self.path = RecordPath.parse(record_path, namespaces)
         self.max_record_bytes = _positive("max_record_bytes", max_record_bytes)
 
-    def expand(self, ranges: PCollection[KeyRange]) -> ReadResult:
+    def expand(self, ranges: PCollection[KeyRange]) -> Outputs:
         return _read(ranges, partial(read_range, self.column, path=self.path, max_record_bytes=self.max_record_bytes))
 
     def display_data(self) -> dict[str, Any]:
@@ -207,7 +201,7 @@ class ReadRejects(beam.PTransform):
         self.max_record_bytes = _positive("max_record_bytes", max_record_bytes)
         self.column = column
 
-    def expand(self, parts: PCollection[Part]) -> ReadResult:
+    def expand(self, parts: PCollection[Part]) -> Outputs:
         read = partial(read_part, path=self.path, max_record_bytes=self.max_record_bytes, column=self.column)
         return _read(parts, read)
 
@@ -215,11 +209,11 @@ class ReadRejects(beam.PTransform):
         return {"record_path": str(self.path), "max_record_bytes": self.max_record_bytes}
 
 
-def _read(parts: PCollection[Any], read: Callable[[Any], Iterator[XmlRecord | Reject]]) -> ReadResult:
+def _read(parts: PCollection[Any], read: Callable[[Any], Iterator[XmlRecord | Reject]]) -> Outputs:
     result = parts | beam.ParDo(_Read(read)).with_output_types(XmlRecord, **{REJECTS: Reject}).with_outputs(
         REJECTS, main="records"
     )
-    return ReadResult(result["records"], result[REJECTS])
+    return Outputs(result["records"], result[REJECTS])
 
 
 class _Read(beam.DoFn):
