@@ -16,7 +16,6 @@ from tests.round_trips import CountingProxy
 from tests.servers import new_schema
 from transforms.insert import prepare_target
 
-
 SLOW = 1
 """A connection whose first answer was slow asks once more whether the way is long or the machine busy."""
 
