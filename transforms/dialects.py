@@ -97,7 +97,7 @@ def quote_always(dialect: sa.Dialect) -> sa.Dialect:
     """
     preparer: Any = dialect.preparer
 
-    class Always(preparer):
+    class Always(preparer):  # type: ignore[misc]
         def quote(self, ident: str, force: Any = None) -> str:
             # SQLAlchemy says False of what it has quoted itself.
             return ident if getattr(ident, "quote", None) is False else self.quote_identifier(ident)

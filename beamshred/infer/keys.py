@@ -20,7 +20,8 @@ from beamshred.infer.tables import Prefixes
 from beamshred.infer.tree import Node
 from beamshred.infer.values import Reading, Values
 from transforms.map.paths import parse_path
-from transforms.map.select import compile_path, text_of
+from transforms.map.select import compile_path
+from transforms.map.texts import text_of
 from transforms.names import split_tag
 from transforms.records import ParsedRecord, Reject
 

@@ -175,7 +175,7 @@ def _read(file: SourceFile, found: Profile, sample: int | None) -> None:
 def _feed(file: SourceFile, found: Profile, events: _Events) -> None:
     parser = etree.XMLParser(
         target=events, resolve_entities="internal", no_network=True, load_dtd=False, huge_tree=events.is_huge
-    )  # type: ignore[call-overload]
+    )
     size, tail = 0, b""
     try:
         with open_input(file.path, unpacked_limit(file.size)) as read:

@@ -434,7 +434,7 @@ def translated(database: Database, table: str | None = None) -> Iterator[None]:
         yield
     except Exception as raised:
         error = raised.orig if isinstance(raised, sa.exc.DBAPIError) and raised.orig is not None else raised
-        fault = database.diagnose(error)  # type: ignore[arg-type]
+        fault = database.diagnose(error)
         if fault is None:
             raise
         message = database.target.mask(f"{type(error).__name__}: {error}")

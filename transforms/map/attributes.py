@@ -8,7 +8,7 @@ from __future__ import annotations
 from lxml.etree import _Element
 
 
-class _Folds(dict):  # type: ignore[type-arg]
+class _Folds(dict):
     """From names to the same in one case; a document that makes up new ones for ever must not fill the memory."""
 
     def __missing__(self, name: str) -> str:
@@ -21,7 +21,7 @@ class _Folds(dict):  # type: ignore[type-arg]
 _FOLDS = _Folds()
 
 
-class Attributes(dict):  # type: ignore[type-arg]
+class Attributes(dict):
     """An element's attributes by name: exactly so, or but for its case; ``None`` where there is none."""
 
     __slots__ = ("_by_folded_name",)

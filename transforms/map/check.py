@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from math import inf
 from typing import Any
 
@@ -366,7 +366,7 @@ class _Checker:
 
     def _expression(
         self, place: Location, text: str, types: Mapping[str, ColumnType], depth: float, is_condition: bool
-    ):  # type: ignore[no-untyped-def]
+    ) -> Generator[Finding, None, ColumnType | None]:
         """Check an expression and its paths; give its type, if it has one."""
         if not types:
             return None

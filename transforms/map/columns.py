@@ -14,9 +14,9 @@ from transforms.map.column_model import SYSTEM_VALUES, ColumnModel
 from transforms.map.combine import COMBINATIONS
 from transforms.map.constants import convert_constant
 from transforms.map.contract import Contract
-from transforms.map.convert import INTEGER_RANGES, ConversionError, make_converter, short
+from transforms.map.convert import ConversionError, make_converter, short
 from transforms.map.expressions import ExpressionError
-from transforms.schema import ABSENT, ColumnType
+from transforms.schema import ABSENT, INTEGER_RANGES, ColumnType
 
 Raw = Any
 """``None``, a text, the list of texts that ``take`` asked for, or a system value."""

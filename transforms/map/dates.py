@@ -241,7 +241,10 @@ def _with_zone(zone: tzinfo | None) -> Callable[[datetime, str], datetime]:
 
 
 def _without_zone(name: str, zone: str | None, zone_info: tzinfo | None) -> Callable[[datetime, str], Any]:
-    take = {"date": datetime.date, "time": datetime.time, "datetime": lambda moment: moment}[name]
+    takes: dict[str, Callable[[datetime], Any]] = {
+        "date": datetime.date, "time": datetime.time, "datetime": lambda moment: moment,
+    }  # fmt: skip
+    take = takes[name]
 
     def finish(moment: datetime, text: str) -> Any:
         if moment.tzinfo is not None:

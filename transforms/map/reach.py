@@ -113,7 +113,7 @@ class _Finder:
                 if column.take not in ("name", "count"):
                     _read_whole(found)
 
-    def expression(self, rows: list[_Node], text: str, types: dict) -> None:  # type: ignore[type-arg]
+    def expression(self, rows: list[_Node], text: str, types: dict) -> None:
         for path in compile_expression(text, types).paths:
             if path == "$content":
                 self.root.whole = True

@@ -53,7 +53,7 @@ class Candidates:
             errors.extend(kept.errors)
 
 
-class _Rows(dict):  # type: ignore[type-arg]
+class _Rows(dict):
     def __missing__(self, label: str) -> list[Row]:
         self[label] = []
         return self[label]

@@ -169,7 +169,7 @@ def _overlapping(tests: Collection[NameTest]) -> bool:
     return len(names) > 1 and (None in names or len(set(names)) < len(names))
 
 
-class _Kinds(dict):  # type: ignore[type-arg]
+class _Kinds(dict):
     """From a tag to the number of the name that it matches, -1 for none; to the bits of all, where it can be several.
 
     Worked out once for each tag.

@@ -48,8 +48,8 @@ class RecordParser:
         }
         # `huge_tree` lifts libxml2's limits on depth and text length, which we set ourselves, and that on the
         # expansion of entities, which we do not: a document that may declare entities never gets it.
-        self._huge = etree.XMLParser(huge_tree=True, **safe)  # type: ignore[arg-type]
-        self._limited = etree.XMLParser(huge_tree=False, **safe)  # type: ignore[arg-type]
+        self._huge = etree.XMLParser(huge_tree=True, **safe)
+        self._limited = etree.XMLParser(huge_tree=False, **safe)
         self._too_deep = etree.XPath("boolean(" + "/*" * (max_depth + 1) + ")")
 
     def parse(self, record: XmlRecord) -> ParsedRecord | Reject:

@@ -42,7 +42,7 @@ class Function:
         return self.parameters[min(index, len(self.parameters) - 1)]
 
 
-ACCEPTED = {
+ACCEPTED: dict[str, Callable[[ColumnType], bool]] = {
     "text": lambda type_: types.family(type_) == "text",
     "number": lambda type_: types.family(type_) == "number",
     "integer": lambda type_: type_.is_integer,

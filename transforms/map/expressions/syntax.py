@@ -7,6 +7,7 @@ calls (:mod:`.functions` knows them), and what it would let pass in silence is a
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -126,7 +127,7 @@ class _Parser(Parser):
             self.raise_error("Expecting END")
         return self.expression(exp.Case(this=operand, ifs=branches, default=default))
 
-    def _parse_csv(self, parse_method, sep=TokenType.COMMA):
+    def _parse_csv(self, parse_method: Callable[[], Any], sep: TokenType = TokenType.COMMA) -> list[Any]:
         items = [parse_method()]
         while self._match(sep):
             items.append(parse_method())
