@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test test-matrix test-faults test-flink test-newest fuzz check format schema bench bench-full clean
+.PHONY: run test test-matrix test-faults test-flink test-newest fuzz check format schema docs bench bench-full clean
 
 run: $(VENV)/.installed
 	@rm -rf examples/out && mkdir -p examples/out
@@ -53,6 +53,11 @@ format: $(VENV)/.installed-test
 # The JSON Schema by which editors complete and check contracts; a test says when it is out of date.
 schema: $(VENV)/.installed
 	$(BIN)/python -m transforms.map.schema_file docs/contract.schema.json
+
+# The documentation as a site in site/, and the page of flags anew.
+docs: $(VENV)/.installed-test
+	$(BIN)/python -m beamshred.flags_page docs/flags.md
+	$(BIN)/python -m mkdocs build --strict
 
 # Tables and plots in benchmarks/out: in minutes, or with all inputs in an hour or two.
 bench: $(VENV)/.installed-bench

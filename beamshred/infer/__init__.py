@@ -27,6 +27,7 @@ from beamshred.infer.tables import Prefixes, Tables
 from beamshred.infer.tree import InferError, Profile, profile
 from beamshred.infer.write import contract_text
 from beamshred.sample import sample
+from beamshred.words import counted
 from pipeline.flags import positive
 from pipeline.options import Parser
 from transforms import RecordPath, expand
@@ -70,7 +71,7 @@ def infer_contract(
 
 
 def _about(found: Profile, place: Record, most: int | None) -> list[str]:
-    read = f"Read: {found.documents:,} documents, {place.node.count:,} records"
+    read = f"Read: {counted(found.documents, 'document')}, {counted(place.node.count, 'record')}"
     about = [f"{read}{f', a sample of {most:,}' if most else ''}."]
     about += [f"UNSURE: {note}." for note in place.notes]
     if place.unread:
