@@ -73,6 +73,8 @@ class Coverage:
         for name, element in elements_of(self.contract).items():
             start = self._elements[element.base] if element.base else [root]
             self._elements[name] = self._select(start, element.path)
+            if start:
+                self.matches[f"${name}", element.path.text] += len(self._elements[name])
         for name, column in self.contract.record.key.items():
             for text in column.from_ or ():
                 self._read(f"record.{name}", [root], text, column.take, column.ignore_case, {})
@@ -138,7 +140,8 @@ class Coverage:
             return
         name, path = read_path(text, self.contract.namespaces, ignore_case, own)
         start = self._elements[name] if name else rows
-        self.matches[what, text] += 0
+        if start:  # of a table without rows nothing more is said
+            self.matches[what, text] += 0
         for steps in path.alternatives:
             last = steps[-1] if steps else None
             if isinstance(last, Attribute):
@@ -155,8 +158,9 @@ class Coverage:
                     self._attributes.update(
                         (one, str(key)) for top in elements for one in top.iter("*") for key in one.attrib
                     )
-            self.matches[what, text] += number
-            if not number and start and not self.matches[what, text]:
+            if start:
+                self.matches[what, text] += number
+            if start and not self.matches[what, text]:
                 self._note_names(what, start, steps)
 
     def _nodes(
