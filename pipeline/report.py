@@ -85,6 +85,8 @@ class Report:
         self.error: str | None = None
         self.is_counted = True
         self.ledger: dict[str, Any] | None = None
+        self.never_found: dict[str, str | None] | None = None
+        self.coverage: dict[str, Any] | None = None
         self.slices = 0
         self.replay: dict[str, Any] | None = None
         self._sizes: dict[str, Size] = {}
@@ -143,6 +145,8 @@ class Report:
             **({} if self.replay is None else {"replay": self.replay}),
             "conversions": self._conversions(),
             "warnings": self._group("warnings."),
+            **({} if self.never_found is None else {"never_found": self.never_found}),
+            **({} if self.coverage is None else {"coverage": self.coverage}),
             "started": self._started.isoformat(timespec="seconds"),
             "seconds": round(seconds, 3),
             "records_per_second": round(records["read"] / seconds, 1) if seconds and self.is_counted else None,

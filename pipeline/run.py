@@ -9,6 +9,7 @@ from pipeline.check import NOTE, check_job, check_target, errors_in
 from pipeline.command import FAILED, LOADED, WITH_REJECTS, WRONG
 from pipeline.job import Job, JobError
 from pipeline.launch import run_local
+from pipeline.look_back import look_back
 from pipeline.options import JobOptions
 from pipeline.progress import Progress
 from pipeline.replay import ReplayInput, still_open
@@ -78,6 +79,7 @@ def run(job: Job, terminal: Terminal, interrupts: Interrupts, started: datetime)
     try:
         if isinstance(job.input, ReplayInput):
             report.replay = {"rejects": job.input.rejects, **still_open(job.run_dir.rejects)}
+        look_back(job, report)
         place = report.write(job.run_dir)
         report.write_metrics(job.run_dir)
     except OSError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,8 @@ _STYLES = {"error": "red", "warning": "yellow"}
 
 MOST_CONVERSIONS = 10
 """Columns whose failed conversions are shown; the report has them all."""
+MOST_NAMED = 10
+"""Names that were never found, or are not read, that are shown; the report has more."""
 
 
 def set_up_logging(log_level: str, log_format: str = "text") -> Console:
@@ -173,6 +175,22 @@ def _conversion(column: str, rule: str, number: int) -> str:
     said, remedy = _RULES.get(rule, (f"refused ({rule})", "see its expression"))
     verb = "was" if number == 1 else "were"
     return f"{texts} {verb} {said}, and became NULL, its default or a reject, as its `on_error` says: {remedy}"
+
+
+def _looked_back(report: dict[str, Any]) -> Iterator[str]:
+    """What was never found, and what no column reads."""
+    if missing := report.get("never_found"):
+        named = [f"{name} (did you mean {near}?)" if near else name for name, near in missing.items()]
+        rest = f"; and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
+        yield f"never found in {_count(report['records']['read'])} records: {', '.join(named[:MOST_NAMED])}{rest}"
+    if coverage := report.get("coverage"):
+        unread = {
+            path: one["count"] - one["read"] for path, one in coverage["paths"].items() if one["count"] > one["read"]
+        }
+        shown = ", ".join(f"{path} ({number:,})" for path, number in list(unread.items())[:MOST_NAMED])
+        rest = f"; and {len(unread) - MOST_NAMED} more" if len(unread) > MOST_NAMED else ""
+        if unread:
+            yield f"no column reads, in a sample of {coverage['records']:,}: {shown}{rest}"
 
 
 def _count(number: int | None) -> str:

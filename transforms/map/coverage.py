@@ -1,0 +1,289 @@
+"""What a contract reads of some records, and what not: counted on whole records.
+
+What a condition looks at counts as read wherever its name stands.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from lxml.etree import _Element
+
+from transforms.map.column_model import SYSTEM_VALUES, UNPIVOT_VALUES
+from transforms.map.contract import Contract, Source, TableModel
+from transforms.map.elements import elements_of, read_path, unpivoted_reference
+from transforms.map.expressions import compile_expression
+from transforms.map.raw import RawValues
+from transforms.map.resolve import resolve, sources
+from transforms.map.select import compile_path
+from transforms.map.steps import Attribute, Child, Compare, Condition, Logic, Path, Step
+from transforms.map.tables import parents_first, schema_of, system_types, types_of
+from transforms.names import split_tag
+
+MOST_PATHS = 1_000
+"""Different paths of the documents that are counted; names without end must not fill the memory."""
+
+MOST_NAMES = 200
+"""Names that a suggestion is made of."""
+
+_SHAPE = 24
+"""Characters of a shape."""
+
+
+@dataclass
+class Place:
+    """A kind of element with text, or of attribute: how many there were, how many were read, the shape of the first."""
+
+    count: int = 0
+    read: int = 0
+    shape: str = ""
+
+
+class Coverage:
+    """Counts, record by record, what the paths of a contract find, and what none of them reads.
+
+    ``records`` were seen; ``places`` are the paths that occurred, from the record's element down; ``matches`` says how
+    many nodes each path of the contract found: by table and column, or ``rows of table``, and the path.
+    """
+
+    def __init__(self, contract: Contract):
+        self.contract = resolve(contract)
+        self.records = 0
+        self.places: dict[str, Place] = {}
+        self.matches: Counter[tuple[str, str]] = Counter()
+        self._schema = schema_of(contract)
+        self._raw = RawValues(self.contract)
+        self._tests = set(_names_in_conditions(contract))
+        self._near: dict[str, tuple[str, set[str]]] = {}
+        self._elements: dict[str, list[_Element]] = {}
+        self._whole: set[_Element] = set()
+        self._attributes: set[tuple[_Element, str]] = set()
+
+    def add(self, root: _Element) -> None:
+        """Look at a record, parsed whole."""
+        self.records += 1
+        self._whole, self._attributes = set(), set()
+        self._raw.frame.enter(root)
+        self._elements = {}
+        for name, element in elements_of(self.contract).items():
+            start = self._elements[element.base] if element.base else [root]
+            self._elements[name] = self._select(start, element.path)
+            if start:
+                self.matches[f"${name}", element.path.text] += len(self._elements[name])
+        for name, column in self.contract.record.key.items():
+            for text in column.from_ or ():
+                self._read(f"record.{name}", [root], text, column.take, column.ignore_case, {})
+        types = {name: column.column_type for name, column in self.contract.record.key.items()} | system_types()
+        for rule in [*self.contract.record.reject_when, *self.contract.record.warn_when]:
+            self._expression("record", [root], rule.when, types, {})
+        found: dict[str | None, list[_Element]] = {None: [root]}
+        for label in parents_first(self.contract):
+            found[label] = self._table(label, self.contract.tables[label], found)
+        self._count(root)
+
+    def suggestion(self, name: str) -> str | None:
+        """The name that may have been meant by what was never found: of those that stand where it was looked for."""
+        wanted, names = self._near.get(name, ("", set()))
+        return nearest(wanted, names)
+
+    def unread(self) -> dict[str, int]:
+        """The paths of which some were not read, the most frequent first, and how many."""
+        left = {path: place.count - place.read for path, place in self.places.items() if place.read < place.count}
+        return dict(sorted(left.items(), key=lambda item: (-item[1], item[0])))
+
+    def never_matched(self) -> list[tuple[str, str]]:
+        """The paths of the contract that found nothing, with what they are for."""
+        return [key for key, number in self.matches.items() if not number]
+
+    def _table(self, label: str, table: TableModel, found: dict[str | None, list[_Element]]) -> list[_Element]:
+        all_rows: list[_Element] = []
+        ignore_case = self.contract.defaults.ignore_case
+        for _, source in sources(table):
+            rows = self._nodes(f"rows of {label}", found[table.parent], source.rows, ignore_case, {})
+            all_rows += rows
+            own = dict(source.elements)
+            for name, column in source.named.items():
+                for text in column.from_ or ():
+                    self._read(f"{label}.{name}", rows, text, column.take, column.ignore_case, own)
+            for text in source.unpivot or ():
+                self._read(f"rows of {label}", rows, text, "first", ignore_case, own)
+            for name, text in self._expressions(table, source):
+                self._expression(
+                    f"{label}.{name}", rows, text, types_of(self.contract, self._schema, label, source), own
+                )
+        return all_rows
+
+    @staticmethod
+    def _expressions(table: TableModel, source: Source) -> Iterator[tuple[str, str]]:
+        for name, column in source.named.items():
+            if column.expression is not None:
+                yield name, column.expression
+        if source.where:
+            yield "where", source.where
+        for rule in [*table.reject_when, *table.warn_when]:
+            yield rule.message, rule.when
+
+    def _expression(self, what: str, rows: list[_Element], text: str, types: Any, own: dict[str, str]) -> None:
+        for path in compile_expression(text, types).paths:
+            self._read(what, rows, path, "first", self.contract.defaults.ignore_case, own)
+
+    def _read(
+        self, what: str, rows: list[_Element], text: str, take: str, ignore_case: bool, own: dict[str, str]
+    ) -> None:
+        """Note what a path finds, and that it is read."""
+        if text in SYSTEM_VALUES or text in UNPIVOT_VALUES or unpivoted_reference(text):
+            return
+        name, path = read_path(text, self.contract.namespaces, ignore_case, own)
+        start = self._elements[name] if name else rows
+        if start:  # of a table without rows nothing more is said
+            self.matches[what, text] += 0
+        for steps in path.alternatives:
+            last = steps[-1] if steps else None
+            if isinstance(last, Attribute):
+                owners = self._select(start, Path(text, (steps[:-1],)))
+                found = [(owner, str(key)) for owner in owners for key in owner.attrib if last.matches(str(key))]
+                self._attributes.update(found)
+                number = len(found)
+            else:
+                elements = self._select(start, Path(text, (steps,)))
+                number = len(elements)
+                if take not in ("name", "count"):
+                    self._whole.update(elements)
+                if take in ("xml", "json"):
+                    self._attributes.update(
+                        (one, str(key)) for top in elements for one in top.iter("*") for key in one.attrib
+                    )
+            if start:
+                self.matches[what, text] += number
+            if start and not self.matches[what, text]:
+                self._note_names(what, start, steps)
+
+    def _nodes(
+        self, what: str, start: list[_Element], text: str, ignore_case: bool, own: dict[str, str]
+    ) -> list[_Element]:
+        name, path = read_path(text, self.contract.namespaces, ignore_case, own)
+        start = self._elements[name] if name else start
+        found = self._select(start, path)
+        if path.alternatives != ((),):
+            self.matches[what, text] += len(found)
+            if not found and start:
+                for steps in path.alternatives:
+                    self._note_names(what, start, steps)
+        return found
+
+    def _select(self, start: list[_Element], path: Path) -> list[_Element]:
+        if path.alternatives == ((),):
+            return start
+        select = compile_path(path, self._raw.frame)
+        return [node for element in start for node in select(element) if isinstance(node, _Element)]
+
+    def _note_names(self, what: str, start: list[_Element], steps: Sequence[Step]) -> None:
+        """Keep the names that stand where a path goes astray."""
+        here = start
+        for number, step in enumerate(steps):
+            below = (
+                []
+                if isinstance(step, Attribute)
+                else self._select(here, Path("", (tuple(steps[number : number + 1]),)))
+            )
+            if not below:
+                _, names = self._near.setdefault(what, (_name_of(step), set()))
+                for element in here:
+                    if len(names) > MOST_NAMES:
+                        return
+                    names.update(split_tag(str(child.tag))[1] for child in element.iterchildren("*"))
+                    names.update(f"@{split_tag(str(key))[1]}" for key in element.attrib)
+                return
+            here = below
+
+    def _count(self, root: _Element) -> None:
+        waiting: list[tuple[_Element, str, bool]] = [(root, "", False)]
+        while waiting:
+            element, path, is_read = waiting.pop()
+            is_read = is_read or element in self._whole
+            if element.text and element.text.strip():
+                name = split_tag(str(element.tag))[1]
+                self._note(path or ".", is_read or name in self._tests, element.text)
+            for key, value in element.attrib.items():
+                name = f"@{split_tag(str(key))[1]}"
+                found = (element, str(key)) in self._attributes or name in self._tests
+                self._note(f"{path}/{name}" if path else name, found, str(value))
+            for child in element.iterchildren("*"):
+                name = split_tag(str(child.tag))[1]
+                waiting.append((child, f"{path}/{name}" if path else name, is_read))
+
+    def _note(self, path: str, is_read: bool, text: str) -> None:
+        place = self.places.get(path)
+        if place is None:
+            if len(self.places) >= MOST_PATHS:
+                return
+            place = self.places[path] = Place(shape=shape_of(text))
+        place.count += 1
+        place.read += is_read
+
+
+def shape_of(text: str) -> str:
+    """What a value looks like, and not what it is: ``9`` for a digit, ``A`` and ``a`` for letters."""
+    shape = re.sub(r"\s+", " ", text.strip())[: _SHAPE + 1]
+    shape = "".join("9" if one.isdigit() else "A" if one.isupper() else "a" if one.isalpha() else one for one in shape)
+    return shape if len(shape) <= _SHAPE else f"{shape[:_SHAPE]}..."
+
+
+def nearest(wanted: str, names: set[str]) -> str | None:
+    """The name of an element or attribute that a path may have meant: spelled alike, or with more around it."""
+    known = {name.lstrip("@").casefold(): name for name in sorted(names, reverse=True)}
+    local = wanted.lstrip("@").casefold()
+    if close := get_close_matches(local, known, 1):
+        return known[close[0]]
+    longer = [name for name in known if len(min(local, name, key=len)) > 3 and (local in name or name in local)]
+    return known[min(longer, key=len)] if longer else None
+
+
+def _name_of(step: Step) -> str:
+    if isinstance(step, Attribute):
+        return f"@{split_tag(step.name)[1]}"
+    return (step.name.local or "") if isinstance(step, Child) else ""
+
+
+def _names_in_conditions(contract: Contract) -> Iterator[str]:
+    """The names of elements and attributes that predicates and indexes look at."""
+
+    def of_condition(condition: Condition) -> Iterator[str]:
+        if isinstance(condition, Logic):
+            for term in condition.terms:
+                yield from of_condition(term)
+        elif isinstance(condition, Compare):
+            yield from of_path(condition.path, True)
+
+    def of_path(path: Path, ends: bool = False) -> Iterator[str]:
+        for steps in path.alternatives:
+            for step in steps:
+                for predicate in step.predicates if isinstance(step, Child) else ():
+                    if isinstance(predicate, (Compare, Logic)):
+                        yield from of_condition(predicate)
+            last = steps[-1] if steps else None
+            if ends and isinstance(last, Attribute):
+                yield f"@{split_tag(last.name)[1]}"
+            elif ends and isinstance(last, Child) and last.name.local:
+                yield last.name.local
+
+    def texts() -> Iterator[str]:
+        yield from contract.elements.values()
+        for table in resolve(contract).tables.values():
+            for _, source in sources(table):
+                yield source.rows
+                yield from source.unpivot or ()
+                yield from source.elements.values()
+                for column in source.named.values():
+                    yield from column.from_ or ()
+
+    for text in texts():
+        if text not in SYSTEM_VALUES and text not in UNPIVOT_VALUES and not unpivoted_reference(text):
+            yield from of_path(read_path(text, contract.namespaces, False, {})[1])
+    for index in contract.index.values():
+        yield from of_path(read_path(index.key, contract.namespaces, False, {})[1], True)
