@@ -1,4 +1,4 @@
-"""docs/contract.md and docs/cookbook.md: their examples run, and the first names every key and value of the language."""
+"""docs/contract.md and docs/cookbook.md: their examples run; the first names every key and value of the language."""
 
 from __future__ import annotations
 
