@@ -1,4 +1,4 @@
-"""docs/contract.md: its examples run, and it names every key and value of the language."""
+"""docs/contract.md and docs/cookbook.md: their examples run; the first names every key and value of the language."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from transforms.map.clean import CLEANINGS
 from transforms.map.convert import BINARY_FORMATS, NUMBER_FORMATS, ROUNDINGS
 from transforms.schema import TYPE_NAMES
 
-PAGE = (Path(__file__).parent.parent / "docs/contract.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parent.parent / "docs"
+PAGE = (DOCS / "contract.md").read_text(encoding="utf-8")
+COOKBOOK = (DOCS / "cookbook.md").read_text(encoding="utf-8")
 HEADINGS = {
     model.Contract: "The contract",
     model.RecordModel: "`record`",
@@ -36,8 +38,22 @@ def test_example(example: Example, tmp_path: Path) -> None:
     assert example.actual(tmp_path) == example.expected
 
 
-def test_every_contract_on_the_page_is_run() -> None:
-    assert unused(PAGE) == []
+@pytest.mark.parametrize("example", list(examples(COOKBOOK)), ids=lambda example: str(example.line))
+def test_recipe(example: Example, tmp_path: Path) -> None:
+    assert example.actual(tmp_path) == example.expected
+
+
+@pytest.mark.parametrize("page", [PAGE, COOKBOOK], ids=["contract", "cookbook"])
+def test_every_contract_on_the_page_is_run(page: str) -> None:
+    assert unused(page) == []
+
+
+def test_links_of_the_cookbook_lead_somewhere() -> None:
+    links = re.findall(r"\]\((contract\.md)?#([^)]+)\)", COOKBOOK)
+    assert links
+    for page, anchor in links:
+        headings = re.findall(r"^#+ (.+)$", PAGE if page else COOKBOOK, re.MULTILINE)
+        assert anchor in {heading.lower().replace(" ", "-") for heading in headings}
 
 
 def test_every_model_has_its_part_of_the_page() -> None:
