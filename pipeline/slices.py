@@ -33,7 +33,9 @@ FIRST_SLICE_BYTES = 8 << 20
 LEAST_SLICE_BYTES = 2 << 20
 PART_BYTES = 4 << 10
 """What opening a file weighs: there may be 100,000 of 50 bytes each."""
-SLICE_SECONDS = 5.0
+SLICE_SECONDS = 10.0
+LAST_SECONDS = 1.0
+"""Work of the last slices, which a worker may have to wait for."""
 
 _FILES_AHEAD = 10_000
 
@@ -66,8 +68,9 @@ class SliceSizes:
 
     The first slices are small, so that all workers start at once. Then a slice grows until it takes about
     :data:`SLICE_SECONDS` (each costs a tenth of a second before its first record) or its share of the memory, by what
-    was measured. Those at the end are small again, so that the workers finish together; but where a batch takes long to
-    a far database, a slice is no smaller than keeps a core busy meanwhile, with three workers for each.
+    was measured. Those at the end are small again, so that the workers finish within :data:`LAST_SECONDS` of one
+    another; but where a batch takes long to a far database, a slice is no smaller than keeps a core busy meanwhile, with three
+    workers for each.
 
     Args:
       most: bytes of the largest slice.
@@ -95,10 +98,12 @@ class SliceSizes:
 
     def measured(self, weight: int, seconds: float, memory: int, pause: float = 0.0) -> None:
         """A slice of this weight took so much work, and so much memory; a batch of it was so long on its way."""
-        self._least = max(LEAST_SLICE_BYTES, int(weight * min(1.0, pause / 2 / max(seconds, 0.01))))
+        last = max(LAST_SECONDS, pause / 2)
+        self._least = max(LEAST_SLICE_BYTES, int(weight * min(1.0, last / max(seconds, 0.01))))
         fits = weight * min(SLICE_SECONDS / max(seconds, 0.01), self.memory / max(memory, 1))
-        # Not more than doubled: a slice may have been an easy one. But time that waits for a small one is lost.
-        most = min((4 if pause > seconds else 2) * self._size, self.most)
+        # Not more than doubled: a slice may have been an easy one. But to begin small ones takes time.
+        is_short = pause > seconds or seconds < LAST_SECONDS
+        most = min((4 if is_short else 2) * self._size, self.most)
         self._size = max(min(int(fits), most), min(LEAST_SLICE_BYTES, self.most))
 
 

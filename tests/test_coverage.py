@@ -71,7 +71,7 @@ def test_what_a_condition_looks_at_is_read() -> None:
 
 
 def test_expressions_and_named_elements_read() -> None:
-    tables = "elements: {p: q/p}\ntables: {t: {columns: {a: $p/n, b: {expression: \"upper([z])\"}}}}"
+    tables = 'elements: {p: q/p}\ntables: {t: {columns: {a: $p/n, b: {expression: "upper([z])"}}}}'
     found = coverage("<r id='1'><q><p><n>1</n></p></q><z>1</z></r>", tables=tables)
     assert found.never_matched() == [] or found.unread() == {}
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
+
+import pytest
+
 from tests.test_mapper import HEAD, parsed
 from transforms.map.compiler import Mapper
+from transforms.map.dofn import MapDoFn
 from transforms.map.found import never_found
 from transforms.map.load import parse_contract
 
@@ -71,3 +76,31 @@ tables:
 """
     assert never(tables, "<r id='1'><a/><b w='1'/></r>") == []
     assert never(tables, "<r id='1'/>") == ["rows of t"]
+
+
+def test_stage_that_is_set_up_again_keeps_its_mapper_and_tells_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    contract = parse_contract("contract: c\nrecord: {path: /r, key: {id: '@id'}}\ntables: {t: {columns: {a: a}}}")
+    stage = pickle.loads(pickle.dumps(MapDoFn(contract)))
+    counted: list[str] = []
+    monkeypatch.setattr("transforms.map.dofn.count", lambda name, by=1: counted.append(name))
+    mappers = []
+    for _ in range(2):
+        again = pickle.loads(pickle.dumps(stage))
+        again.setup()
+        mappers.append(again._mapper)
+        list(again.process(parsed("<r id='1'><a>1</a></r>")))
+        again.teardown()
+    assert mappers[0] is mappers[1]
+    assert counted.count("found.t.a") == 2
+    other = MapDoFn(contract)
+    other.setup()
+    assert other._mapper is not mappers[0]
+
+
+def test_two_copies_of_a_stage_at_once_have_a_mapper_each() -> None:
+    contract = parse_contract("contract: c\nrecord: {path: /r, key: {id: '@id'}}\ntables: {t: {columns: {a: a}}}")
+    stage = MapDoFn(contract)
+    one, other = pickle.loads(pickle.dumps(stage)), pickle.loads(pickle.dumps(stage))
+    one.setup()
+    other.setup()
+    assert one._mapper is not other._mapper

@@ -24,9 +24,11 @@ def test_size_follows_the_seconds_that_were_measured() -> None:
     one.measured(FIRST_SLICE_BYTES, SLICE_SECONDS / 1.5, 1)
     assert one.next() == pytest.approx(1.5 * FIRST_SLICE_BYTES, rel=0.01)
     one.measured(one.next(), SLICE_SECONDS / 100, 1)
-    assert one.next() == pytest.approx(3 * FIRST_SLICE_BYTES, rel=0.01)  # no more than doubled
+    assert one.next() == pytest.approx(6 * FIRST_SLICE_BYTES, rel=0.01)  # no more than four times
+    one.measured(one.next(), SLICE_SECONDS / 4, 1)
+    assert one.next() == pytest.approx(12 * FIRST_SLICE_BYTES, rel=0.01)  # no more than doubled
     one.measured(one.next(), SLICE_SECONDS * 4, 1)
-    assert one.next() == pytest.approx(0.75 * FIRST_SLICE_BYTES, rel=0.01)
+    assert one.next() == pytest.approx(3 * FIRST_SLICE_BYTES, rel=0.01)
 
 
 def test_size_follows_the_memory_that_was_measured() -> None:
@@ -39,11 +41,13 @@ def test_size_follows_the_memory_that_was_measured() -> None:
 
 def test_slices_are_small_at_the_end_and_never_above_the_bound() -> None:
     one = sizes(most=12 * MB)
-    one.measured(FIRST_SLICE_BYTES, 0.1, 1)
+    one.measured(FIRST_SLICE_BYTES, 2.0, 1)
     assert one.next() == 12 * MB
     one.total, one.planned = 100 * MB, 80 * MB
     assert one.next() == 5 * MB
     one.planned = 100 * MB
+    assert one.next() == FIRST_SLICE_BYTES // 2  # a second of work
+    one.measured(FIRST_SLICE_BYTES, 100.0, 1)
     assert one.next() == LEAST_SLICE_BYTES
 
 

@@ -60,6 +60,12 @@ class Mapper:
         self._reads_above = builder.reads_above
         self.finder = Finder(contract, self.schema)
 
+    def start_again(self) -> None:
+        """Forget what was counted and found."""
+        self.failures.clear()
+        self.warnings.clear()
+        self.finder.start_again()
+
     def map(self, parsed: ParsedRecord) -> MappedRecord | Reject:
         """The rows of a record, or the reject that names its errors (the first :data:`_MOST_ERRORS`)."""
         record = parsed.record

@@ -26,11 +26,18 @@ class Finder:
 
     def __init__(self, contract: Contract, schema: Schema):
         self.found: list[str] = []
-        self._tables = {table.label for table in schema.tables}
-        self._columns: dict[str, list[tuple[str, int, Any]]] = {}
+        self._all_tables = {table.label for table in schema.tables}
+        self._all_columns: dict[str, list[tuple[str, int, Any]]] = {}
         for label, name, nothing in _looked_for(contract):
             at = schema.by_label[label].column_names.index(name)
-            self._columns.setdefault(label, []).append((f"{label}.{name}", at, nothing))
+            self._all_columns.setdefault(label, []).append((f"{label}.{name}", at, nothing))
+        self.start_again()
+
+    def start_again(self) -> None:
+        """Forget what was found."""
+        self.found.clear()
+        self._tables = set(self._all_tables)
+        self._columns = {label: list(columns) for label, columns in self._all_columns.items()}
 
     def look(self, rows: Mapping[str, list[Row]]) -> None:
         """Look at the rows of a record."""
