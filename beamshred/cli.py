@@ -10,10 +10,10 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from pipeline.command import TOOLS
 from pipeline.options import OptionsError, canonical, full_parser, given_flags
@@ -24,37 +24,24 @@ _OF_RUN = ("contract", "target", "log_level", "retry_seconds")
 
 @dataclass(frozen=True)
 class Command:
-    """A word: what it does, what stands behind it (its positionals, and the flags its help shows), and what it means.
+    """What a word does and means.
 
-    ``flag`` is the flag that it stands for; ``flags`` ``None`` is all.
+    ``flag`` is the flag that it stands for; ``words`` what follows it at once, by metavar and help; ``least`` how many
+    of them must; ``flags`` those that its help shows, ``None`` for all; ``means`` makes the words of
+    ``run_pipeline.py`` of those that follow, where that is more than to put the flag before them.
     """
 
     says: str
     flag: str | None = None
-    words: Sequence[tuple[str, dict[str, Any]]] = ()
+    words: tuple[str, str] | None = None
+    least: int = 0
     flags: Sequence[str] | None = ()
-    means: Callable[[argparse.Namespace, list[str]], list[str]] = field(default=lambda given, rest: rest)
+    means: Callable[[list[str]], list[str]] | None = None
 
 
-def _switch(flag: str) -> Callable[[argparse.Namespace, list[str]], list[str]]:
-    return lambda given, rest: [f"--{flag}", *rest]
-
-
-def _valued(flag: str) -> Callable[[argparse.Namespace, list[str]], list[str]]:
-    return lambda given, rest: [*([f"--{flag}"] if given.word else []), *given.word, *rest]
-
-
-def _preview(given: argparse.Namespace, rest: list[str]) -> list[str]:
-    return ["--preview", *([given.word] if given.word else []), *rest]
-
-
-def _many(metavar: str, says: str, number: int | str = 1) -> tuple[tuple[str, dict[str, Any]], ...]:
-    return (("word", {"nargs": number, "metavar": metavar, "help": says}),)
-
-
-def _replay(given: argparse.Namespace, rest: list[str]) -> list[str]:
+def _replay(words: list[str]) -> list[str]:
     """The contract and the target are those of the run, where no others are given."""
-    run = Path(given.word[0])
+    run, rest = Path(words[0]), words[1:]
     options: dict[str, Any] = {}
     if (run / "report.json").is_file():
         options = json.loads((run / "report.json").read_text(encoding="utf-8")).get("options", {})
@@ -67,55 +54,44 @@ def _replay(given: argparse.Namespace, rest: list[str]) -> list[str]:
 
 
 _RUN = "the folder of a run, runs/<run>"
-_DOCUMENTS = "XML files, folders or globs"
 
 COMMANDS = {
-    "run": Command("Load documents into a database, as a contract says.", flags=None),
+    "run": Command("Load documents into a database, as a contract says.", flags=None, means=list),
     "check": Command(
         "Compare a target with a contract, and say what is amiss; nothing is written.",
-        "check", flags=("input", *_OF_RUN, "create_disposition"), means=_switch("check"),
+        "check", flags=("input", *_OF_RUN, "create_disposition"),
     ),
     "infer": Command(
-        "Print a contract for documents that nobody has described.",
-        "infer", _many("PATH", _DOCUMENTS, "*"), ("infer_xsd", "record", "sample"), _valued("infer"),
+        "Print a contract for documents that nobody has described, or for those of a schema (--infer_xsd).",
+        "infer", ("PATH", "XML files, folders or globs"), flags=("infer_xsd", "record", "sample"),
+        means=lambda words: words if words[:1] and words[0].startswith("--") else ["--infer", *words],
     ),
     "preview": Command(
         "Show the first records as tables; no target is needed, and nothing is written.",
-        "preview", _many("N", "how many records (default 5)", "?"),
-        ("preview_format", *_OF_INPUT, "contract"), _preview,
+        "preview", ("N", "how many records (default 5)"), flags=("preview_format", *_OF_INPUT, "contract"),
     ),
     "explain": Command(
         "Show what a run would do: tables, keys, statements, workers; or how one value comes about.",
-        "explain", flags=("explain_value", "record_key", "create_sql", *_OF_INPUT, *_OF_RUN), means=_switch("explain"),
+        "explain", flags=("explain_value", "record_key", "create_sql", *_OF_INPUT, *_OF_RUN),
     ),
     "coverage": Command(
         "Say which paths of documents a contract reads, which it does not, and which of its own occur nowhere.",
-        "coverage", flags=(*_OF_INPUT, "contract", "sample"), means=_switch("coverage"),
+        "coverage", flags=(*_OF_INPUT, "contract", "sample"),
     ),
     "import": Command(
         "Print the contract that a legacy mapping contract (JSON) becomes.",
-        "import_contract", _many("FILE", "the legacy contract"), means=_valued("import_contract"),
+        "import_contract", ("FILE", "the legacy contract"), 1,
     ),
-    "report": Command(
-        "Make report.html of a run again.", "report", _many("RUN", _RUN), means=_valued("report")
-    ),
+    "report": Command("Make report.html of a run again.", "report", ("RUN", _RUN), 1),
     "rejects": Command(
-        "Show what a run has rejected, by rule, with the lines around the fault.",
-        "rejects", _many("RUN", _RUN), means=_valued("rejects"),
+        "Show what a run has rejected, by rule, with the lines around the fault.", "rejects", ("RUN", _RUN), 1
     ),
     "replay": Command(
         "Load the rejects of a run again; its contract and its target, where no others are given.",
-        "input", _many("RUN", _RUN), None, _replay,
+        "input", ("RUN", _RUN), 1, None, _replay,
     ),
-    "compare": Command(
-        "Show what changed from one run to another.", "compare", _many("RUN", _RUN, 2), means=_valued("compare")
-    ),
+    "compare": Command("Show what changed from one run to another.", "compare", ("RUN RUN", "folders of runs"), 2),
 }  # fmt: skip
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise OptionsError(f"{message}; {self.prog} --help says more")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -127,12 +103,14 @@ def main(argv: Sequence[str]) -> int:
     try:
         if name not in _known():
             raise OptionsError(_unknown(name))
-        command, parser = COMMANDS[name], _parser(name)
+        command = COMMANDS[name]
         if {"-h", "--help"} & set(rest):
-            _helper(parser, command).print_help()
+            _helper(name, command).print_help()
             return 0
-        given, flags = parser.parse_known_args(rest) if command.words else (argparse.Namespace(), rest)
-        words = command.means(given, canonical(flags))
+        if command.words and len([word for word in rest[: command.least] if not word.startswith("-")]) < command.least:
+            raise OptionsError(f"write beamshred {name} {command.words[0]} ...; beamshred {name} --help says more")
+        words = canonical(rest)
+        words = command.means(words) if command.means else [f"--{command.flag}", *words]
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -153,10 +131,8 @@ def _print_overview() -> None:
     print("usage: beamshred COMMAND ...\n\nLoads XML documents into the tables of a database, as a contract says.\n")
     for name in _known():
         print(f"  {name:10}{COMMANDS[name].says}")
-    print(
-        "\nbeamshred COMMAND --help says more. Exit codes: 0 all loaded or skipped; 1 failed; 2 wrong flags, contract"
-    )
-    print("or target; 3 done, with rejects.")
+    print("\nbeamshred COMMAND --help says more. Exit codes: 0 all loaded or skipped; 1 failed;")
+    print("2 wrong flags, contract or target; 3 done, with rejects.")
 
 
 @cache
@@ -174,15 +150,12 @@ def _unknown(name: str) -> str:
     return f"beamshred knows no {name!r}; {did_you_mean(name, _known()) or 'beamshred --help lists the commands'}"
 
 
-def _parser(name: str) -> argparse.ArgumentParser:
-    parser = _Parser(prog=f"beamshred {name}", description=COMMANDS[name].says, add_help=False, allow_abbrev=False)
-    for word, settings in COMMANDS[name].words:
-        parser.add_argument(word, **settings)
-    return parser
-
-
-def _helper(parser: argparse.ArgumentParser, command: Command) -> argparse.ArgumentParser:
-    """The parser with the flags that its help shows."""
+def _helper(name: str, command: Command) -> argparse.ArgumentParser:
+    """What shows the help of a command."""
+    usage = f"beamshred {name}{f' {command.words[0]}' if command.words else ''} [flags]"
+    parser = argparse.ArgumentParser(prog=f"beamshred {name}", usage=usage, description=command.says, add_help=False)
+    if command.words:
+        parser.add_argument("words", metavar=command.words[0], help=command.words[1])
     left_out = {"help", command.flag}
     for group in full_parser()._action_groups:
         if command.flags is None and group.title == "instead of a run":

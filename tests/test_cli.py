@@ -30,6 +30,10 @@ def meant(monkeypatch: pytest.MonkeyPatch, *words: str) -> list[str]:
         ("import old.json", "--import_contract old.json"),
         ("report runs/1", "--report runs/1"),
         ("compare runs/1 runs/2", "--compare runs/1 runs/2"),
+        ("infer a.xml b --record /a/b", "--infer a.xml b --record /a/b"),
+        ("infer --infer-xsd a.xsd", "--infer_xsd a.xsd"),
+        ("preview 3 --input a.xml", "--preview 3 --input a.xml"),
+        ("preview --input a.xml", "--preview --input a.xml"),
         ("replay runs/1 --contract c.yaml", "--input runs/1 --contract c.yaml"),
     ],
 )
@@ -69,7 +73,8 @@ def test_every_command_has_a_help_of_its_own(capsys: pytest.CaptureFixture[str])
     [
         (["chekc"], "did you mean 'check'?"),
         (["--input", "x"], "beamshred run --input ..."),
-        (["compare", "one"], "beamshred compare --help"),
+        (["compare", "one"], "write beamshred compare RUN RUN ..."),
+        (["replay", "--contract", "c.yaml"], "write beamshred replay RUN ..."),
         (["run", "--bacth_size", "5"], "did you mean"),
     ],
 )
