@@ -58,7 +58,7 @@ def look_back(job: Job, report: Report) -> None:
     }
 
 
-def sample(job: Job) -> Iterator:  # type: ignore[type-arg]
+def sample(job: Job) -> Iterator:
     """The elements of some records, parsed whole: those of the same input are the same each time."""
     parser = RecordParser(job.max_record_bytes, job.max_depth)
     left = MOST_BYTES
