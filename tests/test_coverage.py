@@ -71,7 +71,7 @@ def test_what_a_condition_looks_at_is_read() -> None:
 
 
 def test_expressions_and_named_elements_read() -> None:
-    tables = "elements: {p: q/p}\ntables: {t: {columns: {a: $p/n, b: {expression: \"upper([z])\"}}}}"
+    tables = 'elements: {p: q/p}\ntables: {t: {columns: {a: $p/n, b: {expression: "upper([z])"}}}}'
     found = coverage("<r id='1'><q><p><n>1</n></p></q><z>1</z></r>", tables=tables)
     assert found.never_matched() == [] or found.unread() == {}
 
@@ -85,3 +85,10 @@ def test_shapes_hold_no_value() -> None:
 def test_new_names_without_end_do_not_fill_the_memory() -> None:
     body = "".join(f"<n{number}>1</n{number}>" for number in range(MOST_PATHS + 100))
     assert len(coverage(f"<r id='1'>{body}</r>").places) == MOST_PATHS
+
+
+def test_name_that_another_path_means_is_not_suggested() -> None:
+    tables = "tables: {d: {rows: dataarea, key: n, columns: {n: $position, v: '@v'}}, e: {rows: diskarea}}"
+    found = coverage("<r id='1'><dataarea v='1'/></r>", tables=tables)
+    assert found.never_matched() == [("rows of e", "diskarea")]
+    assert found.suggestion("rows of e") is None
