@@ -25,7 +25,9 @@ _STYLES = {"error": "red", "warning": "yellow"}
 MOST_CONVERSIONS = 10
 """Columns whose failed conversions are shown; the report has them all."""
 MOST_NAMED = 10
-"""Names that were never found, or are not read, that are shown; the report has more."""
+"""Names that were never found that are shown; the report has all."""
+MOST_UNREAD = 5
+"""Paths that no column reads that are shown; the report has more."""
 
 
 def set_up_logging(log_level: str, log_format: str = "text") -> Console:
@@ -147,6 +149,8 @@ class Terminal:
         for column, rules in failed[:MOST_CONVERSIONS]:
             for rule, number in rules.items():
                 self.console.print(_conversion(column, rule, number), highlight=False, markup=False)
+        for told in looked_back(report):
+            self.console.print(told, highlight=False, markup=False, soft_wrap=True)
         memory, rate = report["peak_memory_bytes"] / 2**20, report["records_per_second"]
         figures = [f"{report['seconds']:.1f} s", *([f"{rate:,.0f} records/s"] if rate and rate >= 10 else [])]
         self.console.print(
@@ -177,7 +181,7 @@ def _conversion(column: str, rule: str, number: int) -> str:
     return f"{texts} {verb} {said}, and became NULL, its default or a reject, as its `on_error` says: {remedy}"
 
 
-def _looked_back(report: dict[str, Any]) -> Iterator[str]:
+def looked_back(report: dict[str, Any]) -> Iterator[str]:
     """What was never found, and what no column reads."""
     if missing := report.get("never_found"):
         named = [f"{name} (did you mean {near}?)" if near else name for name, near in missing.items()]
@@ -187,8 +191,8 @@ def _looked_back(report: dict[str, Any]) -> Iterator[str]:
         unread = {
             path: one["count"] - one["read"] for path, one in coverage["paths"].items() if one["count"] > one["read"]
         }
-        shown = ", ".join(f"{path} ({number:,})" for path, number in list(unread.items())[:MOST_NAMED])
-        rest = f"; and {len(unread) - MOST_NAMED} more" if len(unread) > MOST_NAMED else ""
+        shown = ", ".join(f"{path} ({number:,})" for path, number in list(unread.items())[:MOST_UNREAD])
+        rest = f"; and {len(unread) - MOST_UNREAD} more (`--coverage` shows all)" if len(unread) > MOST_UNREAD else ""
         if unread:
             yield f"no column reads, in a sample of {coverage['records']:,}: {shown}{rest}"
 
