@@ -58,11 +58,7 @@ def look_back(job: Job, report: Report) -> None:
     }
 
 
-<<<<<<< HEAD
-def sample(job: Job) -> Iterator:
-=======
 def sample(job: Job) -> Iterator[Any]:
->>>>>>> watch
     """The elements of some records, parsed whole: those of the same input are the same each time."""
     parser = RecordParser(job.max_record_bytes, job.max_depth)
     left = MOST_BYTES

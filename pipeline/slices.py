@@ -69,8 +69,8 @@ class SliceSizes:
     The first slices are small, so that all workers start at once. Then a slice grows until it takes about
     :data:`SLICE_SECONDS` (each costs a tenth of a second before its first record) or its share of the memory, by what
     was measured. Those at the end are small again, so that the workers finish within :data:`LAST_SECONDS` of one
-    another; but where a batch takes long to a far database, a slice is no smaller than keeps a core busy meanwhile, with
-    three workers for each.
+    another; but where a batch takes long to a far database, a slice is no smaller than keeps a core busy meanwhile,
+    with three workers for each.
 
     Args:
       most: bytes of the largest slice.
