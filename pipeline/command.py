@@ -22,6 +22,7 @@ TOOLS = {
     "infer": "beamshred.infer:run",
     "infer_xsd": "beamshred.infer:run",
     "preview": "beamshred.preview:run",
+    "coverage": "beamshred.coverage:run",
     "report": "beamshred.report:run",
     "compare": "beamshred.compare:run",
     "explain": "beamshred.explain:run",

@@ -295,7 +295,14 @@ def add_tool_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--sample",
         metavar="N",
-        help="With --infer: look at N documents at most, and in each at N elements below the document element.",
+        help="With --infer: look at N documents at most, and in each at N elements below the document element. With "
+        "--coverage: at N records (default 1000).",
+    )
+    group.add_argument(
+        "--coverage",
+        action="store_true",
+        help="Say which paths of the records of --input the contract reads, which it does not, with counts and the "
+        "shape of a value, and which of its own find nothing. Writes nothing.",
     )
     group.add_argument("--report", metavar="RUN", help="Make report.html of a run's folder, runs/<run>, again.")
     group.add_argument("--compare", nargs=2, metavar="RUN", help="Print what changed from one run to another.")

@@ -47,12 +47,11 @@ def look_back(job: Job, report: Report) -> None:
     except Exception as error:  # the run is done, whatever becomes of this
         logger.warning("A sample of the input could not be looked at: %s", job.input.mask(str(error)))
     report.never_found = {name: coverage.suggestion(name) for name in missing}
-    places = sorted(coverage.places.items(), key=lambda item: (item[1].read >= item[1].count, -item[1].count, item[0]))
     report.coverage = {
         "records": coverage.records,
         "paths": {
             path: {"count": place.count, "read": place.read, "shape": place.shape}
-            for path, place in places[:MOST_PATHS]
+            for path, place in coverage.sorted_places()[:MOST_PATHS]
         },
         "never_matched": [f"{name}: {path}" for name, path in coverage.never_matched()],
     }

@@ -147,6 +147,8 @@ class Terminal:
         for column, rules in failed[:MOST_CONVERSIONS]:
             for rule, number in rules.items():
                 self.console.print(_conversion(column, rule, number), highlight=False, markup=False)
+        for told in looked_back(report):
+            self.console.print(told, highlight=False, markup=False, soft_wrap=True)
         memory, rate = report["peak_memory_bytes"] / 2**20, report["records_per_second"]
         figures = [f"{report['seconds']:.1f} s", *([f"{rate:,.0f} records/s"] if rate and rate >= 10 else [])]
         self.console.print(
@@ -177,7 +179,7 @@ def _conversion(column: str, rule: str, number: int) -> str:
     return f"{texts} {verb} {said}, and became NULL, its default or a reject, as its `on_error` says: {remedy}"
 
 
-def _looked_back(report: dict[str, Any]) -> Iterator[str]:
+def looked_back(report: dict[str, Any]) -> Iterator[str]:
     """What was never found, and what no column reads."""
     if missing := report.get("never_found"):
         named = [f"{name} (did you mean {near}?)" if near else name for name, near in missing.items()]

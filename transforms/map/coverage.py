@@ -91,6 +91,10 @@ class Coverage:
         wanted, names = self._near.get(name, ("", set()))
         return nearest(wanted, names)
 
+    def sorted_places(self) -> list[tuple[str, Place]]:
+        """The paths that occurred: those that are not all read first, the most frequent of them first."""
+        return sorted(self.places.items(), key=lambda item: (item[1].read >= item[1].count, -item[1].count, item[0]))
+
     def unread(self) -> dict[str, int]:
         """The paths of which some were not read, the most frequent first, and how many."""
         left = {path: place.count - place.read for path, place in self.places.items() if place.read < place.count}
