@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from itertools import islice
+from typing import Any
 
 from pipeline.inputs import ColumnInput, FileInput
 from pipeline.job import Job
@@ -57,7 +58,7 @@ def look_back(job: Job, report: Report) -> None:
     }
 
 
-def sample(job: Job) -> Iterator:
+def sample(job: Job) -> Iterator[Any]:
     """The elements of some records, parsed whole: those of the same input are the same each time."""
     parser = RecordParser(job.max_record_bytes, job.max_depth)
     left = MOST_BYTES

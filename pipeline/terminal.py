@@ -25,7 +25,9 @@ _STYLES = {"error": "red", "warning": "yellow"}
 MOST_CONVERSIONS = 10
 """Columns whose failed conversions are shown; the report has them all."""
 MOST_NAMED = 10
-"""Names that were never found, or are not read, that are shown; the report has more."""
+"""Names that were never found that are shown; the report has all."""
+MOST_UNREAD = 5
+"""Paths that no column reads that are shown; the report has more."""
 
 
 def set_up_logging(log_level: str, log_format: str = "text") -> Console:
@@ -189,8 +191,8 @@ def looked_back(report: dict[str, Any]) -> Iterator[str]:
         unread = {
             path: one["count"] - one["read"] for path, one in coverage["paths"].items() if one["count"] > one["read"]
         }
-        shown = ", ".join(f"{path} ({number:,})" for path, number in list(unread.items())[:MOST_NAMED])
-        rest = f"; and {len(unread) - MOST_NAMED} more" if len(unread) > MOST_NAMED else ""
+        shown = ", ".join(f"{path} ({number:,})" for path, number in list(unread.items())[:MOST_UNREAD])
+        rest = f"; and {len(unread) - MOST_UNREAD} more (`--coverage` shows all)" if len(unread) > MOST_UNREAD else ""
         if unread:
             yield f"no column reads, in a sample of {coverage['records']:,}: {shown}{rest}"
 

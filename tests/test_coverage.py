@@ -85,3 +85,10 @@ def test_shapes_hold_no_value() -> None:
 def test_new_names_without_end_do_not_fill_the_memory() -> None:
     body = "".join(f"<n{number}>1</n{number}>" for number in range(MOST_PATHS + 100))
     assert len(coverage(f"<r id='1'>{body}</r>").places) == MOST_PATHS
+
+
+def test_name_that_another_path_means_is_not_suggested() -> None:
+    tables = "tables: {d: {rows: dataarea, key: n, columns: {n: $position, v: '@v'}}, e: {rows: diskarea}}"
+    found = coverage("<r id='1'><dataarea v='1'/></r>", tables=tables)
+    assert found.never_matched() == [("rows of e", "diskarea")]
+    assert found.suggestion("rows of e") is None

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 from lxml.etree import _Element
@@ -20,7 +21,7 @@ from transforms.map.elements import elements_of, read_path, unpivoted_reference
 from transforms.map.expressions import compile_expression
 from transforms.map.raw import RawValues
 from transforms.map.resolve import resolve, sources
-from transforms.map.select import compile_path
+from transforms.map.select import Select, compile_path
 from transforms.map.steps import Attribute, Child, Compare, Condition, Logic, Path, Step
 from transforms.map.tables import parents_first, schema_of, system_types, types_of
 from transforms.names import split_tag
@@ -63,11 +64,15 @@ class Coverage:
         self._elements: dict[str, list[_Element]] = {}
         self._whole: set[_Element] = set()
         self._attributes: set[tuple[_Element, str]] = set()
+        self._rows: set[_Element] = set()
+        self._astray: list[tuple[str, Step, list[_Element]]] = []
+        self._paths: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._select_by: dict[tuple[tuple[Step, ...], ...], Select] = {}
 
     def add(self, root: _Element) -> None:
         """Look at a record, parsed whole."""
         self.records += 1
-        self._whole, self._attributes = set(), set()
+        self._whole, self._attributes, self._rows, self._astray = set(), set(), set(), []
         self._raw.frame.enter(root)
         self._elements = {}
         for name, element in elements_of(self.contract).items():
@@ -78,12 +83,16 @@ class Coverage:
         for name, column in self.contract.record.key.items():
             for text in column.from_ or ():
                 self._read(f"record.{name}", [root], text, column.take, column.ignore_case, {})
-        types = {name: column.column_type for name, column in self.contract.record.key.items()} | system_types()
+
+        def types() -> Any:
+            return {name: column.column_type for name, column in self.contract.record.key.items()} | system_types()
+
         for rule in [*self.contract.record.reject_when, *self.contract.record.warn_when]:
             self._expression("record", [root], rule.when, types, {})
         found: dict[str | None, list[_Element]] = {None: [root]}
         for label in parents_first(self.contract):
             found[label] = self._table(label, self.contract.tables[label], found)
+        self._note_near()
         self._count(root)
 
     def suggestion(self, name: str) -> str | None:
@@ -110,6 +119,7 @@ class Coverage:
         for _, source in sources(table):
             rows = self._nodes(f"rows of {label}", found[table.parent], source.rows, ignore_case, {})
             all_rows += rows
+            self._rows.update(rows)
             own = dict(source.elements)
             for name, column in source.named.items():
                 for text in column.from_ or ():
@@ -118,7 +128,7 @@ class Coverage:
                 self._read(f"rows of {label}", rows, text, "first", ignore_case, own)
             for name, text in self._expressions(table, source):
                 self._expression(
-                    f"{label}.{name}", rows, text, types_of(self.contract, self._schema, label, source), own
+                    f"{label}.{name}", rows, text, partial(types_of, self.contract, self._schema, label, source), own
                 )
         return all_rows
 
@@ -132,8 +142,12 @@ class Coverage:
         for rule in [*table.reject_when, *table.warn_when]:
             yield rule.message, rule.when
 
-    def _expression(self, what: str, rows: list[_Element], text: str, types: Any, own: dict[str, str]) -> None:
-        for path in compile_expression(text, types).paths:
+    def _expression(
+        self, what: str, rows: list[_Element], text: str, types: Callable[[], Any], own: dict[str, str]
+    ) -> None:
+        if (what, text) not in self._paths:
+            self._paths[what, text] = tuple(compile_expression(text, types()).paths)
+        for path in self._paths[what, text]:
             self._read(what, rows, path, "first", self.contract.defaults.ignore_case, own)
 
     def _read(
@@ -165,7 +179,7 @@ class Coverage:
             if start:
                 self.matches[what, text] += number
             if start and not self.matches[what, text]:
-                self._note_names(what, start, steps)
+                self._goes_astray(what, start, steps)
 
     def _nodes(
         self, what: str, start: list[_Element], text: str, ignore_case: bool, own: dict[str, str]
@@ -177,33 +191,42 @@ class Coverage:
             self.matches[what, text] += len(found)
             if not found and start:
                 for steps in path.alternatives:
-                    self._note_names(what, start, steps)
+                    self._goes_astray(what, start, steps)
         return found
 
     def _select(self, start: list[_Element], path: Path) -> list[_Element]:
         if path.alternatives == ((),):
             return start
-        select = compile_path(path, self._raw.frame)
+        select = self._select_by.get(path.alternatives)
+        if select is None:
+            select = self._select_by[path.alternatives] = compile_path(path, self._raw.frame)
         return [node for element in start for node in select(element) if isinstance(node, _Element)]
 
-    def _note_names(self, what: str, start: list[_Element], steps: Sequence[Step]) -> None:
-        """Keep the names that stand where a path goes astray."""
+    def _goes_astray(self, what: str, start: list[_Element], steps: Sequence[Step]) -> None:
+        """Keep where a path finds nothing more."""
         here = start
-        for number, step in enumerate(steps):
-            below = (
-                []
-                if isinstance(step, Attribute)
-                else self._select(here, Path("", (tuple(steps[number : number + 1]),)))
-            )
+        for step in steps:
+            below = [] if isinstance(step, Attribute) else self._select(here, Path("", ((step,),)))
             if not below:
-                _, names = self._near.setdefault(what, (_name_of(step), set()))
-                for element in here:
-                    if len(names) > MOST_NAMES:
-                        return
-                    names.update(split_tag(str(child.tag))[1] for child in element.iterchildren("*"))
-                    names.update(f"@{split_tag(str(key))[1]}" for key in element.attrib)
+                self._astray.append((what, step, here))
                 return
             here = below
+
+    def _note_near(self) -> None:
+        """Keep the names that stand where paths went astray, but for those that other paths mean."""
+        used = {*self._whole, *self._rows, *(owner for owner, _ in self._attributes)}
+        used.update([above for element in used for above in element.iterancestors()])
+        for what, step, here in self._astray:
+            _, names = self._near.setdefault(what, (_name_of(step), set()))
+            for element in here:
+                if len(names) > MOST_NAMES:
+                    break
+                names.update(split_tag(str(one.tag))[1] for one in element.iterchildren("*") if one not in used)
+                names.update(
+                    f"@{split_tag(str(key))[1]}"
+                    for key in element.attrib
+                    if (element, str(key)) not in self._attributes
+                )
 
     def _count(self, root: _Element) -> None:
         waiting: list[tuple[_Element, str, bool]] = [(root, "", False)]
