@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -166,3 +167,35 @@ def test_the_first_error_is_told_and_not_one_of_another_record() -> None:
 
 def test_place_in_a_document_with_a_doctype_has_no_byte() -> None:
     assert told(b"<!DOCTYPE a>\n<a><b></a>", Context()).endswith("and a, line 2 of the record")
+
+
+@pytest.mark.parametrize("encoding", ["iso-8859-1", "koi8-r", "euc-jp", "utf-8"])
+def test_byte_is_exact_or_not_told_in_any_encoding(encoding: str) -> None:
+    text = f'<?xml version="1.0" encoding="{encoding}"?><a><b x="{"日本" if encoding[0] in "eu" else ""}"/>&c;</a>'
+    payload = text.encode(encoding)
+    byte = "" if encoding == "euc-jp" else f", byte {payload.index(b'&')}"  # expat does not know all encodings
+    assert told(payload, Context()) == f"Entity 'c' not defined, line 1{byte} of the record"
+
+
+def test_long_file_of_rejects_is_counted_once(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "_BLOCK_BYTES", 100)
+    file.write_text("<orders>\n" + "<order>&x;</order>\n" * 1000 + "</orders>")
+    found, reads = rejects(file), []
+
+    class Counted:
+        def __init__(self, stream: IO[bytes]) -> None:
+            self.stream = stream
+
+        def read(self, size: int) -> bytes:
+            reads.append(size)
+            return self.stream.read(size)
+
+        def seek(self, place: int) -> int:
+            return self.stream.seek(place)
+
+        def fileno(self) -> int:
+            return self.stream.fileno()
+
+    monkeypatch.setattr(lines, "_count", lambda stream, *place, count=lines._count: count(Counted(stream), *place))
+    assert len(written(file, found=found)) == 1000
+    assert sum(reads) < file.stat().st_size + 1000 * 100

@@ -15,6 +15,12 @@ from transforms.records import XmlRecord
 
 _OPENED = re.compile(r"(mismatch: \S+|in tag \S+) line (\d+)")
 
+_ENCODING_ERRORS = {
+    expat.errors.codes[text]
+    for text in (expat.errors.XML_ERROR_UNKNOWN_ENCODING, expat.errors.XML_ERROR_INCORRECT_ENCODING)
+}
+"""What expat stops at, and libxml2 need not."""
+
 
 def explained(record: XmlRecord, parser: etree.XMLParser, error: etree.XMLSyntaxError) -> str:
     """What a parser that has just raised this error says, with the place in the record."""
@@ -46,6 +52,9 @@ def _byte(document: bytes, line: int) -> int | None:
     parser = expat.ParserCreate(namespace_separator="}")
     try:
         parser.Parse(document, True)
-    except (expat.ExpatError, ValueError, LookupError):
-        return parser.ErrorByteIndex if parser.ErrorLineNumber == line else None
+    except expat.ExpatError as error:
+        if error.lineno == line and error.code not in _ENCODING_ERRORS:
+            return parser.ErrorByteIndex
+    except (ValueError, LookupError):
+        pass  # an encoding that Python knows, and expat has no use for
     return None
