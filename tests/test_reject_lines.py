@@ -90,7 +90,8 @@ def test_every_line_of_a_file_of_many_blocks(file: Path, monkeypatch: pytest.Mon
         assert sorted(told) == wanted
 
 
-def test_file_that_was_written_anew_is_counted_anew(file: Path) -> None:
+def test_file_that_was_written_anew_is_counted_anew(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "_BLOCK_BYTES", 7)
     assert "line 7," in written(file)[0]
     file.write_text("\n\n" + DOCUMENT.partition("\n")[2], encoding="utf-8")
     assert "line 8," in written(file)[0]
@@ -145,6 +146,17 @@ def told(payload: bytes, context: Context) -> str:
     reject = RecordParser().parse(XmlRecord("a.xml", 3, 10, 10 + len(payload), payload, context))
     assert isinstance(reject, Reject)
     return reject.message
+
+
+def test_lines_and_bytes_above_the_record_do_not_count() -> None:
+    message = told(b"<a>\n<b>\n</a></b>", Context(b"<?xml version='1.0'?>\n", b"<r\n>\n", b"\n\n</r>", 1))
+    assert message == "Opening and ending tag mismatch: b (line 2 of the record) and a, line 3, byte 10 of the record"
+
+
+def test_encoding_that_is_declared_and_is_not_there() -> None:
+    assert told(b"<?xml version='1.0' encoding='utf-16'?><a>&b;</a>", Context()) == (
+        "Entity 'b' not defined, line 1 of the record"
+    )
 
 
 def test_what_is_missed_behind_the_record_is_told_at_its_end() -> None:

@@ -15,11 +15,8 @@ from transforms.records import XmlRecord
 
 _OPENED = re.compile(r"(mismatch: \S+|in tag \S+) line (\d+)")
 
-_ENCODING_ERRORS = {
-    expat.errors.codes[text]
-    for text in (expat.errors.XML_ERROR_UNKNOWN_ENCODING, expat.errors.XML_ERROR_INCORRECT_ENCODING)
-}
-"""What expat stops at, and libxml2 need not."""
+_INCORRECT_ENCODING = expat.errors.codes[expat.errors.XML_ERROR_INCORRECT_ENCODING]
+"""What libxml2 does not mind: bytes that cannot be in the encoding that they declare."""
 
 
 def explained(record: XmlRecord, parser: etree.XMLParser, error: etree.XMLSyntaxError) -> str:
@@ -53,8 +50,8 @@ def _byte(document: bytes, line: int) -> int | None:
     try:
         parser.Parse(document, True)
     except expat.ExpatError as error:
-        if error.lineno == line and error.code not in _ENCODING_ERRORS:
+        if error.lineno == line and error.code != _INCORRECT_ENCODING:
             return parser.ErrorByteIndex
     except (ValueError, LookupError):
-        pass  # an encoding that Python knows, and expat has no use for
+        pass  # an encoding that expat does not know, or takes no help with
     return None
