@@ -29,6 +29,7 @@ import orjson
 
 from transforms.filesystems import is_local, join
 from transforms.limits import FULL, NONE
+from transforms.lines import in_source
 from transforms.records import Context, Reject, XmlRecord
 
 logger = logging.getLogger(__name__)
@@ -142,6 +143,9 @@ def _read_content(line: dict[str, Any]) -> tuple[bytes | None, Context | None]:
 
 
 def kept(reject: Reject, keep: str) -> tuple[str, Reject]:
+    """A reject's stage, and what is to be written of it."""
+    if keep != NONE:
+        reject = in_source(reject)
     if keep != FULL:
         reject = reject.without_payload()
     return reject.stage, reject if keep != NONE else reject.without_place()

@@ -10,6 +10,7 @@ from lxml import etree
 from transforms.limits import DEFAULT_MAX_DEPTH, DEFAULT_MAX_RECORD_BYTES
 from transforms.parse import projection
 from transforms.parse.projection import Projection
+from transforms.parse.refusal import explained
 from transforms.reach import Reach
 from transforms.records import ParsedRecord, Reject, XmlRecord
 
@@ -81,10 +82,11 @@ class RecordParser:
         may_declare = b"<!DOCTYPE" in (context.prolog if context.depth else document)
         # Text of other encodings grows to three times its bytes, at the most, when it becomes UTF-8.
         huge = not may_declare and (self.max_depth > DEFAULT_MAX_DEPTH or 3 * len(document) > _LONGEST_TEXT)
+        parser = self._huge if huge else self._limited
         try:
-            root = etree.fromstring(document, self._huge if huge else self._limited)
+            root = etree.fromstring(document, parser)
         except etree.XMLSyntaxError as error:
-            return _refused(record, error, self.max_depth)
+            return _refused(record, parser, error, self.max_depth)
         except ValueError as error:
             return Reject.of(record, "parse", "not_well_formed", str(error))
         # libxml2 has kept its own limit already, and the question costs a tenth of parsing.
@@ -117,9 +119,9 @@ _LIMITS = (
 """What libxml2 says of a broken limit, our rule, and what a person can do something with."""
 
 
-def _refused(record: XmlRecord, error: etree.XMLSyntaxError, max_depth: int) -> Reject:
-    said = (error.msg or "not well-formed").replace("\n", "")
+def _refused(record: XmlRecord, parser: etree.XMLParser, error: etree.XMLSyntaxError, max_depth: int) -> Reject:
+    said = (error.msg or "").lower()
     for words, rule, message in _LIMITS:
-        if words in said.lower():
+        if words in said:
             return Reject.of(record, "parse", rule, message.format(max_depth=max_depth))
-    return Reject.of(record, "parse", "not_well_formed", said)
+    return Reject.of(record, "parse", "not_well_formed", explained(record, parser, error))
