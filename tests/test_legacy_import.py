@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from beamshred.legacy import LegacyError, convert_legacy, run_import
-from beamshred.legacy.source import parse_legacy, read_legacy
+from beamshred.legacy.source import CONVERTERS, MAKERS, SELECTORS, parse_legacy, read_legacy
 from pipeline.command import main
 from tests.legacy_contracts import ADDRESS, APP, CON_ID, CONTACT, EMPLOYMENT, FILTERS, KEY, converted, imported, mapping
 from transforms.map.load import parse_contract
 
 FOLDER = Path(__file__).parent / "legacy"
+DOCS = Path(__file__).parents[1] / "docs"
 
 
 def refused(data: Any) -> list[str]:
@@ -299,3 +301,29 @@ def test_a_large_contract_comes_out_whole(size: int) -> None:
 
 def test_the_products_are_read_from_their_files() -> None:
     assert [len(read_legacy(FOLDER / f"{name}.json").mappings) for name in ("cards", "loans")] == [38, 33]
+
+
+# The page
+
+
+def test_the_example_of_the_page_is_what_the_import_makes() -> None:
+    text, notes = convert_legacy(read_legacy(DOCS / "import/legacy.json"))
+    assert (DOCS / "import/contract.yaml").read_text(encoding="utf-8") == text
+    assert (DOCS / "import/notes.txt").read_text(encoding="utf-8").splitlines() == list(notes.lines())
+    assert notes.not_taken == []
+
+
+def test_the_example_of_the_page_has_every_mapping_type() -> None:
+    text = (DOCS / "import/legacy.json").read_text(encoding="utf-8")
+    assert [name for name in (*SELECTORS, *MAKERS, *CONVERTERS) if f'"{name}' not in text] == []
+
+
+@pytest.mark.parametrize(("language", "file"), [("json", "legacy.json"), ("yaml", "contract.yaml")])
+def test_the_page_shows_parts_of_the_example(language: str, file: str) -> None:
+    whole = (DOCS / "import" / file).read_text(encoding="utf-8")
+    page = (DOCS / "import.md").read_text(encoding="utf-8")
+    shown = re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
+    assert shown
+    # What is shown of the file before may leave out what stands between its mappings.
+    parts = shown if language == "yaml" else re.split(r"(?<=\},\n)", shown[0])
+    assert [part for part in parts if part.rstrip() not in whole] == []

@@ -22,6 +22,7 @@ ALWAYS = (
 LEADING_ZEROS = "leading zeros of digits are kept"
 LAST_CHARACTER = "text of unlimited length keeps its last character"
 NUMBERS = "a minus sign and separators of thousands count: -1, 1,234.56"
+WHOLE_NUMBERS = "of a text that is a number, not only the digits are kept: 36.50 is 36.5, not 3650"
 TRUE_WORDS = "`1`, `true` and `yes` are true as well"
 OWN_EXPRESSION = "the expression is evaluated, though `calculated_field` is missing"
 LOGIC = "AND binds stronger than OR; parentheses, NOT, IN and BETWEEN work"

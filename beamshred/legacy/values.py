@@ -297,6 +297,8 @@ class Values:
             "calculated_field",
         } & set(conversions):
             change(said.NUMBERS, mapping)
+            if {"numbers_only", "extract_numeric"} & set(conversions):
+                change(said.WHOLE_NUMBERS, mapping)
         if type_.name == "text" and type_.length is None and not conversions:
             change(said.LAST_CHARACTER, mapping)
         if mapping.excludes_default and mapping.default is not None:
