@@ -54,9 +54,10 @@ format: $(VENV)/.installed-test
 schema: $(VENV)/.installed
 	$(BIN)/python -m transforms.map.schema_file docs/contract.schema.json
 
-# The documentation as a site in site/, and the page of flags anew.
+# The documentation as a site in site/, with the page of flags and the pictures anew.
 docs: $(VENV)/.installed-test
 	$(BIN)/python -m beamshred.flags_page docs/flags.md
+	$(BIN)/python examples/pictures.py
 	$(BIN)/python -m mkdocs build --strict
 
 # Tables and plots in benchmarks/out: in minutes, or with all inputs in an hour or two.
