@@ -78,16 +78,22 @@ def test_folder_that_is_none_is_told(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def test_what_a_report_says_more_is_shown(folder: Folder) -> None:
     report = folder.report | {
-        "never_found": ["orders.currency (did you mean Currency?)"],
+        "never_found": {"orders.currency": "Currency", "orders.note": None},
         "slowest": [{"seconds": 0.5, "stage": "map", "source": "<a>.xml", "ordinal": 1, "start": 0, "bytes": 1500}],
-        "coverage": {"unread": [{"path": "/orders/order/<b>", "times": 1200}]},
-    }
+        "coverage": {
+            "records": 5, "never_matched": [],
+            "paths": {"@id": {"count": 5, "read": 5, "shape": "9"}, "<b>": {"count": 1200, "read": 0, "shape": "Aa"}},
+        },
+        "later": {"news": "of a later version"},
+    }  # fmt: skip
     shown = page_of(report, {})
     assert "Never found" in shown
     assert "1.5 kB" in shown
     assert "&lt;a&gt;.xml" in shown
-    assert "did you mean Currency?" in shown
-    assert "/orders/order/&lt;b&gt;" in shown
+    assert "did you mean <code>Currency</code>?" in shown
+    assert "Coverage: 1 of 2 paths are not read" in shown
+    assert shown.index("&lt;b&gt;") < shown.index("@id")
+    assert "of a later version" in shown
     assert "1,200" in shown
 
 

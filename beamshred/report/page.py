@@ -13,9 +13,12 @@ from beamshred.report import charts, words
 _KNOWN = frozenset((
     "run_id", "state", "error", "contract", "records", "reconciled", "skipped", "tables", "rejects", "conversions",
     "warnings", "started", "seconds", "records_per_second", "slices", "slice_sizes", "stages", "timeline", "slowest",
-    "cpu_seconds", "peak_memory_bytes", "options", "versions",
+    "cpu_seconds", "peak_memory_bytes", "options", "versions", "never_found", "coverage",
 ))  # fmt: skip
 """What the template has a place for; all else in a report is shown as it is."""
+
+
+_MOST_PATHS = 500
 
 
 def page_of(report: dict[str, Any], examples: Mapping[str, list[dict[str, Any]]]) -> str:
@@ -26,6 +29,9 @@ def page_of(report: dict[str, Any], examples: Mapping[str, list[dict[str, Any]]]
     )  # fmt: skip
     environment.filters |= {"count": words.count, "duration": words.duration, "size": words.size, "plain": _plain}
     environment.filters["title"] = lambda name: name.replace("_", " ").capitalize()
+    # What is not read first: that is what is looked for.
+    found = (report.get("coverage") or {}).get("paths", {})
+    paths = sorted(found.items(), key=lambda one: (one[1]["read"] > 0, one[0]))
     tables = {name: number for name, number in report["tables"].items() if number is not None}
     return environment.get_template("page.html").render(
         report=report,
@@ -35,6 +41,8 @@ def page_of(report: dict[str, Any], examples: Mapping[str, list[dict[str, Any]]]
         throughput=charts.throughput(report.get("timeline") or []),
         stages=charts.bars(report.get("stages") or {}, " s"),
         rows=charts.bars(tables, ""),
+        paths=paths[:_MOST_PATHS],
+        unread=sum(not facts["read"] for _, facts in paths),
         others={name: value for name, value in report.items() if name not in _KNOWN and value},
     )
 
