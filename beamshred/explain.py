@@ -203,7 +203,7 @@ def _sizes(flags: JobOptions, found: Estimate, console: Console) -> None:
         slices = str(most) if least == most else f"{least:,} to {most:,}"
         _say(
             console,
-            f"Slices: {slices}; the first has {_size(first)}, and they grow to about five seconds, "
+            f"Slices: {slices}; the first has {_size(first)}, and they grow to about ten seconds, "
             f"{_size(flags.slice_bytes)} at the most",
         )
     else:

@@ -201,7 +201,7 @@ def add_job_flags(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_SLICE_BYTES,
         metavar="SIZE",
         help="The largest slice of the input that a worker loads at once (default 1G): slices begin small and "
-        "grow to about five seconds, or their share of --memory.",
+        "grow to about ten seconds, or their share of --memory.",
     )
     group = parser.add_argument_group("messages")
     group.add_argument(
