@@ -9,9 +9,12 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
+
+_ON_ITS_WAY = 0.02
 
 
 @dataclass
@@ -81,6 +84,7 @@ class CountingProxy:
     ) -> None:
         with contextlib.suppress(OSError):
             while data := server.recv(1 << 16):
+                time.sleep(_ON_ITS_WAY)  # what is sent without waiting for it is sent by now
                 answered.set()
                 client.sendall(data)
         _end(client, server)
