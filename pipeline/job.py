@@ -55,6 +55,7 @@ class Job:
     run_dir: RunFolder
     workers: int
     most_workers: int
+    one_writer: bool
     shards: int
     batch_size: int
     batch_bytes: int
@@ -81,14 +82,15 @@ class Job:
         # Before anything is made: it also finds a target that is none.
         if is_local(flags):
             number, shards = workers(flags), 1
-            many = writers(flags.target, number + 1, flags.retry_seconds) > number
-            most_at_once = most_workers(flags) if many else number
+            one_writer = writers(flags.target, 2, flags.retry_seconds) == 1
+            most_at_once = number if one_writer else most_workers(flags)
         else:
             from pipeline.remote_flags import shards_for, slots
 
             number = most_at_once = slots(flags)
             most = shards_for(number, free_connections(flags.target))
             shards = flags.shards or writers(flags.target, most, flags.retry_seconds)
+            one_writer = shards == 1
         now = datetime.now(timezone.utc)
         given = make_input(flags, contract)
         run_dir = RunFolder.named(flags.run_dir, f"{now:%Y%m%dT%H%M%SZ}-{contract.contract}")
@@ -111,6 +113,7 @@ class Job:
             run_dir=run_dir,
             workers=number,
             most_workers=most_at_once,
+            one_writer=one_writer,
             shards=shards,
             batch_size=flags.batch_size,
             batch_bytes=flags.batch_bytes,

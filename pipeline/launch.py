@@ -145,8 +145,8 @@ def run_local(job: Job, report: Report, progress: Progress, interrupts: Interrup
 
 
 def _shared_cores(job: Job) -> TemporaryDirectory[str] | None:
-    """Where workers take turns on the cores, if there may be more workers."""
-    if job.most_workers == job.workers:
+    """Where workers take turns on the cores, and measure how they wait for a target that takes several at once."""
+    if job.one_writer:
         return None
     folder = TemporaryDirectory(prefix="beamshred-cores-")
     Cores.make(Path(folder.name), job.workers)
