@@ -14,6 +14,10 @@ _LITTLE = 0.5
 """So much waiting, as a part of the work, is not worth another worker: a near database on the same cores makes it."""
 
 
+_ENOUGH_SECONDS = 1.0
+"""A slice of less work says nothing of the others: its batch is small, and may be on its way as long as a large one."""
+
+
 class Overlap:
     """How many workers there are to be, by what their slices have measured.
 
@@ -37,6 +41,8 @@ class Overlap:
 
     def measured(self, worked: float, waited: float) -> bool:
         """A slice took so many seconds of work on a core, and of waiting for the database; is their number another?"""
+        if worked < _ENOUGH_SECONDS:
+            return False
         # The last slices count most: the first ones are small, and their batches too.
         self._worked = self._worked / 2 + worked
         self._waited = self._waited / 2 + waited

@@ -31,6 +31,11 @@ def test_near_database_is_never_worth_another_worker() -> None:
     assert overlap.workers == 4
 
 
+def test_small_slices_say_nothing() -> None:
+    overlap = Overlap(cores=2, most=6)
+    assert not any(overlap.measured(worked=0.1, waited=1.0) for _ in range(10))
+
+
 def test_workers_are_as_many_as_keep_the_cores_busy() -> None:
     overlap = Overlap(cores=2, most=6)
     assert overlap.measured(worked=1.0, waited=1.0)
@@ -78,7 +83,7 @@ class Far(Overlap):
     """Whatever is measured: all workers at once after the first slice."""
 
     def measured(self, worked: float, waited: float) -> bool:
-        return super().measured(worked, waited + 100 * worked)
+        return super().measured(worked + 1, waited + 100)
 
 
 @pytest.fixture
