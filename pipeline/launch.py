@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pipeline.job import Job, JobError
+from pipeline.look_back import look_back
 from pipeline.overlap import Overlap
 from pipeline.processes import Died, Failure, Last, Outcome, Pool
 from pipeline.progress import Progress
@@ -129,6 +130,9 @@ def run_local(job: Job, report: Report, progress: Progress, interrupts: Interrup
         if interrupts.requested:
             report.state = "interrupted"
         elif error is None:
+            # Before the target knows the run as ended: a command that is killed after that begins a new one.
+            progress.enter("looks back at a sample")
+            look_back(job, report)
             progress.enter("settles records with one key")
             finish(job, report)
     except KeyboardInterrupt:

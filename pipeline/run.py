@@ -79,7 +79,8 @@ def run(job: Job, terminal: Terminal, interrupts: Interrupts, started: datetime)
     try:
         if isinstance(job.input, ReplayInput):
             report.replay = {"rejects": job.input.rejects, **still_open(job.run_dir.rejects)}
-        look_back(job, report)
+        if not job.is_local or report.state != "done":
+            look_back(job, report)
         place = report.write(job.run_dir)
         report.write_metrics(job.run_dir)
     except OSError as error:
