@@ -84,7 +84,8 @@ COMMANDS = {
     ),
     "report": Command("Make report.html of a run again.", "report", ("RUN", _RUN), 1),
     "rejects": Command(
-        "Show what a run has rejected, by rule, with the lines around the fault.", "rejects", ("RUN", _RUN), 1
+        "Show what a run has rejected, by rule, with the lines around the fault.",
+        "rejects", ("RUN", _RUN), 1, flags=("rule", "number"),
     ),
     "replay": Command(
         "Load the rejects of a run again; its contract and its target, where no others are given.",

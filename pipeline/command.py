@@ -25,6 +25,7 @@ TOOLS = {
     "coverage": "beamshred.coverage:run",
     "report": "beamshred.report:run",
     "compare": "beamshred.compare:run",
+    "rejects": "beamshred.rejects:run",
     "explain": "beamshred.explain:run",
     "explain_value": "beamshred.trace:run",
     "create_sql": "beamshred.explain:run",

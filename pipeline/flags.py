@@ -307,6 +307,18 @@ def add_tool_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--report", metavar="RUN", help="Make report.html of a run's folder, runs/<run>, again.")
     group.add_argument("--compare", nargs=2, metavar="RUN", help="Print what changed from one run to another.")
     group.add_argument(
+        "--rejects",
+        metavar="RUN",
+        help="Show what a run has rejected, by rule; with --rule or --number one of them, with the lines around its "
+        "fault.",
+    )
+    group.add_argument("--rule", metavar="STAGE.RULE", help="With --rejects: those of this rule, such as map.type.")
+    group.add_argument(
+        "--number",
+        metavar="N",
+        help="With --rejects: the Nth, from 1, of all or of those of --rule (default, with --rule: the first).",
+    )
+    group.add_argument(
         "--preview",
         metavar="N",
         help="Show the first N records (default 5) as tables, with what was done to their values. Needs --input and "

@@ -29,6 +29,7 @@ def meant(monkeypatch: pytest.MonkeyPatch, *words: str) -> list[str]:
         ("check --contract c.yaml --target t", "--check --contract c.yaml --target t"),
         ("import old.json", "--import_contract old.json"),
         ("report runs/1", "--report runs/1"),
+        ("rejects runs/1 --rule map.type", "--rejects runs/1 --rule map.type"),
         ("compare runs/1 runs/2", "--compare runs/1 runs/2"),
         ("infer a.xml b --record /a/b", "--infer a.xml b --record /a/b"),
         ("infer --infer-xsd a.xsd", "--infer_xsd a.xsd"),

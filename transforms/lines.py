@@ -36,7 +36,7 @@ def in_source(reject: Reject) -> Reject:
     if reject.stage != "parse" or not reject.payload or reject.start is None or not _PLACE.search(reject.message):
         return reject
     start = reject.start
-    above = _lines_before(reject.source, start, reject.payload)
+    above = lines_before(reject.source, start, reject.payload)
     if above is None:
         return reject
 
@@ -47,7 +47,7 @@ def in_source(reject: Reject) -> Reject:
     return replace(reject, message=_PLACE.sub(place, reject.message))
 
 
-def _lines_before(source: str, start: int, payload: bytes) -> int | None:
+def lines_before(source: str, start: int, payload: bytes) -> int | None:
     """How many lines end before a record; ``None`` where it does not stand there: compressed, in UTF-16, changed."""
     if not is_local(source) or start > MOST_BYTES:
         return None
