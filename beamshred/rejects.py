@@ -189,7 +189,7 @@ def _no_such(found: Found, rule: str | None, number: int, folder: str) -> str:
 
 def _show_groups(found: Found, folder: str, console: Console) -> None:
     if not found.total:
-        console.print(Text(f"{visible(folder)}: nothing was rejected."))
+        console.print(Text(f"{visible(folder)} has no rejects."))
         return
     table = Table(
         "rule", Column("rejects", justify="right"), Column("most frequent message", overflow="fold"),

@@ -200,7 +200,7 @@ def test_folder_that_is_no_run_and_run_without_rejects(tmp_path: Path, capsys: p
     folder.write("a.xml", orders([order(1)]))
     assert folder.run("--quiet") == 0
     capsys.readouterr()
-    assert "nothing was rejected" in shown(capsys, str(folder.run_dir))
+    assert "has no rejects" in shown(capsys, str(folder.run_dir))
     assert "has no rejects" in shown(capsys, str(folder.run_dir), "--number", "1", code=2)
     report = folder.run_dir / "report.json"
     report.write_text(json.dumps(folder.report | {"rejects": {"map.type": 2}}))
