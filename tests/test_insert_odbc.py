@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.databases import SCHEMA, order, postgresql_by_odbc, sqlite_by_odbc
+from tests.databases import SCHEMA, TargetDatabase, order, postgresql_by_odbc, sqlite_by_odbc
 from tests.servers import need_odbc
 from transforms.insert import LoadPolicy, Target, TargetError, load_batch, open_database, prepare_target
 from transforms.insert.duplicates import find_entries
@@ -110,3 +110,22 @@ def test_database_of_unknown_name_is_loaded_by_standard_sql(tmp_path):
     loader.close()
     with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
         assert connection.execute("SELECT * FROM orders").fetchall() == [("A", "ann")]
+
+
+def test_connection_that_is_lost_is_given_up(tmp_path: Path) -> None:
+    """psqlODBC rolls back on a lost connection without a word."""
+    target = TargetDatabase(*postgresql_by_odbc(tmp_path))
+    database = target.open()
+    database.connect()
+    database.cursor.execute("SELECT pg_backend_pid()")
+    [(process,)] = database.cursor.fetchall()
+    database.commit()
+    target.query(f"SELECT pg_terminate_backend({process})")
+    with pytest.raises(Exception, match="SELECT 1|lost|terminat|connection"):
+        database.cursor.execute("SELECT 1")
+    database.recover()
+    assert database.connection is None
+    database.connect()
+    database.cursor.execute("SELECT 1")
+    database.close()
+    target.close()

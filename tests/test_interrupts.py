@@ -62,7 +62,7 @@ def assert_all_loaded_once(folder: Folder) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signal_finishes_the_slice_and_a_rerun_goes_on(folder: Folder, number: signal.Signals) -> None:
-    process = folder.start("--workers", "2", "--slice_bytes", "10k")
+    process = folder.start("--workers", "2", "--slice_bytes", "4k")
     wait_for(lambda: slices_done(folder) >= 1, process)
     os.killpg(process.pid, number)  # as a terminal does, to all processes
     code, errors = finished(process)

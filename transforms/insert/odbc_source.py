@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from contextlib import closing
+from contextlib import closing, suppress
 from decimal import Decimal
 from operator import methodcaller
 from typing import TYPE_CHECKING
@@ -37,6 +37,17 @@ class PostgreSQLByODBC(SpeaksPostgreSQL, ODBC):
 
     def fault(self, state: str, message: str) -> Fault:
         return super().fault(state, message) if state == "08001" else fault_of_state(state)
+
+    def recover(self) -> None:
+        super().recover()
+        # psqlODBC says that it has rolled back on a connection that is lost, too: it would be tried again for ever.
+        if self.connection is not None:
+            try:
+                self.cursor.execute("SELECT 1").fetchall()
+                self.connection.rollback()
+            except Exception:
+                with suppress(Exception):
+                    self.close()
 
 
 class SQLiteByODBC(SpeaksSQLite, ODBC):
