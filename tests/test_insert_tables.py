@@ -117,8 +117,9 @@ def test_only_missing_tables_are_created(empty_database):
 
 
 def test_two_creators_at_once(empty_database):
-    # Processes: pyodbc keeps the interpreter's lock in some calls, and what they wait for may be another thread's.
-    context = multiprocessing.get_context("fork")
+    # Processes: pyodbc keeps the interpreter's lock in some calls, and what they wait for may be another thread's. Not
+    # forked: this process may have threads of gRPC, and a child of it then dies now and then.
+    context = multiprocessing.get_context("spawn")
     creators = [context.Process(target=prepare_target, args=(empty_database.target, SCHEMA)) for _ in range(4)]
     for creator in creators:
         creator.start()

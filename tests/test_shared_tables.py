@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -79,23 +80,26 @@ def test_create_never_says_how_our_own_tables_are_made(database):
     assert len(claims(database)) == 2
 
 
+def _prepare(target: str, schema: Schema, start: Any, queue: Any) -> None:
+    start.wait()
+    try:
+        prepare_target(target, schema)
+        queue.put((schema.contract, "ready"))
+    except TargetError as error:
+        queue.put((schema.contract, str(error)))
+
+
 def test_of_two_contracts_at_once_one_gets_all_tables(empty_database):
     reverse = Schema("reverse", (replace(LINES, foreign_key=None), ORDERS))
     prepare_target(empty_database.target, Schema("nobody", ()))
-    # Processes: pyodbc keeps the interpreter's lock in some calls, and what they wait for may be another thread's.
-    context = multiprocessing.get_context("fork")
+    # Processes: pyodbc keeps the interpreter's lock in some calls, and what they wait for may be another thread's. Not
+    # forked: this process may have threads of gRPC, and a child of it then dies now and then.
+    context = multiprocessing.get_context("spawn")
     start, queue = context.Barrier(4), context.Queue()
-
-    def prepare(schema: Schema) -> None:
-        start.wait()
-        try:
-            prepare_target(empty_database.target, schema)
-            queue.put((schema.contract, "ready"))
-        except TargetError as error:
-            queue.put((schema.contract, str(error)))
-
     contracts = [SCHEMA, OTHER, reverse, replace(reverse, contract="fourth")]
-    processes = [context.Process(target=prepare, args=(schema,)) for schema in contracts]
+    processes = [
+        context.Process(target=_prepare, args=(empty_database.target, schema, start, queue)) for schema in contracts
+    ]
     for process in processes:
         process.start()
     outcomes = dict(queue.get(timeout=60) for _ in processes)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import socket
 import sqlite3
-import threading
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, suppress
-from multiprocessing.process import BaseProcess
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ import sqlalchemy as sa
 from pipeline.check import check_target
 from pipeline.command import main
 from tests.databases import SCHEMA
-from tests.jobs import Folder, order, orders
+from tests.jobs import ROOT, Folder, order, orders
 from tests.servers import need_odbc, new_schema, postgresql_by_odbc
 from transforms.insert import TargetError, prepare_target, writers
 from transforms.insert.database import fault_of_connecting
@@ -65,34 +64,19 @@ class Door:
         with closing(socket.socket()) as reserved:
             reserved.bind(("127.0.0.1", 0))
             self.port = reserved.getsockname()[1]
-        self.server: BaseProcess | None = None
+        self.server: subprocess.Popen[bytes] | None = None
 
     def open(self) -> None:
-        listener = socket.create_server(("127.0.0.1", self.port))
-        self.server = multiprocessing.get_context("fork").Process(target=self._serve, args=(listener,), daemon=True)
-        self.server.start()
-        listener.close()
-
-    def _serve(self, listener: socket.socket) -> None:
-        with suppress(OSError):
-            while True:
-                here, _ = listener.accept()
-                there = socket.socket(socket.AF_UNIX)
-                there.connect(self.path)
-                for source, sink in (here, there), (there, here):
-                    threading.Thread(target=_pass_on, args=(source, sink), daemon=True).start()
+        # Not forked: this process may have threads of gRPC, and a child of it then dies now and then.
+        command = [sys.executable, "-m", "benchmarks.delay", str(self.port), "0", self.path]
+        self.server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
+        assert self.server.stdout is not None
+        self.server.stdout.readline()
 
     def close(self) -> None:
         if self.server is not None:
             self.server.kill()
-            self.server.join()
-
-
-def _pass_on(source: socket.socket, sink: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65536):
-            sink.sendall(data)
-        sink.shutdown(socket.SHUT_WR)
+            self.server.communicate()
 
 
 @pytest.fixture(params=["postgresql", "postgresql by odbc"])
