@@ -281,7 +281,7 @@ def _name_of(step: Step) -> str:
 
 
 def _paths_in_conditions(contract: Contract) -> Iterator[str]:
-    """How the paths end that predicates and indexes look at; from the element on that is tested, where it has a name."""
+    """How the paths end that predicates and indexes look at, with the name of the element that is tested, if any."""
 
     def of_condition(condition: Condition, owner: str | None) -> Iterator[str]:
         if isinstance(condition, Logic):
