@@ -143,6 +143,12 @@ class Terminal:
             self.console.print(
                 f"{replay['rejects']:,} rejects read again; still open: {replay['open']:,}", highlight=False
             )
+            if replay["open"]:
+                self.console.print(
+                    "What was kept whole is loaded as it was read: where the source was mended, load the source again; "
+                    "what is loaded already is skipped.",
+                    highlight=False,
+                )
         for warning, number in report["warnings"].items():
             self.console.print(f"{number:,} warnings: {warning}", highlight=False, markup=False)
         failed = sorted(report["conversions"].items(), key=lambda item: -sum(item[1].values()))
@@ -176,6 +182,9 @@ def _conversion(column: str, rule: str, number: int) -> str:
     texts = f"{number:,} text{'' if number == 1 else 's'} of {column}"
     if rule == "cut":
         return f"{texts} cut to its length"
+    if rule == "required":
+        times = f"{number:,} time{'' if number == 1 else 's'}"
+        return f"{column} had no value {times}, and is required: see its path, or give it a `default`"
     said, remedy = _RULES.get(rule, (f"refused ({rule})", "see its expression"))
     verb = "was" if number == 1 else "were"
     return f"{texts} {verb} {said}, and became NULL, its default or a reject, as its `on_error` says: {remedy}"

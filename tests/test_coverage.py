@@ -70,6 +70,13 @@ def test_what_a_condition_looks_at_is_read() -> None:
     }
 
 
+def test_what_a_condition_looks_at_is_read_there_alone() -> None:
+    """As in UBL, where many elements have a @schemeID."""
+    tables = "tables: {t: {columns: {a: \"i/ID[@s = 'x' and k/c = 'y']\", b: \"*[@w = '1']/n\"}}}"
+    record = "<r id='1'><i><ID s='x'>1<k><c>y</c></k></ID></i><EID s='z'>2</EID><j><c>y</c></j><q w='1' s='3'/></r>"
+    assert coverage(record, tables=tables).unread() == {"EID": 1, "EID/@s": 1, "j/c": 1, "q/@s": 1}
+
+
 def test_expressions_and_named_elements_read() -> None:
     tables = 'elements: {p: q/p}\ntables: {t: {columns: {a: $p/n, b: {expression: "upper([z])"}}}}'
     found = coverage("<r id='1'><q><p><n>1</n></p></q><z>1</z></r>", tables=tables)

@@ -82,6 +82,26 @@ def test_key_that_two_records_share_is_none(tmp_path: Path) -> None:
     assert "UNSURE: no value identifies a record" in text
 
 
+def test_constant_of_documents_is_no_key_with_the_file(tmp_path: Path) -> None:
+    """A document that is the record has any value once in its file."""
+    text, contract = _contract(tmp_path, *(f'<doc><code code="34"/><title>{n}</title></doc>' for n in "ab"))
+    assert [column.from_ for column in contract.record.key.values()] == [["$file"]]
+    assert "No two records share title." in text
+
+
+def test_extension_of_an_id_is_a_key(tmp_path: Path) -> None:
+    documents = (f'<doc><id root="1.2" extension="D{n}"/><code code="34"/></doc>' for n in "12")
+    _, contract = _contract(tmp_path, *documents)
+    assert [column.from_ for column in contract.record.key.values()] == [["id/@extension"]]
+
+
+def test_unique_value_not_named_like_a_key_is_told(tmp_path: Path) -> None:
+    text, contract = _contract(tmp_path, '<all><m type="a/b"/><m type="c/d"/></all>')
+    assert list(contract.record.key) == ["file", "ordinal"]
+    assert "UNSURE: no value named like a key identifies a record" in text
+    assert "No two records share @type." in text
+
+
 def test_key_with_what_stands_above(tmp_path: Path) -> None:
     first, second = ('<l name="a"><o id="1"/><o id="2"/></l>', '<l name="b"><o id="1"/><o id="2"/></l>')
     _, contract = _contract(tmp_path, first, second)

@@ -30,3 +30,15 @@ def test_values_that_were_cut_are_not_told_as_missing(capsys: pytest.CaptureFixt
         "2 texts of t.b were no value of its type, and became NULL, its default or a",
         "3 texts of t.a cut to its length",
     ]
+
+
+def test_missing_value_is_not_told_as_a_text(capsys: pytest.CaptureFixture[str]) -> None:
+    said = " ".join(" ".join(told(capsys, conversions={"t.a": {"required": 1}})).split())
+    assert "t.a had no value 1 time, and is required: " in said
+    assert "expression" not in said
+
+
+def test_replay_with_open_rejects_says_how_to_load_a_mended_source(capsys: pytest.CaptureFixture[str]) -> None:
+    said = " ".join(" ".join(told(capsys, replay={"rejects": 2, "open": 2})).split())
+    assert "as it was read: where the source was mended, load the source again" in said
+    assert "source was mended" not in " ".join(told(capsys, replay={"rejects": 2, "open": 0}))

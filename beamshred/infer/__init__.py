@@ -125,5 +125,6 @@ def run(argv: Sequence[str]) -> int:
     print(f"The contract maps {mapped:,} of {mapped + len(rejects):,} records that it was tried on.", file=sys.stderr)
     for reject in rejects[:5]:
         print(f"  {PurePath(reject.source).name}: {reject.message}", file=sys.stderr)
-    print(f"Look at what is UNSURE: {text.count('UNSURE') - 1} places. Next: --preview 5 shows rows.", file=sys.stderr)
+    unsure = counted(text.count("UNSURE") - 1, "place")
+    print(f"Look at what is UNSURE: {unsure}. Next: `beamshred preview 5` shows rows.", file=sys.stderr)
     return 0

@@ -31,12 +31,16 @@ LONGEST_KEY = 100
 
 _MAX_CANDIDATES = 24
 _DEEPEST = 3
+_MOST_NAMED = 3
 _GOOD = (
     r"id|key|code|no|nr|number|isbn|uuid|guid|ref",
     r".*(id|key|code|no|nr|number|uuid|guid)",
     r".*(ref|reference|name)",
 )
 """Names of what identifies, best first."""
+
+_BARE = ("value", "extension")
+"""Names that say nothing: that of what stands above them counts."""
 
 
 @dataclass
@@ -54,7 +58,9 @@ class Candidate:
 
     @property
     def rank(self) -> tuple[int, int, int]:
-        name = self.parts[-1].lower()
+        # HL7 and FHIR write identifiers as <id extension="17"/> and <id value="17"/>: the element has the name.
+        says = self.parts[-2:-1] if self.parts[-1].lower() in _BARE else []
+        name = (says or self.parts[-1:])[0].lower()
         good = next((at for at, pattern in enumerate(_GOOD) if re.fullmatch(pattern, name)), len(_GOOD))
         return (self.file + (self.above is not None), good, self.path.count("/"))
 
@@ -77,13 +83,13 @@ def find_key(
     candidates = [
         *alone,
         *(Candidate(one.path, one.parts, one.reading, above=up) for one in alone for up in above),
-        *(Candidate(one.path, one.parts, one.reading, file=True) for one in alone if files > 1),
+        *(Candidate(one.path, one.parts, one.reading, file=True) for one in alone if files > 1 and record.ancestors),
     ]
     count = _try(candidates, records, prefixes.declared)
     # Of a single record every value is unique: only a name speaks for it.
     good = [one for one in candidates if one.is_unique and one.rank[1] < (len(_GOOD) if count > 1 else 1)]
     if not good:
-        return _place(record, names_repeat)
+        return _place(record, names_repeat, [one.path for one in alone if one.is_unique and one.tried == count > 1])
     return _as_key(min(good, key=lambda one: one.rank), record, count, names_repeat)
 
 
@@ -91,7 +97,7 @@ def declared_key(record: Record, prefixes: Prefixes) -> Key:
     """The key that a schema lets expect: of what every record must have, what is named like one."""
     good = [one for one in _candidates(record, prefixes) if one.rank[1] == 0]
     if not good:
-        return _place(record, False)
+        return _place(record, False, [])
     best = min(good, key=lambda one: one.rank)
     note = "UNSURE: it is named like a key; a schema does not say that no two records share it"
     return Key(_columns(best, record, False), (note,), frozenset({best.path}))
@@ -201,13 +207,17 @@ def _columns(best: Candidate, record: Record, names_repeat: bool) -> dict[str, d
     return columns
 
 
-def _place(record: Record, names_repeat: bool) -> Key:
+def _place(record: Record, names_repeat: bool, unique: list[str]) -> Key:
+    """The file as the key; ``unique`` are paths that no two records share, though none is named like a key."""
     columns: dict[str, dict[str, Any]] = {"file": _file(names_repeat)}
-    note = "UNSURE: no value identifies a record, so its file does"
+    note = f"UNSURE: no value{' named like a key' if unique else ''} identifies a record, so its file does"
     if record.ancestors:
         columns["ordinal"] = {"from": "$ordinal", "type": "bigint"}
         note += ", with its number there"
-    return Key(columns, (f"{note}. Better is a value that goes with the data.",), frozenset())
+    notes = [f"{note}. Better is a value that goes with the data."]
+    if unique:
+        notes.append(f"No two records share {', '.join(unique[:_MOST_NAMED])}.")
+    return Key(columns, tuple(notes), frozenset())
 
 
 def _file(names_repeat: bool) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What a contract reads of some records, and what not: counted on whole records.
 
-What a condition looks at counts as read wherever its name stands.
+What a condition looks at counts as read in all elements of the name that the condition is about.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ class Place:
     count: int = 0
     read: int = 0
     shape: str = ""
+    is_tested: bool = False
+    """Whether a condition looks at it: then all are read."""
 
 
 class Coverage:
@@ -59,7 +61,7 @@ class Coverage:
         self.matches: Counter[tuple[str, str]] = Counter()
         self._schema = schema_of(contract)
         self._raw = RawValues(self.contract)
-        self._tests = set(_names_in_conditions(contract))
+        self._tests = tuple({f"/{path}".casefold() for path in _paths_in_conditions(contract)})
         self._near: dict[str, tuple[str, set[str]]] = {}
         self._elements: dict[str, list[_Element]] = {}
         self._whole: set[_Element] = set()
@@ -229,29 +231,30 @@ class Coverage:
                 )
 
     def _count(self, root: _Element) -> None:
+        top = split_tag(str(root.tag))[1]
         waiting: list[tuple[_Element, str, bool]] = [(root, "", False)]
         while waiting:
             element, path, is_read = waiting.pop()
             is_read = is_read or element in self._whole
             if element.text and element.text.strip():
-                name = split_tag(str(element.tag))[1]
-                self._note(path or ".", is_read or name in self._tests, element.text)
+                self._note(top, path or ".", is_read, element.text)
             for key, value in element.attrib.items():
                 name = f"@{split_tag(str(key))[1]}"
-                found = (element, str(key)) in self._attributes or name in self._tests
-                self._note(f"{path}/{name}" if path else name, found, str(value))
+                found = (element, str(key)) in self._attributes
+                self._note(top, f"{path}/{name}" if path else name, found, str(value))
             for child in element.iterchildren("*"):
                 name = split_tag(str(child.tag))[1]
                 waiting.append((child, f"{path}/{name}" if path else name, is_read))
 
-    def _note(self, path: str, is_read: bool, text: str) -> None:
+    def _note(self, top: str, path: str, is_read: bool, text: str) -> None:
         place = self.places.get(path)
         if place is None:
             if len(self.places) >= MOST_PATHS:
                 return
-            place = self.places[path] = Place(shape=shape_of(text))
+            is_tested = f"/{top}/{path}".removesuffix("/.").casefold().endswith(self._tests)
+            place = self.places[path] = Place(shape=shape_of(text), is_tested=is_tested)
         place.count += 1
-        place.read += is_read
+        place.read += is_read or place.is_tested
 
 
 def shape_of(text: str) -> str:
@@ -277,27 +280,27 @@ def _name_of(step: Step) -> str:
     return (step.name.local or "") if isinstance(step, Child) else ""
 
 
-def _names_in_conditions(contract: Contract) -> Iterator[str]:
-    """The names of elements and attributes that predicates and indexes look at."""
+def _paths_in_conditions(contract: Contract) -> Iterator[str]:
+    """How the paths end that predicates and indexes look at, with the name of the element that is tested, if any."""
 
-    def of_condition(condition: Condition) -> Iterator[str]:
+    def of_condition(condition: Condition, owner: str | None) -> Iterator[str]:
         if isinstance(condition, Logic):
             for term in condition.terms:
-                yield from of_condition(term)
+                yield from of_condition(term, owner)
         elif isinstance(condition, Compare):
-            yield from of_path(condition.path, True)
+            yield from of_path(condition.path, owner, True)
 
-    def of_path(path: Path, ends: bool = False) -> Iterator[str]:
+    def of_path(path: Path, owner: str | None = None, ends: bool = False) -> Iterator[str]:
         for steps in path.alternatives:
             for step in steps:
-                for predicate in step.predicates if isinstance(step, Child) else ():
-                    if isinstance(predicate, (Compare, Logic)):
-                        yield from of_condition(predicate)
-            last = steps[-1] if steps else None
-            if ends and isinstance(last, Attribute):
-                yield f"@{split_tag(last.name)[1]}"
-            elif ends and isinstance(last, Child) and last.name.local:
-                yield last.name.local
+                if isinstance(step, Child):
+                    for predicate in step.predicates:
+                        if isinstance(predicate, (Compare, Logic)):
+                            yield from of_condition(predicate, step.name.local)
+            if ends and steps and (last := _name_of(steps[-1])):
+                names = [owner, *(_name_of(step) for step in steps)]
+                is_plain = all(names) and not any(isinstance(step, Child) and step.deep for step in steps)
+                yield "/".join(str(name) for name in names) if is_plain else last
 
     def texts() -> Iterator[str]:
         yield from contract.elements.values()
@@ -313,4 +316,4 @@ def _names_in_conditions(contract: Contract) -> Iterator[str]:
         if text not in SYSTEM_VALUES and text not in UNPIVOT_VALUES and not unpivoted_reference(text):
             yield from of_path(read_path(text, contract.namespaces, False, {})[1])
     for index in contract.index.values():
-        yield from of_path(read_path(index.key, contract.namespaces, False, {})[1], True)
+        yield from of_path(read_path(index.key, contract.namespaces, False, {})[1], ends=True)
