@@ -1,1 +1,4 @@
-"""The tools around the job, for people: what is more than a run. The job (``pipeline``) imports none of them."""
+"""The tools around the job, for people: what is more than a run.
+
+The job (``pipeline``) needs none of them; when all is loaded it has the page of its report made here.
+"""

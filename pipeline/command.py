@@ -8,14 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipeline.options import OptionsError, canonical, given_flags, is_local, parse_options, print_help
-
-if TYPE_CHECKING:
-    from pipeline.job import Job
-    from pipeline.terminal import Terminal
 
 TOOLS = {
     "import_contract": "beamshred.legacy:run_import",
@@ -75,21 +69,7 @@ def main(argv: Sequence[str]) -> int:
             return FAILED
         try:
             with job.run_dir.owned():
-                code = run.run(job, terminal, interrupts, started)
-                _write_page(job, terminal)
-                return code
+                return run.run(job, terminal, interrupts, started)
         except OptionsError as error:
             terminal.error(str(error))
             return WRONG
-
-
-def _write_page(job: Job, terminal: Terminal) -> None:
-    """The report for people; the run itself imports nothing that it needs."""
-    if not job.run_dir.is_local:
-        return
-    from beamshred.report import write_page
-
-    try:
-        terminal.note(f"For people: {write_page(Path(job.run_dir.path))}")
-    except (ValueError, OSError) as error:
-        terminal.error(f"report.html could not be made: {error}")

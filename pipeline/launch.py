@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +13,6 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pipeline.job import Job, JobError
-from pipeline.look_back import look_back
 from pipeline.overlap import Overlap
 from pipeline.processes import Died, Failure, Last, Outcome, Pool
 from pipeline.progress import Progress
@@ -25,7 +25,6 @@ from transforms import (
     RecordPath,
     Reject,
     counters_of_tally,
-    end_run,
     settle,
     write_rejects,
 )
@@ -79,10 +78,15 @@ class Loaded:
     details: str | None = None
 
 
-def run_local(job: Job, report: Report, progress: Progress, interrupts: Interrupts) -> None:
+def run_local(
+    job: Job, report: Report, progress: Progress, interrupts: Interrupts, at_end: ExitStack
+) -> Database | None:
     """Run a job on this machine, as many slices at once as there are workers; the report is written after each.
 
     Where workers wait for the database there are more of them, which share the cores (:mod:`pipeline.overlap`).
+
+    Returns:
+      The database, connected, where all is loaded: it is closed with ``at_end``.
 
     Raises:
       JobError: a slice failed, or too many records were rejected. Slices under way are finished first.
@@ -106,6 +110,7 @@ def run_local(job: Job, report: Report, progress: Progress, interrupts: Interrup
     interrupts.call(pool.stop, "Stopping after the slices under way are committed")
     logger.info("Engine: Beam's FnApiRunner, one in each of %d worker processes.", job.workers)
     error: JobError | None = None
+    database: Database | None = None
     outcomes = pool.run(slices)
     try:
         for part, outcome in outcomes:
@@ -130,11 +135,13 @@ def run_local(job: Job, report: Report, progress: Progress, interrupts: Interrup
         if interrupts.requested:
             report.state = "interrupted"
         elif error is None:
-            # Before the target knows the run as ended: a command that is killed after that begins a new one.
-            progress.enter("looks back at a sample")
-            look_back(job, report)
             progress.enter("settles records with one key")
-            finish(job, report)
+            # To connect takes a far server as long as a batch: one connection for all that is left to do.
+            database = at_end.enter_context(opened(job.target, job.retry_seconds))
+            settle_duplicates(job, report, database)
+            check_rejects(job, report)
+    except LoadError as failed:
+        raise JobError(str(failed)) from None
     except KeyboardInterrupt:
         report.state = "interrupted"
     finally:
@@ -146,6 +153,7 @@ def run_local(job: Job, report: Report, progress: Progress, interrupts: Interrup
         job.run_dir.protect()
     if error is not None:
         raise error
+    return database
 
 
 def _shared_cores(job: Job) -> TemporaryDirectory[str] | None:
@@ -170,25 +178,6 @@ def _loaded(part: Slice, outcome: Outcome, report: Report) -> Loaded:
     report.measured(part.weight, loaded.counters["read"], loaded.seconds, loaded.memory)
     report.spent(loaded.stages, loaded.slowest)
     return loaded
-
-
-def finish(job: Job, report: Report) -> None:
-    """What is left to do in the target when all slices are loaded."""
-    try:
-        with opened(job.target, job.retry_seconds) as database:
-            settle_duplicates(job, report, database)
-            check_rejects(job, report)
-            end(job, database)
-    except LoadError as error:
-        raise JobError(str(error)) from None
-
-
-def end(job: Job, target: str | Database) -> None:
-    """Say in the target that the run is done: the same command then begins a new one."""
-    try:
-        end_run(target, job.schema, job.input_id, job.run, job.retry_seconds)
-    except LoadError as error:
-        raise JobError(str(error)) from None
 
 
 def settle_duplicates(job: Job, report: Report, database: Database) -> None:

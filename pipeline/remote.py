@@ -30,7 +30,7 @@ from apache_beam.runners.runner import PipelineResult, PipelineState
 from pipeline import flink, graph
 from pipeline.engine import counters_of, reason
 from pipeline.job import Job, JobError
-from pipeline.launch import check_rejects, end
+from pipeline.launch import check_rejects
 from pipeline.remote_flags import runner_name, workers_have_us
 from pipeline.report import Report
 from pipeline.signals import Interrupts
@@ -83,7 +83,6 @@ def run_remote(job: Job, report: Report, interrupts: Interrupts) -> None:
             report.ledger = _ledger_of(job)
     if report.is_counted:
         check_rejects(job, report)
-        end(job, job.target)
 
 
 def options_for(job: Job, name: str) -> PipelineOptions:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import datetime
+from pathlib import Path
 
 from pipeline.check import NOTE, check_job, check_target, errors_in
 from pipeline.command import FAILED, LOADED, WITH_REJECTS, WRONG
@@ -16,7 +17,7 @@ from pipeline.replay import ReplayInput, still_open
 from pipeline.report import Report
 from pipeline.signals import Interrupts
 from pipeline.terminal import Terminal
-from transforms import Contract, InputError, Target, prepare_target
+from transforms import Contract, InputError, LoadError, Target, end_run, prepare_target
 from transforms.insert.retry import opened
 
 _BUG = "this is a bug, please report it"
@@ -55,12 +56,33 @@ def prepared(flags: JobOptions, contract: Contract, terminal: Terminal) -> Job:
 def run(job: Job, terminal: Terminal, interrupts: Interrupts, started: datetime) -> int:
     contract = {"name": job.contract.contract, "file": job.contract_file, "fingerprint": job.contract.fingerprint()}
     report = Report(job.run_id, contract, job.contract.tables, job.shown_options(), started)
+    with ExitStack() as at_end:
+        place, page = _run(job, report, terminal, interrupts, at_end)
+    terminal.summary(report.as_dict(), place)
+    if page:
+        terminal.note(f"For people: {page}")
+    if report.error:
+        terminal.error(report.error)
+    if report.state == "detached":
+        terminal.note(f"The job goes on; the ledger of the target holds what it has loaded, as run {job.run_id}.")
+        return LOADED
+    if report.state != "done":
+        terminal.error("What was committed stays; the same command goes on from there.")
+        return FAILED
+    return WITH_REJECTS if report.records["rejected"] else LOADED
+
+
+def _run(
+    job: Job, report: Report, terminal: Terminal, interrupts: Interrupts, at_end: ExitStack
+) -> tuple[str, Path | None]:
+    """Load, and leave the report; the result is that of :func:`_leave`."""
+    database = None
     with report.usage:
         try:
             if job.is_local:
                 progress = Progress(report)
                 with terminal.progress(progress):
-                    run_local(job, report, progress, interrupts)
+                    database = run_local(job, report, progress, interrupts, at_end)
             else:
                 from pipeline.remote import run_remote
 
@@ -76,26 +98,37 @@ def run(job: Job, terminal: Terminal, interrupts: Interrupts, started: datetime)
             _keep_details(job, getattr(error, "details", None))
         except KeyboardInterrupt:
             report.state = "interrupted"
+    left = _leave(job, report, terminal)
+    if report.state != "done":
+        return left
+    # After all that the run leaves: one that was killed before goes on by the same command, and is told whole.
+    try:
+        end_run(database or job.target, job.schema, job.input_id, job.run, job.retry_seconds)
+    except LoadError as error:
+        report.state, report.error = "failed", str(error)
+        return _leave(job, report, terminal)
+    return left
+
+
+def _leave(job: Job, report: Report, terminal: Terminal) -> tuple[str, Path | None]:
+    """Write what the run leaves in its folder; the result says where the report is, and the page for people."""
     try:
         if isinstance(job.input, ReplayInput):
             report.replay = {"rejects": job.input.rejects, **still_open(job.run_dir.rejects)}
-        if not job.is_local or report.state != "done":
-            look_back(job, report)
+        look_back(job, report)
         place = report.write(job.run_dir)
         report.write_metrics(job.run_dir)
     except OSError as error:
-        place = "not written"
         report.state, report.error = "failed", report.error or str(error)
-    terminal.summary(report.as_dict(), place)
-    if report.error:
-        terminal.error(report.error)
-    if report.state == "detached":
-        terminal.note(f"The job goes on; the ledger of the target holds what it has loaded, as run {job.run_id}.")
-        return LOADED
-    if report.state != "done":
-        terminal.error("What was committed stays; the same command goes on from there.")
-        return FAILED
-    return WITH_REJECTS if report.records["rejected"] else LOADED
+        return "not written", None
+    if job.run_dir.is_local:
+        from beamshred.report import write_page  # the page is for people: the run needs nothing of it
+
+        try:
+            return place, write_page(Path(job.run_dir.path))
+        except (ValueError, OSError) as error:
+            terminal.error(f"report.html could not be made: {error}")
+    return place, None
 
 
 def _keep_details(job: Job, details: str | None) -> None:

@@ -205,3 +205,33 @@ def test_secret_flag_of_beam_is_nowhere_in_the_run_folder(folder: Folder) -> Non
     assert folder.run("--s3_secret_access_key", "hush-hush") == 0
     assert folder.report["options"]["s3_secret_access_key"] == "***"
     assert b"hush" not in b"".join(file.read_bytes() for file in folder.run_dir.rglob("*") if file.is_file())
+
+
+class Killed(BaseException):
+    """As SIGKILL: nothing of ours comes after it."""
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        "pipeline.run.look_back",
+        "pipeline.report.Report.write_metrics",
+        "beamshred.report.write_page",
+        "pipeline.run.end_run",
+    ],
+)
+def test_run_that_is_killed_at_its_very_end_is_told_whole_by_the_next(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise Killed
+
+    folder.write("a.xml", orders(map(order, range(3))))
+    with monkeypatch.context() as patched:
+        patched.setattr(at, killed)
+        with pytest.raises(Killed):
+            folder.run()
+    assert folder.run() == 0
+    assert folder.report["records"] == {"read": 3, "loaded": 3, "skipped": 0, "replaced": 0, "rejected": 0}
+    assert folder.run() == 0
+    assert folder.report["records"]["skipped"] == 3
