@@ -144,7 +144,7 @@ def _known() -> tuple[str, ...]:
 
 
 def _unknown(name: str) -> str:
-    from transforms.map.document import did_you_mean
+    from transforms.contract.document import did_you_mean
 
     if name.startswith("-"):
         return f"say first what is to be done: beamshred run {name} ...; beamshred --help lists the commands"

@@ -16,8 +16,8 @@ from rich.text import Text
 from beamshred.sample import sample_of_input
 from pipeline.flags import positive
 from pipeline.options import JobOptions, parse_tool
+from transforms.contract.read import load_contract
 from transforms.map.coverage import MOST_PATHS, Coverage
-from transforms.map.load import load_contract
 from transforms.records import Reject
 
 DEFAULT_RECORDS = 1_000

@@ -24,12 +24,12 @@ from beamshred.words import counted
 from pipeline.options import JobOptions, memory, parse_tool, slice_memory, workers
 from pipeline.slices import FIRST_SLICE_BYTES
 from transforms import Contract, Target, expand, reject_files
+from transforms.contract.read import load_contract
+from transforms.contract.tables import schema_of
 from transforms.insert import ddl
 from transforms.insert.database import Database, open_database
 from transforms.insert.sqlite import SpeaksSQLite
 from transforms.map.compiler import Mapper
-from transforms.map.load import load_contract
-from transforms.map.tables import schema_of
 from transforms.records import ParsedRecord, Reject
 from transforms.schema import Schema, Table
 

@@ -27,9 +27,9 @@ from beamshred.words import counted
 from pipeline.flags import positive
 from pipeline.options import JobOptions, parse_tool
 from transforms import Contract
+from transforms.contract.read import load_contract
 from transforms.map.columns import CUT, text_of_value
 from transforms.map.compiler import Mapper
-from transforms.map.load import load_contract
 from transforms.records import MappedRecord, ParsedRecord, Reject
 from transforms.schema import ABSENT, Schema, Table
 

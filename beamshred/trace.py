@@ -21,21 +21,21 @@ from beamshred.sample import sample_of_input
 from beamshred.words import counted
 from pipeline.options import OptionsError, parse_tool
 from transforms import Contract
-from transforms.map.clean import make_cleaning
-from transforms.map.column_model import ColumnModel
+from transforms.contract.column_model import ColumnModel
+from transforms.contract.document import did_you_mean
+from transforms.contract.elements import read_path
+from transforms.contract.model import Source
+from transforms.contract.read import load_contract
+from transforms.contract.resolve import resolve
+from transforms.contract.tables import inherited
 from transforms.map.columns import ColumnError, is_system, make_column, text_of_value
 from transforms.map.compiler import Mapper
-from transforms.map.contract import Source
-from transforms.map.document import did_you_mean
-from transforms.map.elements import read_path
-from transforms.map.load import load_contract
-from transforms.map.resolve import resolve
 from transforms.map.select import compile_path
-from transforms.map.tables import inherited
 from transforms.map.takes import compile_take
 from transforms.map.texts import text_of
 from transforms.records import ParsedRecord, Reject
 from transforms.schema import ABSENT
+from transforms.values.clean import make_cleaning
 
 MOST_ROWS = 20
 """Rows whose value is traced."""

@@ -51,7 +51,7 @@ def main(argv: Sequence[str]) -> int:
             flags.log_level = terminal.log_level
             if is_local(flags) and not flags.check:
                 warm_up()
-            from transforms.map.load import load_contract
+            from transforms.contract.read import load_contract
 
             contract = load_contract(flags.contract)
             from pipeline import run

@@ -124,7 +124,7 @@ def _flags_in_source() -> set[str]:
 
 
 def _unknown(word: str, ours: Iterable[str], beams: Iterable[str] = ()) -> OptionsError:
-    from transforms.map.document import did_you_mean
+    from transforms.contract.document import did_you_mean
 
     flag = word.split("=")[0]
     suggestion = did_you_mean(flag, ours) or did_you_mean(flag, beams)

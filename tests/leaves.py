@@ -12,9 +12,9 @@ from typing import Any
 
 from lxml import etree
 
+from transforms.contract.model import Contract
+from transforms.contract.tables import inherited
 from transforms.map.compiler import Mapper
-from transforms.map.contract import Contract
-from transforms.map.tables import inherited
 from transforms.names import RecordPath
 from transforms.parse.parser import RecordParser
 from transforms.read.files import SourceFile

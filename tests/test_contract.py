@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from transforms.map.contract import Contract
-from transforms.map.document import ContractError, Document, Problem
-from transforms.map.load import load_contract, parse_contract
-from transforms.map.tables import schema_of
+from transforms.contract.document import ContractError, Document, Problem
+from transforms.contract.model import Contract
+from transforms.contract.read import load_contract, parse_contract
+from transforms.contract.tables import schema_of
 
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*/contract.yaml"))
 

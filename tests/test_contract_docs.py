@@ -10,11 +10,10 @@ import pytest
 from pydantic import BaseModel
 
 from tests.contract_examples import Example, examples, unused
-from transforms.map import column_model
-from transforms.map import contract as model
-from transforms.map.clean import CLEANINGS
-from transforms.map.convert import BINARY_FORMATS, NUMBER_FORMATS, ROUNDINGS
+from transforms.contract import column_model, model
 from transforms.schema import TYPE_NAMES
+from transforms.values.clean import CLEANINGS
+from transforms.values.convert import BINARY_FORMATS, NUMBER_FORMATS, ROUNDINGS
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE = (DOCS / "contract.md").read_text(encoding="utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import Any
 
-from transforms.map.generated import compile_shown
+from transforms.generated import compile_shown
 
 
 def trace(source: str, name: str) -> str:

@@ -11,8 +11,8 @@ from beamshred.infer import keys as keys_module
 from beamshred.infer.tree import InferError
 from pipeline.command import main
 from tests.leaves import missing
-from transforms.map.contract import Contract
-from transforms.map.load import load_contract, parse_contract
+from transforms.contract.model import Contract
+from transforms.contract.read import load_contract, parse_contract
 
 
 def _contract(tmp_path: Path, *documents: str, **options: object) -> tuple[str, Contract]:

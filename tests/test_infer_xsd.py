@@ -12,8 +12,8 @@ from beamshred.infer.tree import InferError
 from beamshred.infer.xsd import infer_from_schema
 from pipeline.command import main
 from tests.leaves import missing
-from transforms.map.contract import Contract
-from transforms.map.load import parse_contract
+from transforms.contract.model import Contract
+from transforms.contract.read import parse_contract
 
 FOLDER = Path(__file__).parent / "infer/xsd"
 SCHEMAS = Path(xmlschema.__file__).parent / "schemas"

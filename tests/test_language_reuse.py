@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from tests.language import HEAD, column, mapper, mistake, mistakes, reject, rows
+from transforms.contract.document import ContractError, Problem
+from transforms.contract.read import load_contract
+from transforms.contract.resolve import resolve
 from transforms.map.compiler import Mapper
-from transforms.map.document import ContractError, Problem
-from transforms.map.load import load_contract
-from transforms.map.resolve import resolve
 from transforms.schema import ABSENT
 
 # Defaults

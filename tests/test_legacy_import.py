@@ -14,7 +14,7 @@ from beamshred.legacy import LegacyError, convert_legacy, run_import
 from beamshred.legacy.source import CONVERTERS, MAKERS, SELECTORS, parse_legacy, read_legacy
 from pipeline.command import main
 from tests.legacy_contracts import ADDRESS, APP, CON_ID, CONTACT, EMPLOYMENT, FILTERS, KEY, converted, imported, mapping
-from transforms.map.load import parse_contract
+from transforms.contract.read import parse_contract
 
 FOLDER = Path(__file__).parent / "legacy"
 DOCS = Path(__file__).parents[1] / "docs"

@@ -22,8 +22,8 @@ from tests.legacy_contracts import (
     rows_of,
     value,
 )
+from transforms.contract.read import parse_contract
 from transforms.map.compiler import Mapper
-from transforms.map.load import parse_contract
 from transforms.records import MappedRecord, Reject
 from transforms.schema import ABSENT
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 import pytest
 
 from transforms import RecordPath
-from transforms.map.clean import make_cleaning as cleaned
-from transforms.map.expressions.runtime import like_pattern
+from transforms.contract.expressions.runtime import like_pattern
 from transforms.read.scan import Damage, scan
+from transforms.values.clean import make_cleaning as cleaned
 
 SIZE = 30_000
 

@@ -6,7 +6,7 @@ import pytest
 from lxml import etree
 
 from tests.test_paths import walked
-from transforms.map.paths import PathError, parse_path
+from transforms.contract.paths import PathError, parse_path
 from transforms.map.select import compile_path
 from transforms.map.takes import compile_take
 from transforms.map.walk import Walk

@@ -11,9 +11,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from transforms import MappedRecord, Reject, XmlRecord, parse_contract
+from transforms.contract.resolve import resolve
 from transforms.map.columns import ColumnError, make_column
 from transforms.map.compiler import Mapper, key_text
-from transforms.map.resolve import resolve
 from transforms.parse.parser import RecordParser
 
 texts = st.one_of(

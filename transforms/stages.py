@@ -19,6 +19,9 @@ from apache_beam.pvalue import PCollection
 
 from transforms.batch import GroupIntoBatches
 from transforms.blocks import Batch
+from transforms.contract.model import Contract
+from transforms.contract.reach import reach_of
+from transforms.contract.tables import schema_of
 from transforms.insert.dofn import BulkInsertDoFn
 from transforms.insert.retry import RETRY_SECONDS
 from transforms.limits import (
@@ -27,10 +30,7 @@ from transforms.limits import (
     DEFAULT_MAX_DEPTH,
     DEFAULT_MAX_RECORD_BYTES,
 )
-from transforms.map.contract import Contract
 from transforms.map.dofn import MapDoFn
-from transforms.map.reach import reach_of
-from transforms.map.tables import schema_of
 from transforms.outputs import Outputs
 from transforms.parse.dofn import ParseDoFn
 from transforms.records import REJECTS, BatchResult, MappedRecord, ParsedRecord, Reject, XmlRecord

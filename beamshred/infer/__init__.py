@@ -31,8 +31,8 @@ from beamshred.words import counted
 from pipeline.flags import positive
 from pipeline.options import Parser
 from transforms import RecordPath, expand
+from transforms.contract.read import parse_contract
 from transforms.map.compiler import Mapper
-from transforms.map.load import parse_contract
 from transforms.records import ParsedRecord, Reject
 
 __all__ = ["InferError", "infer_contract", "run"]

@@ -19,7 +19,7 @@ from beamshred.infer.record import Record, element_name
 from beamshred.infer.tables import Prefixes
 from beamshred.infer.tree import Node
 from beamshred.infer.values import Reading, Values
-from transforms.map.paths import parse_path
+from transforms.contract.paths import parse_path
 from transforms.map.select import compile_path
 from transforms.map.texts import text_of
 from transforms.names import split_tag

@@ -15,7 +15,7 @@ from beamshred.infer.naming import MAX_BYTES, Names, snake
 from beamshred.infer.record import Record, element_name
 from beamshred.infer.tree import Node, Profile
 from beamshred.infer.values import Values
-from transforms.map.paths import XML_NAMESPACE
+from transforms.contract.paths import XML_NAMESPACE
 from transforms.names import split_tag
 
 MAX_COLUMNS = 200

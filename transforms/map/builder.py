@@ -8,19 +8,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from transforms.map.attributes import Attributes, Owners, attributes_of_one
-from transforms.map.calls import attempt, first_given, in_document_order, is_broken, make_filter, make_rule, one_by_one
-from transforms.map.climb import depth_of
-from transforms.map.column_model import ColumnModel
-from transforms.map.columns import ColumnError, Failures, default_of, is_system, make_column, usual
-from transforms.map.contract import Contract, Rule, Source, TableModel
-from transforms.map.elements import Element, reference
-from transforms.map.expressions import Expression, compile_expression
-from transforms.map.raw import RawValues
-from transforms.map.resolve import sources
-from transforms.map.scope import Scope, guarded, tuple_of
-from transforms.map.select import compile_from_all, compile_path, compile_rest, split_plain
-from transforms.map.tables import (
+from transforms.contract.climb import depth_of
+from transforms.contract.column_model import ColumnModel
+from transforms.contract.elements import Element, reference
+from transforms.contract.expressions import Expression, compile_expression
+from transforms.contract.model import Contract, Rule, Source, TableModel
+from transforms.contract.resolve import sources
+from transforms.contract.tables import (
     columns_read,
     computed_in_order,
     inherited,
@@ -29,6 +23,12 @@ from transforms.map.tables import (
     system_types,
     types_of,
 )
+from transforms.map.attributes import Attributes, Owners, attributes_of_one
+from transforms.map.calls import attempt, first_given, in_document_order, is_broken, make_filter, make_rule, one_by_one
+from transforms.map.columns import ColumnError, Failures, default_of, is_system, make_column, usual
+from transforms.map.raw import RawValues
+from transforms.map.scope import Scope, guarded, tuple_of
+from transforms.map.select import compile_from_all, compile_path, compile_rest, split_plain
 from transforms.map.takes import compile_unpivot
 from transforms.map.unique import Candidates, Choose, make_choice
 from transforms.map.walk import indented

@@ -9,8 +9,8 @@ from typing import Any
 
 from lxml.etree import _Element
 
+from transforms.contract.expressions import ExpressionError
 from transforms.map.columns import ColumnError, Failures
-from transforms.map.expressions import ExpressionError
 from transforms.records import Row
 
 Holds = Callable[["Sequence[Any]"], bool]

@@ -9,14 +9,14 @@ from decimal import Decimal
 from functools import reduce
 from typing import Any
 
-from transforms.map.clean import make_cleaning
-from transforms.map.column_model import SYSTEM_VALUES, ColumnModel
+from transforms.contract.column_model import SYSTEM_VALUES, ColumnModel
+from transforms.contract.constants import convert_constant
+from transforms.contract.expressions import ExpressionError
+from transforms.contract.model import Contract
 from transforms.map.combine import COMBINATIONS
-from transforms.map.constants import convert_constant
-from transforms.map.contract import Contract
-from transforms.map.convert import ConversionError, make_converter, short
-from transforms.map.expressions import ExpressionError
 from transforms.schema import ABSENT, INTEGER_RANGES, ColumnType
+from transforms.values.clean import make_cleaning
+from transforms.values.convert import ConversionError, make_converter, short
 
 Raw = Any
 """``None``, a text, the list of texts that ``take`` asked for, or a system value."""
@@ -49,7 +49,7 @@ def make_column(
     Args:
       contract: for its lookups.
       path: names the column in errors.
-      column: resolved, see :mod:`transforms.map.resolve`.
+      column: resolved, see :mod:`transforms.contract.resolve`.
       required: whether the column must have a value.
       failures: counts, by column and rule, the texts that were no value and did not reject the record;
         whoever catches :class:`ColumnError` counts those that do.

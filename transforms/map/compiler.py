@@ -8,13 +8,13 @@ from datetime import datetime, timezone
 import orjson
 import xxhash
 
+from transforms.contract.model import Contract
+from transforms.contract.resolve import resolve
+from transforms.contract.tables import schema_of
+from transforms.generated import compile_shown
 from transforms.map.builder import Builder
 from transforms.map.columns import ColumnError, Failures, text_of_value
-from transforms.map.contract import Contract
 from transforms.map.found import Finder
-from transforms.map.generated import compile_shown
-from transforms.map.resolve import resolve
-from transforms.map.tables import schema_of
 from transforms.records import MappedRecord, ParsedRecord, Reject, Row, XmlRecord
 
 MAX_KEY_LENGTH = 400

@@ -15,15 +15,15 @@ from typing import Any
 
 from lxml.etree import _Element
 
-from transforms.map.column_model import SYSTEM_VALUES, UNPIVOT_VALUES
-from transforms.map.contract import Contract, Source, TableModel
-from transforms.map.elements import elements_of, read_path, unpivoted_reference
-from transforms.map.expressions import compile_expression
+from transforms.contract.column_model import SYSTEM_VALUES, UNPIVOT_VALUES
+from transforms.contract.elements import elements_of, read_path, unpivoted_reference
+from transforms.contract.expressions import compile_expression
+from transforms.contract.model import Contract, Source, TableModel
+from transforms.contract.resolve import resolve, sources
+from transforms.contract.steps import Attribute, Child, Compare, Condition, Logic, Path, Step
+from transforms.contract.tables import parents_first, schema_of, system_types, types_of
 from transforms.map.raw import RawValues
-from transforms.map.resolve import resolve, sources
 from transforms.map.select import Select, compile_path
-from transforms.map.steps import Attribute, Child, Compare, Condition, Logic, Path, Step
-from transforms.map.tables import parents_first, schema_of, system_types, types_of
 from transforms.names import split_tag
 
 MOST_PATHS = 1_000

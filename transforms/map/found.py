@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterator, Mapping
 from operator import itemgetter
 from typing import Any
 
+from transforms.contract.model import Contract
+from transforms.contract.resolve import resolve, sources
+from transforms.contract.tables import parents_first
 from transforms.map.columns import default_of, is_system
-from transforms.map.contract import Contract
-from transforms.map.resolve import resolve, sources
-from transforms.map.tables import parents_first
 from transforms.records import Row
 from transforms.schema import Schema
 

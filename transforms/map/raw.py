@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from transforms.map.climb import ends_above_record, leaves_record, reads_above_record
-from transforms.map.column_model import LEAVES, ColumnModel
-from transforms.map.contract import Contract
-from transforms.map.elements import elements_of, is_of_one, read_path, unpivoted_reference
+from transforms.contract.climb import ends_above_record, leaves_record, reads_above_record
+from transforms.contract.column_model import LEAVES, ColumnModel
+from transforms.contract.elements import elements_of, is_of_one, read_path, unpivoted_reference
+from transforms.contract.model import Contract
+from transforms.contract.paths import parse_path
+from transforms.contract.steps import Above, Attribute, Follow, Path, Up, all_steps
 from transforms.map.frame import Frame
-from transforms.map.paths import parse_path
 from transforms.map.scope import Scope
 from transforms.map.select import compile_from_all, compile_path, within
-from transforms.map.steps import Above, Attribute, Follow, Path, Up, all_steps
 from transforms.map.takes import IN_A_LIST, Pairs, compile_pairs, compile_take, leaves
 from transforms.map.texts import TextOf, make_text_of, text_of
 from transforms.names import NameTest

@@ -6,8 +6,8 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from transforms.map.constants import convert_constant
-from transforms.map.contract import TableModel
+from transforms.contract.constants import convert_constant
+from transforms.contract.model import TableModel
 from transforms.records import Row
 
 Rows = dict[str, list[Row]]

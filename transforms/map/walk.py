@@ -19,8 +19,8 @@ from typing import Any
 
 from lxml.etree import _Element
 
+from transforms.contract.steps import Attribute, Child, Path, Pick, Position, Step
 from transforms.map.attributes import Attributes
-from transforms.map.steps import Attribute, Child, Path, Pick, Position, Step
 from transforms.map.texts import text_of
 from transforms.names import NameTest
 

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from transforms.map.clean import CLEANINGS, make_cleaning
-from transforms.map.habits import type_remedy
-from transforms.map.shorthands import AsCleaning, OrNull, OrOne, OrText
+from transforms.contract.habits import type_remedy
+from transforms.contract.shorthands import AsCleaning, OrNull, OrOne, OrText
 from transforms.schema import TYPE_NAMES, ColumnType
+from transforms.values.clean import CLEANINGS, make_cleaning
 
 SYSTEM_VALUES = {
     "$position": ("int", "the row's number among those that its path selects below the same parent row, from 1"),

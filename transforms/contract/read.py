@@ -8,13 +8,13 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from transforms.map.check import check_contract
-from transforms.map.column_model import ColumnModel, Defaults
-from transforms.map.contract import Contract, Index, Lookup, RecordModel, Rule, Source, TableModel, Unique
-from transforms.map.document import ContractError, Document, Location, Problem, did_you_mean
-from transforms.map.habits import KEYS
-from transforms.map.resolve import read_csv
-from transforms.map.syntax import wrong_paths
+from transforms.contract.check import check_contract
+from transforms.contract.column_model import ColumnModel, Defaults
+from transforms.contract.document import ContractError, Document, Location, Problem, did_you_mean
+from transforms.contract.habits import KEYS
+from transforms.contract.model import Contract, Index, Lookup, RecordModel, Rule, Source, TableModel, Unique
+from transforms.contract.resolve import read_csv
+from transforms.contract.syntax import wrong_paths
 
 
 def load_contract(path: str | Path) -> Contract:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from transforms.map.convert import ConversionError, make_converter
-from transforms.map.document import Location
+from transforms.contract.document import Location
 from transforms.schema import ColumnType
+from transforms.values.convert import ConversionError, make_converter
 
 Finding = tuple[Location, str, Any, "str | None"]
 """Where, what is wrong, the offending value, and what would be right."""

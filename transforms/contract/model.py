@@ -17,7 +17,7 @@
           amount: {from: Amount, type: "decimal(18, 2)", required: true}
 
 Every table gets the columns of the record's key, and of its parent table's key, by itself; they make the
-foreign keys. :func:`transforms.map.load.load_contract` reads a file and reports all of its mistakes at once;
+foreign keys. :func:`transforms.contract.read.load_contract` reads a file and reports all of its mistakes at once;
 ``docs/contract.md`` explains every key.
 """
 
@@ -35,7 +35,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from transforms.map.column_model import (
+from transforms.contract.column_model import (
     ColumnModel,
     Columns,
     ContractPart,
@@ -45,7 +45,7 @@ from transforms.map.column_model import (
     Scalar,
     Texts,
 )
-from transforms.map.shorthands import OrValues, only_without_extends
+from transforms.contract.shorthands import OrValues, only_without_extends
 
 
 class RecordModel(ContractPart):

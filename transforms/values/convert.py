@@ -18,9 +18,9 @@ from collections.abc import Callable, Sequence
 from decimal import ROUND_DOWN, Context, Decimal
 from typing import Any
 
-from transforms.map.conversion import ROUNDINGS, ConversionError, short
-from transforms.map.dates import make_temporal
 from transforms.schema import INTEGER_RANGES, MAX_DECIMAL_PRECISION, ColumnType
+from transforms.values.conversion import ROUNDINGS, ConversionError, short
+from transforms.values.dates import make_temporal
 
 __all__ = ["BINARY_FORMATS", "NUMBER_FORMATS", "ROUNDINGS", "ConversionError", "Converter", "make_converter", "short"]
 

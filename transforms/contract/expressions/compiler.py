@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Any
 
-from transforms.map.generated import compile_shown
+from transforms.generated import compile_shown
 from transforms.schema import ColumnType
 
 from . import runtime, types
@@ -88,7 +88,7 @@ def compile_expression(text: str, columns: Mapping[str, ColumnType], *, paths: b
     """Parse and check an expression.
 
     Args:
-      text: SQL, see :mod:`transforms.map.expressions`.
+      text: SQL, see :mod:`transforms.contract.expressions`.
       columns: the types of the columns that it may name, and of the system values, such as ``$position``,
         that it may name in brackets.
       paths: whether it may hold XML paths in brackets.

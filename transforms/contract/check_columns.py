@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from transforms.map.column_model import ColumnModel, is_system_value
-from transforms.map.constants import Finding
-from transforms.map.contract import Contract
-from transforms.map.document import Location
+from transforms.contract.column_model import ColumnModel, is_system_value
+from transforms.contract.constants import Finding
+from transforms.contract.document import Location
+from transforms.contract.model import Contract
 from transforms.names import NameTest
 from transforms.schema import ColumnType
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from transforms.map.column_model import LEAVES, SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel
-from transforms.map.contract import Contract, Source
-from transforms.map.elements import elements_of, read_path, unpivoted_reference
-from transforms.map.expressions import compile_expression
-from transforms.map.resolve import resolve, sources
-from transforms.map.steps import (
+from transforms.contract.column_model import LEAVES, SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel
+from transforms.contract.elements import elements_of, read_path, unpivoted_reference
+from transforms.contract.expressions import compile_expression
+from transforms.contract.model import Contract, Source
+from transforms.contract.resolve import resolve, sources
+from transforms.contract.steps import (
     Above,
     Attribute,
     Before,
@@ -25,7 +25,7 @@ from transforms.map.steps import (
     Step,
     Up,
 )
-from transforms.map.tables import parents_first, schema_of, system_types, types_of
+from transforms.contract.tables import parents_first, schema_of, system_types, types_of
 from transforms.names import NameTest
 from transforms.reach import Reach
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from sqlglot import exp
 
-from transforms.map.convert import make_converter
 from transforms.schema import ColumnType
+from transforms.values.convert import make_converter
 
 from . import runtime, types
 from .code import Builder, Code

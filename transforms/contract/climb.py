@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import inf
 
-from transforms.map.steps import Above, Attribute, Before, Child, Follow, Path, Step, Up, paths_within
+from transforms.contract.steps import Above, Attribute, Before, Child, Follow, Path, Step, Up, paths_within
 
 
 def depth_of(steps: tuple[Step, ...]) -> int:

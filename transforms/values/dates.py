@@ -9,8 +9,8 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from transforms.map.conversion import ROUNDINGS, ConversionError, short
-from transforms.map.habits import format_remedy
+from transforms.contract.habits import format_remedy
+from transforms.values.conversion import ROUNDINGS, ConversionError, short
 
 # https://www.w3.org/TR/xmlschema-2/#dateTime; the parts of a date, of a time, and of an offset.
 _DATE = r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from transforms.map.column_model import is_system_value
-from transforms.map.document import Location
-from transforms.map.elements import reference, unpivoted_reference
-from transforms.map.paths import PathError, parse_path
+from transforms.contract.column_model import is_system_value
+from transforms.contract.document import Location
+from transforms.contract.elements import reference, unpivoted_reference
+from transforms.contract.paths import PathError, parse_path
 
 Texts = Iterator[tuple[Location, str]]
 

@@ -1,4 +1,4 @@
-"""What a path is made of, once it is read: steps and conditions; the syntax is in :mod:`transforms.map.paths`."""
+"""What a path is made of, once it is read: steps and conditions; the syntax is in :mod:`transforms.contract.paths`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The JSON Schema of contracts, by which editors complete and check them.
 
-python -m transforms.map.schema_file docs/contract.schema.json
+python -m transforms.contract.schema_file docs/contract.schema.json
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from transforms.map.contract import Contract
+from transforms.contract.model import Contract
 
 
 def schema_text() -> str:

@@ -7,20 +7,19 @@ from collections.abc import Generator, Iterator, Mapping
 from math import inf
 from typing import Any
 
-from transforms.map.check_columns import check_text_keys, fits, is_for_texts, text_keys
-from transforms.map.check_tables import check_table
-from transforms.map.climb import deepest_of, ends_above_record, leaves_record
-from transforms.map.column_model import LEAVES, SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel, is_system_value
-from transforms.map.constants import Finding, check_constant
-from transforms.map.contract import Contract, Index, Rule, Source
-from transforms.map.convert import make_converter
-from transforms.map.document import Location, did_you_mean
-from transforms.map.elements import read_path, reference, unpivoted_reference
-from transforms.map.expressions import ExpressionError, compile_expression
-from transforms.map.paths import PathError, parse_path
-from transforms.map.resolve import resolve, sources
-from transforms.map.steps import Above, Before, Follow, Path, Up, all_steps
-from transforms.map.tables import (
+from transforms.contract.check_columns import check_text_keys, fits, is_for_texts, text_keys
+from transforms.contract.check_tables import check_table
+from transforms.contract.climb import deepest_of, ends_above_record, leaves_record
+from transforms.contract.column_model import LEAVES, SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel, is_system_value
+from transforms.contract.constants import Finding, check_constant
+from transforms.contract.document import Location, did_you_mean
+from transforms.contract.elements import read_path, reference, unpivoted_reference
+from transforms.contract.expressions import ExpressionError, compile_expression
+from transforms.contract.model import Contract, Index, Rule, Source
+from transforms.contract.paths import PathError, parse_path
+from transforms.contract.resolve import resolve, sources
+from transforms.contract.steps import Above, Before, Follow, Path, Up, all_steps
+from transforms.contract.tables import (
     computed_in_order,
     parents_first,
     schema_of,
@@ -29,6 +28,7 @@ from transforms.map.tables import (
 )
 from transforms.names import NCNAME, RecordPath
 from transforms.schema import ColumnType, Schema
+from transforms.values.convert import make_converter
 
 _HOLDS_NUMBER = ("tinyint", "smallint", "int", "bigint", "text")
 _FOR_TEXTS = "`lookup`, `clean`, `format` and `take` are for texts that are read"

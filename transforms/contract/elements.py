@@ -16,10 +16,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from transforms.map.climb import depth_of
-from transforms.map.contract import Contract
-from transforms.map.paths import parse_path
-from transforms.map.steps import Path, Pick
+from transforms.contract.climb import depth_of
+from transforms.contract.model import Contract
+from transforms.contract.paths import parse_path
+from transforms.contract.steps import Path, Pick
 
 _REFERENCE = re.compile(r"\s*((?:\(\s*)*)\$([^\s/\[\]()@|]+)\s*(?:/\s*(.*))?\Z", re.DOTALL)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from transforms.map.column_model import ColumnModel
-from transforms.map.constants import Finding, check_constant
-from transforms.map.contract import Contract, Source, TableModel
-from transforms.map.document import Location, did_you_mean
-from transforms.map.tables import inherited, primary_key
+from transforms.contract.column_model import ColumnModel
+from transforms.contract.constants import Finding, check_constant
+from transforms.contract.document import Location, did_you_mean
+from transforms.contract.model import Contract, Source, TableModel
+from transforms.contract.tables import inherited, primary_key
 
 
 def check_table(contract: Contract, label: str, table: TableModel, is_ordered: bool) -> Iterator[Finding]:

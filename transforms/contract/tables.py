@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from transforms.map.column_model import SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel
-from transforms.map.contract import Contract, Source, TableModel
-from transforms.map.expressions import Expression, compile_expression
-from transforms.map.resolve import resolve
+from transforms.contract.column_model import SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel
+from transforms.contract.expressions import Expression, compile_expression
+from transforms.contract.model import Contract, Source, TableModel
+from transforms.contract.resolve import resolve
 from transforms.schema import Column, ColumnType, ForeignKey, Schema, Table
 
 
 def parents_first(contract: Contract) -> list[str]:
     """The labels of the tables, each after its parent; otherwise in the order of the contract.
 
-    Tables in a circle of parents are left out: :mod:`transforms.map.check` reports them.
+    Tables in a circle of parents are left out: :mod:`transforms.contract.check` reports them.
     """
     order: list[str] = []
     waiting = list(contract.tables)

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from transforms.map.column_model import UNPIVOT_VALUES, ColumnModel, Scalar, is_system_value
-from transforms.map.contract import Contract, Lookup, Source, TableModel
-from transforms.map.document import Location
+from transforms.contract.column_model import UNPIVOT_VALUES, ColumnModel, Scalar, is_system_value
+from transforms.contract.document import Location
+from transforms.contract.model import Contract, Lookup, Source, TableModel
 
 _USES = {
     "zone": ("datetime", "datetimetz"),

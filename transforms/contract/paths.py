@@ -29,8 +29,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from transforms.map.habits import path_remedy
-from transforms.map.steps import (
+from transforms.contract.habits import path_remedy
+from transforms.contract.steps import (
     Above,
     Attribute,
     Before,
