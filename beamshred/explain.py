@@ -25,7 +25,6 @@ from pipeline.options import JobOptions, memory, parse_tool, slice_memory, worke
 from pipeline.slices import FIRST_SLICE_BYTES
 from transforms import Contract, Target, expand, reject_files
 from transforms.contract.read import load_contract
-from transforms.contract.tables import schema_of
 from transforms.insert import ddl
 from transforms.insert.database import Database, open_database
 from transforms.insert.sqlite import SpeaksSQLite
@@ -120,7 +119,7 @@ def estimate(flags: JobOptions, contract: Contract) -> Estimate:
 
 def explain(flags: JobOptions, contract: Contract, console: Console) -> None:
     """Print all of it."""
-    schema = schema_of(contract)
+    schema = contract.schema
     target = Target.parse(flags.target)
     database = unconnected(target, flags.odbc_insert)
     found = estimate(flags, contract) if flags.input else None
@@ -151,7 +150,7 @@ def _say(console: Console, text: str) -> None:
 
 
 def _record(contract: Contract, console: Console) -> None:
-    key = ", ".join(f"{name} ({', '.join(column.from_ or [])})" for name, column in contract.record.key.items())
+    key = ", ".join(f"{name} ({', '.join(column.from_)})" for name, column in contract.record.key.items())
     _say(console, f"Contract {contract.contract}: records are {contract.record.path}, their key is {key}")
 
 
@@ -161,11 +160,12 @@ def _tables(contract: Contract, schema: Schema, found: Estimate | None) -> Shown
     if found is not None:
         shown.add_column("rows, about", justify="right")
     for table in schema.tables:
-        model = contract.tables[table.label]
-        sources = [source.rows for source in model.union] or [model.rows]
-        rows = "the record" if sources == ["."] else " + ".join(sources)
-        if model.unpivot:
-            rows += f", unpivoted: {', '.join(model.unpivot)}"
+        sources = contract.tables[table.label].sources
+        paths = list(dict.fromkeys(source.rows.text for source in sources))
+        rows = "the record" if paths == ["."] else " + ".join(paths)
+        unpivoted = dict.fromkeys(read.text for source in sources for read in source.unpivot)
+        if unpivoted:
+            rows += f", unpivoted: {', '.join(unpivoted)}"
         cells = [
             table.full_name,
             rows,
@@ -235,7 +235,7 @@ def run(argv: Sequence[str]) -> int:
         contract = load_contract(flags.contract)
         if flags.create_sql:
             database = unconnected(Target.parse(flags.target), flags.odbc_insert)
-            print("\n\n".join(create_sql(schema_of(contract), database)))
+            print("\n\n".join(create_sql(contract.schema, database)))
         else:
             explain(flags, contract, Console())
     except (ValueError, OSError) as error:

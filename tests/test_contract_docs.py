@@ -19,7 +19,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 PAGE = (DOCS / "contract.md").read_text(encoding="utf-8")
 COOKBOOK = (DOCS / "cookbook.md").read_text(encoding="utf-8")
 HEADINGS = {
-    model.Contract: "The contract",
+    model.ContractModel: "The contract",
     model.RecordModel: "`record`",
     model.TableModel: "A table",
     model.Source: "A source of `union`",

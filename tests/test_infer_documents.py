@@ -14,7 +14,7 @@ from beamshred.infer import infer_contract
 from pipeline.command import main
 from tests.databases import TARGETS
 from tests.leaves import missing, rows_of
-from transforms.contract.model import Contract
+from transforms.contract.plan import Contract
 from transforms.contract.read import parse_contract
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

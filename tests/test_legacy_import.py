@@ -14,6 +14,8 @@ from beamshred.legacy import LegacyError, convert_legacy, run_import
 from beamshred.legacy.source import CONVERTERS, MAKERS, SELECTORS, parse_legacy, read_legacy
 from pipeline.command import main
 from tests.legacy_contracts import ADDRESS, APP, CON_ID, CONTACT, EMPLOYMENT, FILTERS, KEY, converted, imported, mapping
+from transforms.contract.document import Document
+from transforms.contract.model import ContractModel
 from transforms.contract.read import parse_contract
 
 FOLDER = Path(__file__).parent / "legacy"
@@ -88,8 +90,8 @@ def test_what_the_top_level_says_is_kept() -> None:
         target_schema="cards", source_table="app_xml", source_column="doc", source_application_table="application"
     )
     contract = parse_contract(text)
-    assert (contract.schema_, contract.record.path) == ("cards", "/Root/Request")
-    [rule] = contract.tables["app_base"].reject_when
+    assert (contract.schema.tables[0].schema, contract.record.path) == ("cards", "/Root/Request")
+    [rule] = contract.tables["app_base"].sources[0].rules.reject_when
     assert rule.message == "wrong product line: there is no application"
     assert "the table app_xml, column doc." in text.partition("contract:")[0]
 
@@ -277,7 +279,8 @@ def large(size: int) -> dict[str, Any]:
 def test_a_large_contract_comes_out_whole(size: int) -> None:
     legacy = parse_legacy(large(size), "large")
     text, notes = convert_legacy(legacy)
-    contract = parse_contract(text)
+    parse_contract(text)
+    contract = ContractModel.model_validate(Document(text, "contract.yaml").data)
     assert notes.not_taken == []
     assert len(legacy.mappings) == size
     for one in legacy.mappings:

@@ -19,9 +19,8 @@ from apache_beam.pvalue import PCollection
 
 from transforms.batch import GroupIntoBatches
 from transforms.blocks import Batch
-from transforms.contract.model import Contract
+from transforms.contract.plan import Contract
 from transforms.contract.reach import reach_of
-from transforms.contract.tables import schema_of
 from transforms.insert.dofn import BulkInsertDoFn
 from transforms.insert.retry import RETRY_SECONDS
 from transforms.limits import (
@@ -114,7 +113,7 @@ class LoadRecords(beam.PTransform):
         super().__init__()
         self.group = GroupIntoBatches(batch_size, batch_bytes, shards)
         self.insert = BulkInsertDoFn(
-            target, schema_of(contract), run_id, batch_size, on_existing, retry_seconds, odbc_insert
+            target, contract.schema, run_id, batch_size, on_existing, retry_seconds, odbc_insert
         )
 
     def expand(self, given: PCollection[MappedRecord] | tuple[PCollection[Any], ...]) -> Outputs:

@@ -16,6 +16,16 @@ from ruamel.yaml.events import AliasEvent
 from ruamel.yaml.nodes import MappingNode, ScalarNode
 
 Location = tuple["str | int", ...]
+Finding = tuple[Location, str, Any, "str | None"]
+"""Where, what is wrong, the offending value, and what would be right."""
+
+
+class Findings(list[Finding]):
+    """What is wrong with a contract, as it is found: one mistake hides no other."""
+
+    def add(self, place: Location, message: str, value: Any = None, remedy: str | None = None) -> None:
+        self.append((place, message, value, remedy))
+
 
 _MAX_DEPTH = 50
 _MAX_VALUES = 200_000

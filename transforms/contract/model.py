@@ -18,7 +18,7 @@
 
 Every table gets the columns of the record's key, and of its parent table's key, by itself; they make the
 foreign keys. :func:`transforms.contract.read.load_contract` reads a file and reports all of its mistakes at once;
-``docs/contract.md`` explains every key.
+``docs/contract.md`` explains every key. Here is the form of the file; what it means is :mod:`transforms.contract.plan`.
 """
 
 from __future__ import annotations
@@ -219,8 +219,8 @@ def _lookup(value: Any) -> Any:
 LookupSpec = Annotated[Lookup, BeforeValidator(_lookup), OrValues()]
 
 
-class Contract(ContractPart):
-    """A whole contract, validated."""
+class ContractModel(ContractPart):
+    """A whole contract as its file has it: each key is known, and its value of the right kind."""
 
     model_config = ConfigDict(json_schema_extra=only_without_extends)
 

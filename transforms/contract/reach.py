@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from transforms.contract.column_model import LEAVES, SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel
-from transforms.contract.elements import elements_of, read_path, unpivoted_reference
-from transforms.contract.expressions import compile_expression
-from transforms.contract.model import Contract, Source
-from transforms.contract.resolve import resolve, sources
+from transforms.contract.plan import ColumnPlan, Contract, Formula, Read, SourcePlan, SystemValue
 from transforms.contract.steps import (
     Above,
     Attribute,
@@ -25,7 +21,6 @@ from transforms.contract.steps import (
     Step,
     Up,
 )
-from transforms.contract.tables import parents_first, schema_of, system_types, types_of
 from transforms.names import NameTest
 from transforms.reach import Reach
 
@@ -49,84 +44,66 @@ class _Node:
 
 def reach_of(contract: Contract) -> Reach:
     """What the contract's paths can come by, from the record's element on."""
-    contract = resolve(contract)
     root = _Node()
     finder = _Finder(contract, root)
-    finder.named(root)
     for column in contract.record.key.values():
         finder.column([root], column)
-    for rule in [*contract.record.reject_when, *contract.record.warn_when]:
-        types = {name: column.column_type for name, column in contract.record.key.items()} | system_types()
-        finder.expression([root], rule.when, types)
-    schema = schema_of(contract)
-    nodes: dict[str | None, list[_Node]] = {None: [root]}
-    for label in parents_first(contract):
-        table = contract.tables[label]
-        found: list[_Node] = []
-        for _, source in sources(table):
-            finder.own = {}
-            rows = finder.path(nodes[table.parent], source.rows, contract.defaults.ignore_case)
-            finder.own = source.elements
-            found += rows
-            finder.source(rows, source)
-            types = types_of(contract, schema, label, source)
-            rules = [rule.when for rule in [*table.reject_when, *table.warn_when]]
-            computed = [column.expression for column in source.named.values() if column.expression is not None]
-            for text in [*rules, *computed, *([source.where] if source.where else [])]:
-                finder.expression(rows, text, types)
-        nodes[label] = found
+    for rule in contract.record.rules.all:
+        finder.formula([root], rule.when)
+    rows: dict[str | None, list[_Node]] = {None: [root]}
+    for table in contract.parents_first:
+        rows[table.label] = []
+        for source in table.sources:
+            found = finder.found(rows[table.parent], source.rows)
+            rows[table.label] += found
+            finder.source(found, source)
     return root.reach()
 
 
 class _Finder:
     def __init__(self, contract: Contract, root: _Node):
-        self.contract = contract
         self.root = root
         self.elements: dict[str, list[_Node]] = {}
         self.index: dict[str, list[_Node]] = {}
-        self.own: dict[str, str] = {}
+        for name, index in contract.indexes.items():
+            self.index[name] = self._walk([root], index.path)
+            _read_whole(self._walk(self.index[name], index.key))
+        for name, element in contract.elements.items():
+            self.elements[name] = self.found([root], element.read)
 
-    def named(self, root: _Node) -> None:
-        """Find the named elements of the contract, which all paths may begin with."""
-        for name, index in self.contract.index.items():
-            self.index[name] = self.path([root], index.path, self.contract.defaults.ignore_case)
-            _read_whole(self.path(self.index[name], index.key, self.contract.defaults.ignore_case))
-        for name, element in elements_of(self.contract).items():
-            start = self.elements[element.base] if element.base else [root]
-            self.elements[name] = self._walk(start, element.path)
-
-    def source(self, rows: list[_Node], source: Source) -> None:
+    def source(self, rows: list[_Node], source: SourcePlan) -> None:
         for column in source.named.values():
             self.column(rows, column)
-        for text in source.unpivot or ():
-            if text == LEAVES:
+        for read in source.unpivot:
+            if isinstance(read, SystemValue):
                 _read_whole(rows)
-                continue
-            _read_whole(self.path(rows, text, self.contract.defaults.ignore_case))
+            else:
+                _read_whole(self.found(rows, read))
+        for _, formula in source.formulas():
+            self.formula(rows, formula)
 
-    def column(self, rows: list[_Node], column: ColumnModel) -> None:
-        for text in column.from_ or ():
-            if text == "$content":
-                self.root.whole = True
-            if text not in SYSTEM_VALUES and text not in UNPIVOT_VALUES:
-                found = self.path(rows, text, column.ignore_case)
-                if column.take not in ("name", "count"):
-                    _read_whole(found)
+    def column(self, rows: list[_Node], column: ColumnPlan) -> None:
+        for read in column.reads:
+            self._value(rows, read, column.model.take not in ("name", "count"))
 
-    def expression(self, rows: list[_Node], text: str, types: dict) -> None:
-        for path in compile_expression(text, types).paths:
-            if path == "$content":
-                self.root.whole = True
-            if path not in SYSTEM_VALUES and path not in UNPIVOT_VALUES:
-                _read_whole(self.path(rows, path, self.contract.defaults.ignore_case))
+    def formula(self, rows: list[_Node], formula: Formula) -> None:
+        for read in formula.reads.values():
+            self._value(rows, read, True)
 
-    def path(self, start: list[_Node], text: str, ignore_case: bool) -> list[_Node]:
+    def _value(self, rows: list[_Node], read: Read | SystemValue, takes_text: bool) -> None:
+        if isinstance(read, SystemValue):
+            self.root.whole |= read.text == "$content"
+            return
+        found = self.found(rows, read)
+        if takes_text:
+            _read_whole(found)
+
+    def found(self, rows: list[_Node], read: Read) -> list[_Node]:
         """Walk a path; give the elements that it ends at, none where it ends at attributes."""
-        if follow := unpivoted_reference(text):
+        if read.pair is not None:
             # Whatever the value, only the elements of the index are read.
-            start, text = [_Node()], follow[1]
-        name, path = read_path(text, self.contract.namespaces, ignore_case, self.own)
-        return self._walk(self.elements[name] if name else start, path)
+            return self._walk([_Node()], read.path)
+        return self._walk(self.elements[read.element] if read.element else rows, read.path)
 
     def _walk(self, start: list[_Node], path: Path) -> list[_Node]:
         return [end for steps in path.alternatives for node in start for end in self._steps(node, steps)]

@@ -1,4 +1,4 @@
-"""Reading a contract: from a file to a validated model, or to the list of all that is wrong with it."""
+"""Reading a contract: from a file to its tree, or to the list of all that is wrong with it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from transforms.contract.check import check_contract
+from transforms.contract.build import build
 from transforms.contract.column_model import ColumnModel, Defaults
-from transforms.contract.document import ContractError, Document, Location, Problem, did_you_mean
+from transforms.contract.document import ContractError, Document, Findings, Location, Problem, did_you_mean
 from transforms.contract.habits import KEYS
-from transforms.contract.model import Contract, Index, Lookup, RecordModel, Rule, Source, TableModel, Unique
-from transforms.contract.resolve import read_csv
+from transforms.contract.lookups import read_csv
+from transforms.contract.model import ContractModel, Index, Lookup, RecordModel, Rule, Source, TableModel, Unique
+from transforms.contract.plan import Contract
 from transforms.contract.syntax import wrong_paths
 
 
@@ -32,12 +33,13 @@ def read_contract(document: Document) -> Contract:
     if not isinstance(document.data, dict):
         raise ContractError([document.problem((), "a contract is a mapping of keys, beginning with `contract: name`")])
     try:
-        contract = Contract.model_validate(document.data)
+        model = ContractModel.model_validate(document.data)
     except ValidationError as error:
         raise ContractError(_all_problems(document, error)) from None
-    contract, problems = _with_csv_files(document, contract)
-    problems += _found(document, contract)
-    if problems:
+    model, problems = _with_csv_files(document, model)
+    contract, findings = build(model)
+    problems += _problems(document, findings)
+    if problems or contract is None:
         raise ContractError(_distinct(problems))
     return contract
 
@@ -48,8 +50,8 @@ def _all_problems(document: Document, error: ValidationError) -> list[Problem]:
     rest, harmless = _rest(document.data, error)
     found: list[Problem] = []
     if rest is not None:
-        contract, found = _with_csv_files(document, rest)
-        found += _found(document, contract)
+        model, found = _with_csv_files(document, rest)
+        found += _problems(document, build(model)[1])
     wrong = {problem.location[:4] for problem in problems}
     for problem in found:
         of_harmless = problem.location[2:] == ("parent",) and problem.value in harmless
@@ -59,11 +61,11 @@ def _all_problems(document: Document, error: ValidationError) -> list[Problem]:
     return _distinct(problems)
 
 
-def _found(document: Document, contract: Contract) -> list[Problem]:
-    return [document.problem(_spelled(document, place), *rest) for place, *rest in check_contract(contract)]
+def _problems(document: Document, findings: Findings) -> list[Problem]:
+    return [document.problem(_spelled(document, place), *rest) for place, *rest in findings]
 
 
-def _rest(data: Any, error: ValidationError) -> tuple[Contract | None, set[str]]:
+def _rest(data: Any, error: ValidationError) -> tuple[ContractModel | None, set[str]]:
     """The contract without what is wrong, if something is left; and the tables that had to become harmless ones."""
     harmless: set[str] = set()
     for above in range(4):
@@ -77,7 +79,7 @@ def _rest(data: Any, error: ValidationError) -> tuple[Contract | None, set[str]]
         harmless |= {str(place[1]) for place in places if place[0] == "tables" and len(place) == 2}
         data = _without(data, places)
         try:
-            return Contract.model_validate(data), harmless
+            return ContractModel.model_validate(data), harmless
         except ValidationError as next_error:
             error = next_error
     return None, harmless
@@ -87,17 +89,17 @@ _AT_FAULT = {"split": ("split",), "union": ("rows", "unpivot", "split", "slots")
 """The keys that are too many, where a table as a whole is wrong."""
 
 
-def _with_csv_files(document: Document, contract: Contract) -> tuple[Contract, list[Problem]]:
+def _with_csv_files(document: Document, model: ContractModel) -> tuple[ContractModel, list[Problem]]:
     """The contract with the values of its CSV files, which stand beside the file that names them."""
-    lookups, problems = dict(contract.lookups), []
-    for name, lookup in contract.lookups.items():
+    lookups, problems = dict(model.lookups), []
+    for name, lookup in model.lookups.items():
         if lookup.csv is not None:
             place: Location = ("lookups", name, "csv")
             try:
                 lookups[name] = read_csv(lookup, Path(document.said_in(place).file).parent)
             except ValueError as error:
                 problems.append(document.problem(place, str(error)))
-    return contract.model_copy(update={"lookups": lookups}), problems
+    return model.model_copy(update={"lookups": lookups}), problems
 
 
 def _distinct(problems: list[Problem]) -> list[Problem]:
@@ -218,7 +220,7 @@ _MODELS: dict[Location, type[BaseModel]] = {
 def _known_keys(location: Location) -> list[str]:
     """The keys of the model that a location is in."""
     above = location[:-1]
-    model = _MODELS.get(above[:1], Contract)
+    model = _MODELS.get(above[:1], ContractModel)
     if _column_of(location):
         model = ColumnModel
     elif "reject_when" in above or "warn_when" in above:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from transforms.contract.column_model import UNPIVOT_VALUES, ColumnModel, Scalar, is_system_value
 from transforms.contract.document import Location
-from transforms.contract.model import Contract, Lookup, Source, TableModel
+from transforms.contract.model import ContractModel, Source, TableModel
 
 _USES = {
     "zone": ("datetime", "datetimetz"),
@@ -20,7 +18,7 @@ _USES = {
 """The types that take over a default; what is not named here, all take over."""
 
 
-def resolve(contract: Contract) -> Contract:
+def resolve(contract: ContractModel) -> ContractModel:
     """The same contract with defaults and groups in every column."""
     return contract.model_copy(
         update={
@@ -30,7 +28,7 @@ def resolve(contract: Contract) -> Contract:
     )
 
 
-def _resolve_table(contract: Contract, table: TableModel) -> TableModel:
+def _resolve_table(contract: ContractModel, table: TableModel) -> TableModel:
     included = {
         name: column for group in table.include for name, column in contract.column_groups.get(group, {}).items()
     }
@@ -52,7 +50,7 @@ def _resolve_table(contract: Contract, table: TableModel) -> TableModel:
     )
 
 
-def _let(contract: Contract, values: dict[str, ColumnModel]) -> dict[str, ColumnModel]:
+def _let(contract: ContractModel, values: dict[str, ColumnModel]) -> dict[str, ColumnModel]:
     """Values that are in no INSERT cannot be left out of one."""
     return {
         name: column.model_copy(update={"omit": False}) for name, column in _with_defaults(contract, values).items()
@@ -69,7 +67,7 @@ def _typed(replacements: dict[str, ColumnModel], columns: dict[str, ColumnModel]
     }
 
 
-def _with_defaults(contract: Contract, columns: dict[str, ColumnModel]) -> dict[str, ColumnModel]:
+def _with_defaults(contract: ContractModel, columns: dict[str, ColumnModel]) -> dict[str, ColumnModel]:
     defaults = _said(contract.defaults)
     types = {name: _said(reading) for name, reading in defaults.pop("types", {}).items()}
     found = {}
@@ -111,33 +109,8 @@ def _applicable(
         yield name, value
 
 
-def read_csv(lookup: Lookup, folder: Path) -> Lookup:
-    """The lookup with the values of its CSV file; raises ``ValueError`` that says what is wrong with the file."""
-    path = folder / (lookup.csv or "")
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            for name in (lookup.key, lookup.value):
-                if name not in (reader.fieldnames or ()):
-                    raise ValueError(
-                        f"{path} has no column {name!r}; it has {', '.join(reader.fieldnames or ()) or 'none'}"
-                    )
-            values: dict[str, Scalar] = {}
-            for row in reader:
-                key, value = row[lookup.key or ""], row[lookup.value or ""]
-                if key is None or value is None:
-                    raise ValueError(f"{path}:{reader.line_num}: the line has too few columns")
-                if values.setdefault(key, value) != value:
-                    raise ValueError(f"{path}:{reader.line_num}: {key!r} stands for {values[key]!r} and for {value!r}")
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path} is no CSV file in UTF-8: {error}") from None
-    return lookup.model_copy(update={"values": values})
-
-
 def sources(table: TableModel) -> list[tuple[Location, Source]]:
-    """All the sources of a table's rows, each with all of its columns and without slots; and where each stands."""
+    """All the sources of a table's rows, one for each slot, each with all of its columns; and where each stands."""
     if not table.union:
         return [((), source) for source in _slots(table, table.columns, table.where)]
     found: list[tuple[Location, Source]] = []
@@ -159,7 +132,7 @@ def _slots(source: Source, columns: dict[str, ColumnModel], where: str | None) -
             where=_filled(where, texts),
             unpivot=_filled(source.unpivot, texts),
             split=source.split,
-            slots=[],
+            slots=source.slots,
             columns={name: _filled_column(column, texts) for name, column in columns.items()} if texts else columns,
             let={name: _filled_column(column, texts) for name, column in source.let.items()},
             elements={name: _filled(text, texts) for name, text in source.elements.items()},

@@ -9,14 +9,14 @@ import json
 import sys
 from pathlib import Path
 
-from transforms.contract.model import Contract
+from transforms.contract.model import ContractModel
 
 
 def schema_text() -> str:
     """The schema as the text of its file."""
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **Contract.model_json_schema(by_alias=True),
+        **ContractModel.model_json_schema(by_alias=True),
         "title": "beamshred contract",
     }
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

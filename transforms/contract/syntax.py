@@ -7,8 +7,8 @@ from typing import Any
 
 from transforms.contract.column_model import is_system_value
 from transforms.contract.document import Location
-from transforms.contract.elements import reference, unpivoted_reference
 from transforms.contract.paths import PathError, parse_path
+from transforms.contract.references import reference, unpivoted_reference
 
 Texts = Iterator[tuple[Location, str]]
 

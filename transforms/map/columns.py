@@ -9,12 +9,12 @@ from decimal import Decimal
 from functools import reduce
 from typing import Any
 
+from transforms.contract.build_column import converter_of
 from transforms.contract.column_model import SYSTEM_VALUES, ColumnModel
-from transforms.contract.constants import convert_constant
 from transforms.contract.expressions import ExpressionError
-from transforms.contract.model import Contract
+from transforms.contract.plan import ColumnPlan, LookupPlan
 from transforms.map.combine import COMBINATIONS
-from transforms.schema import ABSENT, INTEGER_RANGES, ColumnType
+from transforms.schema import INTEGER_RANGES, ColumnType
 from transforms.values.clean import make_cleaning
 from transforms.values.convert import ConversionError, make_converter, short
 
@@ -41,35 +41,29 @@ class ColumnError(ValueError):
         return f"{self.path}: {self.message}"
 
 
-def make_column(
-    contract: Contract, path: str, column: ColumnModel, required: bool, failures: Failures, late_default: bool = False
-) -> MakeValue | None:
+def make_column(path: str, plan: ColumnPlan, failures: Failures, late_default: bool = False) -> MakeValue | None:
     """The function of a column, from raw to value; ``None`` where raw is the value already.
 
     Args:
-      contract: for its lookups.
       path: names the column in errors.
-      column: resolved, see :mod:`transforms.contract.resolve`.
-      required: whether the column must have a value.
       failures: counts, by column and rule, the texts that were no value and did not reject the record;
         whoever catches :class:`ColumnError` counts those that do.
-      late_default: give ``None`` where there is no value; the caller fills in :func:`default_of`.
+      late_default: give ``None`` where there is no value; the caller fills in the default.
     """
-    type_ = column.column_type
-    convert = make_converter(type_, formats=column.format or (), rounding=column.rounding, zone=column.zone)
+    column, type_, required = plan.model, plan.type, plan.required
+    convert = converter_of(column)
     if column.value is not None:
-        constant = convert_constant(type_, column.value)
+        constant = plan.constant
         return lambda raw: constant
-    if is_system(column):
-        natural = SYSTEM_VALUES[(column.from_ or [""])[0]][0]
+    if plan.is_system:
+        natural = SYSTEM_VALUES[plan.from_[0]][0]
         if type_.length is None and (type_.name == natural or type_.name == "bigint"):
             return None
     steps = _steps(column)
-    default = default_of(column)
-    instead = None if late_default else default
+    instead = None if late_default else plan.default
     is_text = type_.name == "text"
     keeps_blank = is_text and column.lookup is None and not required and column.blank == "keep"
-    is_read = column.expression is None and not is_system(column) and column.take not in COMBINATIONS
+    is_read = column.expression is None and not plan.is_system and column.take not in COMBINATIONS
     if keeps_blank and type_.length is None and not steps and instead is None and is_read:
         return None
 
@@ -93,8 +87,8 @@ def make_column(
 
     if column.expression is not None:
         return _computed(type_, convert, missing, failed)
-    if column.lookup is not None:
-        convert = _look_up(contract, column)
+    if plan.lookup is not None:
+        convert = _look_up(plan.lookup, column)
     elif is_text and not keeps_blank:
         convert = _not_blank(convert)
 
@@ -159,10 +153,11 @@ def make_column(
     if column.take in COMBINATIONS:
         clean, combine = _in_turn(steps), COMBINATIONS[column.take](type_)
         return of_all
-    if is_system(column):
+    if plan.is_system:
         return lambda raw: simple(text_of_value(raw))
-    if column.lookup is not None and steps == [str.strip]:
-        known = _known(contract, column)
+    if plan.lookup is not None and steps == [str.strip]:
+        # Texts with blanks around them are never found by one that is trimmed.
+        known = {text: value for text, value in plan.lookup.values.items() if text == text.strip()}
         return looked_up
     if is_text and not keeps_blank and column.lookup is None and steps == [str.strip]:
         return trimmed
@@ -171,15 +166,15 @@ def make_column(
     return value if steps else simple
 
 
-def usual(column: ColumnModel, required: bool) -> tuple[str, str] | None:
+def usual(plan: ColumnPlan) -> tuple[str, str] | None:
     """What generated code does itself with nearly all texts, without a call of the column's function.
 
     The result is two Python expressions: whether a text is one of the usual ones, and if so, the column's value.
     In them ``{given}`` is where the raw value, which may be ``None``, comes first, and ``{raw}`` that again.
     ``None``: there is no such way for this column.
     """
-    type_ = column.column_type
-    if column.take not in ("first", "last") or not column.from_ or is_system(column):
+    column, type_, required = plan.model, plan.type, plan.required
+    if column.take not in ("first", "last") or not column.from_ or plan.is_system:
         return None
     if column.lookup is not None or column.value is not None:
         return None
@@ -202,18 +197,6 @@ def usual(column: ColumnModel, required: bool) -> tuple[str, str] | None:
 def _keep_digits(column: ColumnModel) -> bool:
     """Whether there are cleanings, and all leave a text of digits as it is."""
     return bool(column.clean) and all(isinstance(step, str) for step in column.clean)
-
-
-def is_system(column: ColumnModel) -> bool:
-    """Whether the column takes a system value, as it is."""
-    return bool(column.from_) and (column.from_ or [""])[0] in SYSTEM_VALUES
-
-
-def default_of(column: ColumnModel) -> Any:
-    """What stands for no value: the default, :data:`~transforms.schema.ABSENT` or ``None``."""
-    if column.default is not None:
-        return convert_constant(column.column_type, column.default)
-    return ABSENT if column.omit else None
 
 
 def _computed(
@@ -290,19 +273,9 @@ def _in_turn(steps: list[Callable[[Any], Any]]) -> Callable[[Any], Any]:
     return lambda text: reduce(lambda cleaned, step: step(cleaned), steps, text)
 
 
-def _known(contract: Contract, column: ColumnModel) -> dict[str | None, Any]:
-    """What the texts of a lookup stand for; those with blanks around them are never found by one that is trimmed."""
-    values = contract.lookups[column.lookup or ""].values or {}
-    return {text: convert_constant(column.column_type, value) for text, value in values.items() if text == text.strip()}
-
-
-def _look_up(contract: Contract, column: ColumnModel) -> Callable[[str], Any]:
-    name = column.lookup or ""
-    lookup = contract.lookups[name]
-    type_ = column.column_type
-    values = {text: convert_constant(type_, value) for text, value in (lookup.values or {}).items()}
+def _look_up(lookup: LookupPlan, column: ColumnModel) -> Callable[[str], Any]:
+    values, otherwise = lookup.values, lookup.otherwise
     folded = {text.casefold(): value for text, value in reversed(values.items())} if lookup.ignore_case else {}
-    otherwise = None if lookup.otherwise is None else convert_constant(type_, lookup.otherwise)
 
     def look_up(text: str) -> Any:
         try:
@@ -314,7 +287,7 @@ def _look_up(contract: Contract, column: ColumnModel) -> Callable[[str], Any]:
             raise ConversionError("blank", "the text is blank")
         value = otherwise if value is None else value
         if value is None:
-            raise ConversionError("lookup", f"{short(text)} is not in the lookup {name}")
+            raise ConversionError("lookup", f"{short(text)} is not in the lookup {lookup.name}")
         return value
 
     return look_up

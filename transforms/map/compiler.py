@@ -8,9 +8,7 @@ from datetime import datetime, timezone
 import orjson
 import xxhash
 
-from transforms.contract.model import Contract
-from transforms.contract.resolve import resolve
-from transforms.contract.tables import schema_of
+from transforms.contract.plan import Contract
 from transforms.generated import compile_shown
 from transforms.map.builder import Builder
 from transforms.map.columns import ColumnError, Failures, text_of_value
@@ -32,7 +30,7 @@ class Mapper:
     found; ``source`` is the Python source that the contract became.
 
     Args:
-      contract: validated.
+      contract: from :func:`transforms.load_contract`.
       run_id: what ``$run`` gives.
       started: the time of the run, for ``$loaded_at`` and ``CURRENT_TIMESTAMP``; now, when it is not given.
     """
@@ -40,10 +38,10 @@ class Mapper:
     def __init__(self, contract: Contract, run_id: str = "", started: datetime | None = None):
         started = started or datetime.now(timezone.utc)
         self.contract = contract
-        self.schema = schema_of(contract)
+        self.schema = contract.schema
         self.failures: Failures = Counter()
         self.warnings: Counter[str] = Counter()
-        builder = Builder(resolve(contract), self.schema, self.failures, self.warnings)
+        builder = Builder(contract, self.failures, self.warnings)
         self.source = builder.source()
         names = {
             **builder.names,
@@ -58,7 +56,7 @@ class Mapper:
         self._shred = names["scope_0"]
         self._labels = tuple(contract.tables)
         self._reads_above = builder.reads_above
-        self.finder = Finder(contract, self.schema)
+        self.finder = Finder(contract)
 
     def start_again(self) -> None:
         """Forget what was counted and found."""

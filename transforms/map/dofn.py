@@ -13,7 +13,7 @@ from apache_beam.metrics import Metrics
 from apache_beam.pvalue import TaggedOutput
 
 from transforms import coders as coders
-from transforms.contract.model import Contract
+from transforms.contract.plan import Contract
 from transforms.map.compiler import Mapper
 from transforms.metrics import NAMESPACE, count, count_reject, slowest, spent
 from transforms.records import REJECTS, MappedRecord, ParsedRecord, Reject

@@ -10,12 +10,8 @@ from collections.abc import Collection, Iterator, Mapping
 from operator import itemgetter
 from typing import Any
 
-from transforms.contract.model import Contract
-from transforms.contract.resolve import resolve, sources
-from transforms.contract.tables import parents_first
-from transforms.map.columns import default_of, is_system
+from transforms.contract.plan import Contract
 from transforms.records import Row
-from transforms.schema import Schema
 
 
 class Finder:
@@ -24,12 +20,12 @@ class Finder:
     A table is found when it has a row, and a column when a row has a value there that is neither NULL nor its default.
     """
 
-    def __init__(self, contract: Contract, schema: Schema):
+    def __init__(self, contract: Contract):
         self.found: list[str] = []
-        self._all_tables = {table.label for table in schema.tables}
+        self._all_tables = {table.label for table in contract.schema.tables}
         self._all_columns: dict[str, list[tuple[str, int, Any]]] = {}
         for label, name, nothing in _looked_for(contract):
-            at = schema.by_label[label].column_names.index(name)
+            at = contract.schema.by_label[label].column_names.index(name)
             self._all_columns.setdefault(label, []).append((f"{label}.{name}", at, nothing))
         self.start_again()
 
@@ -69,32 +65,27 @@ def never_found(contract: Contract, found: Collection[str]) -> list[str]:
     Of a table without rows nothing else is said, nor of the tables below it. ``found`` is what :class:`Finder` found,
     in all processes.
     """
-    empty: list[str] = []
-    for label in parents_first(contract):
-        parent = contract.tables[label].parent
-        if parent in empty or label not in found:
-            empty.append(label)
+    empty: set[str | None] = set()
+    for table in contract.parents_first:
+        if table.parent in empty or table.label not in found:
+            empty.add(table.label)
     columns = [
         f"{label}.{name}"
         for label, name, _ in _looked_for(contract)
         if label not in empty and f"{label}.{name}" not in found
     ]
     return columns + [
-        f"rows of {label}" for label in contract.tables if label in empty and _is_first(contract, label, empty)
+        f"rows of {label}" for label, table in contract.tables.items() if label in empty and table.parent not in empty
     ]
-
-
-def _is_first(contract: Contract, label: str, empty: Collection[str]) -> bool:
-    return contract.tables[label].parent not in empty
 
 
 def _looked_for(contract: Contract) -> Iterator[tuple[str, str, Any]]:
     """Table, name and default of each column that a record has a say in; no default where sources have several."""
-    for label, table in resolve(contract).tables.items():
+    for label, table in contract.tables.items():
         read: dict[str, list[Any]] = {}
-        for _, source in sources(table):
+        for source in table.sources:
             for name, column in source.columns.items():
-                if column.value is None and not is_system(column):
-                    read.setdefault(name, []).append(default_of(column))
+                if column.constant is None and not column.is_system:
+                    read.setdefault(name, []).append(column.default)
         for name, defaults in read.items():
             yield label, name, defaults[0] if all(one == defaults[0] for one in defaults) else None

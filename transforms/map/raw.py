@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from transforms.contract.climb import ends_above_record, leaves_record, reads_above_record
-from transforms.contract.column_model import LEAVES, ColumnModel
-from transforms.contract.elements import elements_of, is_of_one, read_path, unpivoted_reference
-from transforms.contract.model import Contract
-from transforms.contract.paths import parse_path
-from transforms.contract.steps import Above, Attribute, Follow, Path, Up, all_steps
+from transforms.contract.plan import ColumnPlan, Contract, Read, SystemValue, is_of_one
+from transforms.contract.steps import (
+    Above,
+    Attribute,
+    Follow,
+    Path,
+    Up,
+    all_steps,
+    ends_above_record,
+    leaves_record,
+    reads_above_record,
+)
 from transforms.map.frame import Frame
 from transforms.map.scope import Scope
 from transforms.map.select import compile_from_all, compile_path, within
@@ -39,32 +45,28 @@ _SYSTEM = {
 """System values as Python expressions in a scope's function."""
 
 
+def frame_of(contract: Contract) -> Frame:
+    """The frame of a contract's records."""
+    return Frame(
+        {name: (compile_path(index.path), compile_path(index.key)) for name, index in contract.indexes.items()}
+    )
+
+
 class RawValues:
     """Writes what is read of a row's element, and gives names to what that source uses.
 
-    ``own`` are the named elements of the row at hand; ``parent_position`` is the variable of the position of its
-    parent's row; ``frame`` is the record at hand, if anything read needs to know it: ``uses_frame``.
+    ``parent_position`` is the variable of the position of the parent's row of the row at hand; ``frame`` is the record
+    at hand, if anything read needs to know it: ``uses_frame``.
     """
 
     def __init__(self, contract: Contract):
         self.contract = contract
         self.reads_above = False
-        self.elements = elements_of(contract)
-        self.own: dict[str, str] = {}
         self.parent_position = ""
         self.uses_frame = False
         self._text_of: TextOf = text_of
-        self.frame = Frame(
-            {
-                name: (compile_path(self.parse(index.path)), compile_path(self.parse(index.key)))
-                for name, index in contract.index.items()
-            }
-        )
+        self.frame = frame_of(contract)
         self.names: dict[str, Any] = {"frame": self.frame}
-
-    def parse(self, text: str) -> Path:
-        """A path of rows, elements or values to unpivot."""
-        return parse_path(text, self.contract.namespaces, self.contract.defaults.ignore_case)
 
     def frame_for(self, path: Path, depth: int) -> Frame | None:
         """The record at hand, where a path from so far below it, at the least, needs to know it."""
@@ -83,30 +85,30 @@ class RawValues:
         self.names[name] = thing
         return name
 
-    def pairs(self, text: str, depth: int) -> Pairs:
+    def pairs(self, read: Read | SystemValue, depth: int) -> Pairs:
         """What gives the names and texts of what a path of `unpivot` finds."""
-        if text == LEAVES:
+        if isinstance(read, SystemValue):
             return leaves
-        path = self.parse(text)
-        return compile_pairs(path, self.frame_for(path, depth))
+        return compile_pairs(read.path, self.frame_for(read.path, depth))
 
-    def of_column(self, scope: Scope, column: ColumnModel, text: str, position: str) -> str:
+    def of_column(self, scope: Scope, column: ColumnPlan, read: Read | SystemValue, position: str) -> str:
         """What a column reads by one of its paths."""
-        left_out = [NameTest.parse(name, self.contract.namespaces, column.ignore_case) for name in column.except_]
-        self._text_of = make_text_of(left_out, column.between)
-        raw = self.of_path(scope, text, column.take, column.ignore_case, position)
+        model = column.model
+        left_out = [NameTest.parse(name, self.contract.namespaces, model.ignore_case) for name in model.except_]
+        self._text_of = make_text_of(left_out, model.between)
+        raw = self.of_path(scope, read, model.take, position)
         self._text_of = text_of
         return raw
 
-    def of_path(self, scope: Scope, text: str, take: str, ignore_case: bool, position: str) -> str:
-        if text in _SYSTEM:
-            self.uses_frame |= text in ("$depth", "$path", "$content")
-            return _SYSTEM[text].format(position=position, parent_position=self.parent_position)
-        if follow := unpivoted_reference(text):
-            return self._of_pair(*follow, take, ignore_case)
-        name, path = read_path(text, self.contract.namespaces, ignore_case, self.own)
-        if name:
-            return self._of_named(scope, name, path, take)
+    def of_path(self, scope: Scope, read: Read | SystemValue, take: str, position: str) -> str:
+        if isinstance(read, SystemValue):
+            self.uses_frame |= read.text in ("$depth", "$path", "$content")
+            return _SYSTEM[read.text].format(position=position, parent_position=self.parent_position)
+        path = read.path
+        if read.pair:
+            return self._of_pair(read.pair, path, take)
+        if read.element:
+            return self._of_named(scope, read.element, path, take)
         frame = self.frame_for(path, scope.depth)
         own = _own_attribute(path)
         if own is not None and take in ("first", "last"):
@@ -130,9 +132,8 @@ class RawValues:
         select = compile_path(path, frame)
         return f"{self.name('take', compile_take(self._readable(select, take, frame), take, self._text_of))}(element)"
 
-    def _of_pair(self, value: str, rest: str, take: str, ignore_case: bool) -> str:
+    def _of_pair(self, value: str, path: Path, take: str) -> str:
         """What the name or the value of the pair at hand refers to."""
-        path = parse_path(rest, self.contract.namespaces, ignore_case)
         frame = self.frame_for(path, 0)
         select = self._readable(compile_from_all(path, frame), take, frame)
         return f"{self.name('take', compile_take(select, take, self._text_of))}([{_SYSTEM[value]}])"
@@ -144,10 +145,10 @@ class RawValues:
 
     def _of_named(self, scope: Scope, name: str, path: Path, take: str) -> str:
         """A value below a named element, which has been looked up for the record."""
-        frame = self.frame_for(path, self.elements[name].depth)
+        frame = self.frame_for(path, self.contract.elements[name].depth)
         attribute = _own_attribute(path)
         if attribute is not None and take in ("first", "last"):
-            is_one = attribute.ignore_case and self.elements[name].is_one
+            is_one = attribute.ignore_case and self.contract.elements[name].is_one
             if name not in scope.owners:
                 scope.own(name, f"attributes[{name!r}]" if is_one else f"Owners(named[{name!r}])")
             return self._of_owners(scope.owners[name], attribute, take, is_one)

@@ -16,6 +16,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from decimal import ROUND_DOWN, Context, Decimal
+from functools import lru_cache
 from typing import Any
 
 from transforms.schema import INTEGER_RANGES, MAX_DECIMAL_PRECISION, ColumnType
@@ -54,6 +55,11 @@ def make_converter(
     Raises:
       ValueError: an option that the type does not take, or takes another value of.
     """
+    return _converter(type_, tuple(formats), rounding, zone)
+
+
+@lru_cache(maxsize=10_000)
+def _converter(type_: ColumnType, formats: tuple[str, ...], rounding: str | None, zone: str | None) -> Converter:
     name = type_.name
     options = {"format": bool(formats), "rounding": rounding is not None, "zone": zone is not None}
     allowed = {

@@ -41,6 +41,6 @@ meets a ``datetimetz``, and parts of a ``datetimetz`` are those in UTC.
 """
 
 from .compiler import Expression, compile_expression
-from .errors import ExpressionError
+from .errors import ExpressionError, UnknownColumn
 
-__all__ = ["Expression", "ExpressionError", "compile_expression"]
+__all__ = ["Expression", "ExpressionError", "UnknownColumn", "compile_expression"]

@@ -64,10 +64,12 @@ class Builder:
         self.constants: dict[str, Any] = {}
         self._temporaries = 0
 
-    def error(self, message: str, node: exp.Expr | None) -> ExpressionError:
+    def error(
+        self, message: str, node: exp.Expr | None, kind: type[ExpressionError] = ExpressionError
+    ) -> ExpressionError:
         """The error at the first token of a node."""
         starts = [part.meta["start"] for part in node.walk() if "start" in part.meta] if node is not None else []
-        return ExpressionError(message, min(starts, default=0), self.syntax.text)
+        return kind(message, min(starts, default=0), self.syntax.text)
 
     def label(self, code: Code) -> str:
         """How the user wrote a column, a path or a literal; ``...`` for more than that."""

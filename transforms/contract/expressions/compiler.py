@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import CodeType
 from typing import Any
 
@@ -34,6 +35,7 @@ class Expression:
     text: str
     type: ColumnType | None
     slots: tuple[tuple[str, str], ...]
+    _slot_types: tuple[tuple[str, ColumnType], ...]
     _code: CodeType
     _constants: tuple[Any, ...]
 
@@ -59,11 +61,19 @@ class Expression:
 
     def compile_condition(self, slot_of: SlotOf) -> Callable[[Sequence[Any]], bool]:
         """The same for a filter: ``True`` where the condition is true, ``False`` where it is false or NULL."""
+        self.check_condition()
+        return self._function("condition", slot_of)
+
+    def check_condition(self) -> None:
+        """Raise :class:`ExpressionError` where this is none."""
         if self.type not in (BOOL, None):
             raise ExpressionError(
                 f"a condition is expected, and this is {types.name(self.type)}; compare it with something", 0, self.text
             )
-        return self._function("condition", slot_of)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Code is not pickled, nor are the functions among its constants: it is made again of the text.
+        return _again, (self.text, self._slot_types)
 
     def _function(self, name: str, slot_of: SlotOf) -> Callable[[Sequence[Any]], Any]:
         namespace = {**vars(runtime), "failed": self._failed}
@@ -107,7 +117,14 @@ def compile_expression(text: str, columns: Mapping[str, ColumnType], *, paths: b
         compiled = compile_shown(source, "expression " + " ".join(text.split())[:60])
     except (RecursionError, SyntaxError, MemoryError):
         raise ExpressionError(TOO_DEEP, 0, text) from None
-    return Expression(text, code.type, tuple(builder.slots), compiled, tuple(builder.constants.values()))
+    slots = tuple(builder.slots)
+    slot_types = tuple((name, columns[name]) for _, name in slots if name in columns)
+    return Expression(text, code.type, slots, slot_types, compiled, tuple(builder.constants.values()))
+
+
+@lru_cache(maxsize=10_000)
+def _again(text: str, slot_types: tuple[tuple[str, ColumnType], ...]) -> Expression:
+    return compile_expression(text, dict(slot_types))
 
 
 _SOURCE = """

@@ -36,3 +36,7 @@ class ExpressionError(ValueError):
             return self.message
         line = self.text.split("\n")[self.line - 1]
         return f"line {self.line}, column {self.column}: {self.message}\n    {line}\n    {' ' * (self.column - 1)}^"
+
+
+class UnknownColumn(ExpressionError):
+    """An expression that names a column which is none of the row."""

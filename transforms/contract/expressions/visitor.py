@@ -13,6 +13,7 @@ from transforms.schema import TYPE_NAMES, ColumnType
 
 from . import functions, runtime, types
 from .code import BOOL, Builder, Code
+from .errors import UnknownColumn
 from .types import BIGINT, DATE, DATETIME, DATETIMETZ, DECIMAL, FLOAT, TEXT, TIME
 
 COMPARISONS: dict[type[exp.Binary], tuple[str, str]] = {
@@ -105,7 +106,7 @@ class Visitor:
         close = difflib.get_close_matches(name.lower(), [column.lower() for column in names], 1)
         known = next((column for column in names if close and column.lower() == close[0]), None)
         listed = f"did you mean {known!r}?" if known else f"the columns are {', '.join(names) or 'none'}"
-        raise self.builder.error(f"there is no column {name!r}; {listed}", node)
+        raise self.builder.error(f"there is no column {name!r}; {listed}", node, UnknownColumn)
 
     def literal(self, node: exp.Literal) -> Code:
         if node.is_string:
