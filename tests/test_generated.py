@@ -19,8 +19,8 @@ def trace(source: str, name: str) -> str:
 
 
 def test_traceback_shows_the_line() -> None:
-    found = trace("def f():\n    return 1 / 0\n", "contract a")
-    assert 'File "<contract a>", line 2, in f' in found
+    found = trace("def f():\n    return 1 / 0\n", "contract of this test")
+    assert 'File "<contract of this test>", line 2, in f' in found
     assert "return 1 / 0" in found
 
 
