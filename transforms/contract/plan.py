@@ -11,6 +11,7 @@ workers get pickled.
 from __future__ import annotations
 
 import pickle
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache
@@ -262,12 +263,13 @@ class Contract:
     @cached_property
     def _pickled(self) -> bytes:
         """A run sends the same contract with each slice: it is pickled once, and unpickled once by each process."""
-        return pickle.dumps({field.name: getattr(self, field.name) for field in fields(self)}, pickle.HIGHEST_PROTOCOL)
+        state = {field.name: getattr(self, field.name) for field in fields(self)}
+        return zlib.compress(pickle.dumps(state, pickle.HIGHEST_PROTOCOL), level=1)
 
 
 @lru_cache(maxsize=4)
 def _unpickled(state: bytes) -> Contract:
-    return Contract(**pickle.loads(state))
+    return Contract(**pickle.loads(zlib.decompress(state)))
 
 
 def schema_of(contract: Contract) -> Schema:
