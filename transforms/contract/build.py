@@ -5,23 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import inf
 
-from transforms.contract.build_column import ColumnBuilder, RowContext, system_types
-from transforms.contract.column_model import LEAVES, ColumnModel
-from transforms.contract.document import Findings, Location, did_you_mean
+from transforms.contract.build_column import ColumnBuilder, RowContext, record_context, row_context
+from transforms.contract.column_model import ColumnModel
+from transforms.contract.document import Findings, Location
 from transforms.contract.model import ContractModel, Rule, Source, TableModel, Unique
 from transforms.contract.plan import (
     ColumnPlan,
     Contract,
-    Read,
     RecordPlan,
     RulePlan,
     Rules,
     SourcePlan,
-    SystemValue,
     TablePlan,
     UniquePlan,
 )
-from transforms.contract.references import References, reference
+from transforms.contract.references import References, SourceReads
 from transforms.contract.relations import Relation, relations
 from transforms.contract.resolve import resolve, sources
 from transforms.names import RecordPath
@@ -63,7 +61,7 @@ class _Builder:
         )
 
     def _record(self) -> RecordPlan:
-        model, place = self.model.record, ("record",)
+        model = self.model.record
         try:
             RecordPath.parse(model.path, self.model.namespaces)
         except ValueError as error:
@@ -77,20 +75,20 @@ class _Builder:
                 self.findings.add((*at, "from"), message)
             if column.expression is not None:
                 self.findings.add((*at, "expression"), "a key is read, not computed", column.expression)
-        types = {name: column.type for name, column in key.items()} | system_types(is_row=False)
-        return RecordPlan(model.path, key, self._rules(place, model.reject_when, model.warn_when, RowContext(0, types)))
+        context = record_context({name: column.type for name, column in key.items()})
+        return RecordPlan(model.path, key, self._rules(("record",), model.reject_when, model.warn_when, context))
 
     def _table(self, label: str, relation: Relation) -> TablePlan:
         model, place = self.model.tables[label], ("tables", label)
         self._check_names(place, model, relation)
         # Below an unknown parent, any climb may be right.
         above = 0 if model.parent is None else self.deepest.get(model.parent, inf)
-        deepest: list[float] = []
         found = []
+        deepest: list[float] = []
         for origin, source in sources(model):
-            rows, depth = self._rows((*place, *origin), source, above)
-            deepest.append(depth)
-            found.append(self._source(label, origin, source, rows, depth))
+            reads = self.references.source((*place, *origin), source, above)
+            deepest.append(reads.depth)
+            found.append(self._source(label, origin, source, reads))
         self.deepest[label] = max(deepest)
         return TablePlan(
             label,
@@ -140,32 +138,15 @@ class _Builder:
             record_key=relation.record_key,
         )
 
-    def _rows(self, place: Location, source: Source, above: float) -> tuple[Read | None, float]:
-        """The path of the rows, and how many elements below the record they stand, at the most."""
-        if above and reference(source.rows):
-            message = "only rows of the record itself are found by the name of an element"
-            self.findings.add((*place, "rows"), message, source.rows, "start at the parent's row")
-            return None, above
-        return self.references.elements_of((*place, "rows"), source.rows, above)
-
-    def _source(self, label: str, origin: Location, source: Source, rows: Read | None, depth: float) -> SourcePlan:
-        place: Location = ("tables", label, *origin)
+    def _source(self, label: str, origin: Location, source: Source, reads: SourceReads) -> SourcePlan:
         model, relation = self.model.tables[label], self.relations[label]
-        own: dict[str, str] = {}
-        for name, text in source.elements.items():
-            at: Location = (*place, "elements", name)
-            if name in self.model.elements:
-                self.findings.add(at, "the contract has an element of this name", None, "choose another")
-            elif self.references.own_element(at, text, depth, own):
-                own[name] = text
-        types = relation.types | {name: column.column_type for name, column in source.let.items()}
-        row = RowContext(
-            depth,
-            types | system_types(True, model.parent is not None, bool(source.unpivot)),
-            own,
-            relation.is_known,
-            model.parent is not None,
-            bool(source.unpivot),
+        row = row_context(
+            relation.types | {name: column.column_type for name, column in source.let.items()},
+            depth=reads.depth,
+            own=reads.own,
+            is_known=relation.is_known,
+            has_parent=model.parent is not None,
+            unpivots=bool(source.unpivot),
         )
 
         def built(columns: Mapping[str, ColumnModel]) -> dict[str, ColumnPlan]:
@@ -178,28 +159,16 @@ class _Builder:
 
         columns, let = built(source.columns), built(source.let)
         return SourcePlan(
-            rows or Read(source.rows, self.references.here),
+            reads.rows,
             columns,
             let,
-            self.columns.formula((*place, "where"), source.where, row) if source.where is not None else None,
+            self.columns.formula(("tables", label, *origin, "where"), source.where, row) if source.where else None,
             self._rules(("tables", label), model.reject_when, model.warn_when, row),
-            self._unpivot(place, source, row),
+            reads.unpivot,
             source.split,
             self._in_order({**columns, **let}),
             bool(source.slots),
         )
-
-    def _unpivot(self, place: Location, source: Source, row: RowContext) -> tuple[Read | SystemValue, ...]:
-        found: list[Read | SystemValue | None] = []
-        for number, text in enumerate(source.unpivot or ()):
-            at: Location = (*place, "unpivot", number)
-            if text == LEAVES:
-                found.append(SystemValue(text))
-            elif reference(text):
-                self.findings.add(at, "these paths start at the row's element", text, "let `rows` be that element")
-            else:
-                found.append(self.references.value(at, text, row.depth, {}))
-        return tuple(read for read in found if read is not None)
 
     def _in_order(self, named: Mapping[str, ColumnPlan]) -> tuple[str, ...]:
         """The columns with an expression, each after those that it uses."""
@@ -233,7 +202,7 @@ class _Builder:
             at: Location = (*place, "unique", "prefer")
             if name not in model.named:
                 message = "there is no such column in this table, nor is it in its `let`"
-                self.findings.add(at, message, name, did_you_mean(name, model.named))
+                self.findings.add(at, message, name, known=model.named)
                 continue
             type_ = model.named[name].column_type
             found = [self.columns.constant((*at, name, number), type_, value) for number, value in enumerate(values)]
@@ -247,13 +216,13 @@ class _Builder:
         """Whether what the table and its sources name is there, and new where it must be."""
         for group in model.include:
             if group not in self.model.column_groups:
-                remedy = did_you_mean(group, self.model.column_groups)
-                self.findings.add((*place, "include"), "there is no such column group", group, remedy)
+                known = self.model.column_groups
+                self.findings.add((*place, "include"), "there is no such column group", group, known=known)
         for key, names in (("key", model.key), ("unique", model.unique.by if model.unique else [])):
             for name in names:
                 if name not in model.columns:
                     message = "there is no such column in this table"
-                    self.findings.add((*place, key), message, name, did_you_mean(name, model.columns))
+                    self.findings.add((*place, key), message, name, known=model.columns)
         taken = {*relation.inherited.values(), *model.columns}
         for origin, source in [((), model), *((("union", number), one) for number, one in enumerate(model.union))]:
             at: Location = (*place, *origin)
@@ -288,7 +257,7 @@ class _Builder:
         replaced = columns.get(name)
         if replaced is None:
             message = "a source replaces columns of its table, and this one it does not have"
-            self.findings.add(place, message, None, did_you_mean(name, columns))
+            self.findings.add(place, message, known=columns)
             return
         if column.type != replaced.type:
             self.findings.add((*place, "type"), f"the column is {replaced.type} in the table", column.type)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from transforms.contract.column_model import SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel, is_system_value
-from transforms.contract.document import Findings, Location, did_you_mean
+from transforms.contract.document import Findings, Location
 from transforms.contract.expressions import Expression, ExpressionError, UnknownColumn, compile_expression
 from transforms.contract.model import ContractModel
 from transforms.contract.plan import ColumnPlan, Formula, LookupPlan, Read, SystemValue
@@ -37,16 +37,20 @@ class RowContext:
     unpivots: bool = False
 
 
-def system_types(is_row: bool, has_parent: bool = False, unpivots: bool = False) -> dict[str, ColumnType]:
-    """The types of the system values that an expression may name, over rows or over a record."""
-    types = dict(_SYSTEM_TYPES)
-    if not has_parent:
-        del types["$parent_position"]
-    if not is_row:
-        del types["$position"]
-    if unpivots:
-        types.update(dict.fromkeys(UNPIVOT_VALUES, ColumnType("text")))
-    return types
+def row_context(types: Mapping[str, ColumnType], **given: Any) -> RowContext:
+    """The context of a table's rows, with the types of the system values beside those of its columns."""
+    row = RowContext(types=types, **given)
+    system = {name: type_ for name, type_ in _SYSTEM_TYPES.items() if row.has_parent or name != "$parent_position"}
+    if row.unpivots:
+        system |= dict.fromkeys(UNPIVOT_VALUES, ColumnType("text"))
+    return replace(row, types={**types, **system})
+
+
+def record_context(types: Mapping[str, ColumnType]) -> RowContext:
+    """The context of the conditions on a record, which has no position."""
+    return RowContext(
+        types={**types, **{name: _SYSTEM_TYPES[name] for name in _SYSTEM_TYPES if "position" not in name}}
+    )
 
 
 def convert_constant(type_: ColumnType, constant: Any) -> Any:
@@ -169,7 +173,7 @@ class ColumnBuilder:
             self._findings.add(at, f"only a table with a `parent` has {text}", text)
         elif text not in SYSTEM_VALUES:
             known = [*SYSTEM_VALUES, *(UNPIVOT_VALUES if row.unpivots else ())]
-            self._findings.add(at, "there is no such system value", text, did_you_mean(text, known))
+            self._findings.add(at, "there is no such system value", text, known=known)
         elif len(model.from_ or ()) > 1:
             self._findings.add(at, "a system value is always there, so it stands alone", text)
         else:
@@ -195,8 +199,7 @@ class ColumnBuilder:
     def _lookup(self, place: Location, name: str, type_: ColumnType) -> LookupPlan | None:
         model = self._model.lookups.get(name)
         if model is None:
-            remedy = did_you_mean(name, self._model.lookups)
-            self._findings.add((*place, "lookup"), "there is no such lookup", name, remedy)
+            self._findings.add((*place, "lookup"), "there is no such lookup", name, known=self._model.lookups)
             return None
         if (name, type_) not in self._lookups:
             at: Location = ("lookups", name)

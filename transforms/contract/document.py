@@ -23,7 +23,18 @@ Finding = tuple[Location, str, Any, "str | None"]
 class Findings(list[Finding]):
     """What is wrong with a contract, as it is found: one mistake hides no other."""
 
-    def add(self, place: Location, message: str, value: Any = None, remedy: str | None = None) -> None:
+    def add(
+        self,
+        place: Location,
+        message: str,
+        value: Any = None,
+        remedy: str | None = None,
+        *,
+        known: Iterable[str] | None = None,
+    ) -> None:
+        """``known``: of these the value should have been one, or the last key of the place where there is none."""
+        if known is not None:
+            remedy = did_you_mean(place[-1] if value is None else value, known) or remedy
         self.append((place, message, value, remedy))
 
 
@@ -220,7 +231,7 @@ def _leads(node: Any, location: Location) -> bool:
 
 def _merged(base: Any, data: Any, location: Location) -> Any:
     """Mappings are merged key by key; anything else in ``data`` stands in place of what ``base`` has."""
-    if _is_column(location):
+    if is_column(location):
         base, data = ({"from": column} if isinstance(column, (str, list)) else column for column in (base, data))
         if isinstance(base, dict) and isinstance(data, dict) and _SOURCES & data.keys():
             base = {key: value for key, value in base.items() if key not in _SOURCES}
@@ -233,7 +244,8 @@ _SOURCES = {"from", "value", "expression"}
 """Where a column's value comes from: it has one of them."""
 
 
-def _is_column(location: Location) -> bool:
+def is_column(location: Location) -> bool:
+    """Whether a column stands at a place."""
     return (
         location[-2:-1] in (("columns",), ("let",))
         or location[:-1] == ("record", "key")

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import copy
+import csv
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from transforms.contract.build import build
-from transforms.contract.column_model import ColumnModel, Defaults
-from transforms.contract.document import ContractError, Document, Findings, Location, Problem, did_you_mean
+from transforms.contract.column_model import ColumnModel, Defaults, Scalar, is_system_value
+from transforms.contract.document import ContractError, Document, Findings, Location, Problem, did_you_mean, is_column
 from transforms.contract.habits import KEYS
-from transforms.contract.lookups import read_csv
 from transforms.contract.model import ContractModel, Index, Lookup, RecordModel, Rule, Source, TableModel, Unique
+from transforms.contract.paths import PathError, parse_path
 from transforms.contract.plan import Contract
-from transforms.contract.syntax import wrong_paths
+from transforms.contract.references import reference, unpivoted_reference
 
 
 def load_contract(path: str | Path) -> Contract:
@@ -57,7 +59,7 @@ def _all_problems(document: Document, error: ValidationError) -> list[Problem]:
         of_harmless = problem.location[2:] == ("parent",) and problem.value in harmless
         if problem.location[:4] not in wrong and not of_harmless:
             problems.append(problem)
-    problems += [document.problem(place, message) for place, message in wrong_paths(document.data)]
+    problems += [document.problem(place, message) for place, message in _wrong_paths(document.data)]
     return _distinct(problems)
 
 
@@ -96,10 +98,74 @@ def _with_csv_files(document: Document, model: ContractModel) -> tuple[ContractM
         if lookup.csv is not None:
             place: Location = ("lookups", name, "csv")
             try:
-                lookups[name] = read_csv(lookup, Path(document.said_in(place).file).parent)
+                lookups[name] = _read_csv(lookup, Path(document.said_in(place).file).parent)
             except ValueError as error:
                 problems.append(document.problem(place, str(error)))
     return model.model_copy(update={"lookups": lookups}), problems
+
+
+def _read_csv(lookup: Lookup, folder: Path) -> Lookup:
+    """The lookup with the values of its CSV file; raises ``ValueError`` that says what is wrong with the file."""
+    path = folder / (lookup.csv or "")
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            for name in (lookup.key, lookup.value):
+                if name not in (reader.fieldnames or ()):
+                    raise ValueError(
+                        f"{path} has no column {name!r}; it has {', '.join(reader.fieldnames or ()) or 'none'}"
+                    )
+            values: dict[str, Scalar] = {}
+            for row in reader:
+                key, value = row[lookup.key or ""], row[lookup.value or ""]
+                if key is None or value is None:
+                    raise ValueError(f"{path}:{reader.line_num}: the line has too few columns")
+                if values.setdefault(key, value) != value:
+                    raise ValueError(f"{path}:{reader.line_num}: {key!r} stands for {values[key]!r} and for {value!r}")
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path} is no CSV file in UTF-8: {error}") from None
+    return lookup.model_copy(update={"values": values})
+
+
+def _wrong_paths(data: Any) -> Iterator[tuple[Location, str]]:
+    """The places of paths that cannot be read, and why; wherever they stand, also where other things are wrong."""
+    prefixes = data.get("namespaces")
+    declared = prefixes.items() if isinstance(prefixes, dict) else ()
+    namespaces = {prefix: uri for prefix, uri in declared if isinstance(uri, str)}
+    for place, text in _paths(data, ()):
+        # Where a slot's value will stand, nobody knows yet what the path is.
+        if is_system_value(text) or "{" in text:
+            continue
+        rest = (reference(text) or unpivoted_reference(text) or ("", text))[1]
+        try:
+            parse_path(rest, namespaces)
+        except PathError as error:
+            yield place, str(error)
+
+
+def _paths(node: Any, place: Location) -> Iterator[tuple[Location, str]]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key != "slots":
+                yield from _paths(value, (*place, key))
+    elif isinstance(node, list):
+        for number, item in enumerate(node):
+            yield from _paths(item, (*place, number) if place[-1] != "from" and not is_column(place) else place)
+    elif isinstance(node, str):
+        if is_column(place):
+            yield (*place, "from"), node
+        elif _is_path(place):
+            yield place, node
+
+
+def _is_path(place: Location) -> bool:
+    """Whether a text at a place is a path, but for columns that are nothing else."""
+    *above, last = [step for step in place if isinstance(step, str)]
+    if place[0] in ("tables", "record", "column_groups") and last in ("from", "rows", "unpivot"):
+        return True
+    return above[-1:] == ["elements"] or (place[0] == "index" and last in ("path", "key"))
 
 
 def _distinct(problems: list[Problem]) -> list[Problem]:

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from math import inf
 
 from transforms.contract.column_model import LEAVES, SYSTEM_VALUES, UNPIVOT_VALUES
-from transforms.contract.document import Findings, Location, did_you_mean
-from transforms.contract.model import ContractModel, Index
+from transforms.contract.document import Findings, Location
+from transforms.contract.model import ContractModel, Index, Source
 from transforms.contract.paths import PathError, parse_path
-from transforms.contract.plan import ElementPlan, IndexPlan, Read, is_of_one
+from transforms.contract.plan import ElementPlan, IndexPlan, Read, SystemValue, is_of_one
 from transforms.contract.steps import (
     Above,
     Before,
@@ -54,6 +55,19 @@ def unpivoted_reference(text: str) -> tuple[str, str] | None:
     return (match[1], f". {match[2]}") if match else None
 
 
+_NOTHING = Read("", Path("", ()))
+
+
+@dataclass(frozen=True)
+class SourceReads:
+    """Where the rows of a source are, how far below the record at the most, and what is read or named of them."""
+
+    rows: Read
+    depth: float
+    own: dict[str, str]
+    unpivot: tuple[Read | SystemValue, ...]
+
+
 class References:
     """Reads the paths of one contract. What is wrong goes to ``findings``, and nothing is read then.
 
@@ -64,7 +78,6 @@ class References:
         self.ignore_case = model.defaults.ignore_case
         self.elements: dict[str, ElementPlan] = {}
         self.indexes: dict[str, IndexPlan] = {}
-        self.here = Path(".", ((),))
         self._model = model
         self._findings = findings
         self._parsed: dict[tuple[str, bool], Path] = {}
@@ -138,7 +151,39 @@ class References:
             )
         return Read(text, path, name, pair[0] if pair else None)
 
-    def own_element(self, place: Location, text: str, depth: float, own: Mapping[str, str]) -> bool:
+    def source(self, place: Location, source: Source, above: float) -> SourceReads:
+        """What a source of rows says of its elements; ``above`` is the depth of the parent's rows, at the most."""
+        rows, depth = self._rows((*place, "rows"), source.rows, above)
+        own: dict[str, str] = {}
+        for name, text in source.elements.items():
+            at: Location = (*place, "elements", name)
+            if name in self._model.elements:
+                self._findings.add(at, "the contract has an element of this name", None, "choose another")
+            elif self._own_element(at, text, depth, own):
+                own[name] = text
+        values = [
+            self._to_unpivot((*place, "unpivot", number), text, depth)
+            for number, text in enumerate(source.unpivot or ())
+        ]
+        return SourceReads(rows, depth, own, tuple(value for value in values if value is not None))
+
+    def _rows(self, place: Location, text: str, above: float) -> tuple[Read, float]:
+        if above and reference(text):
+            message = "only rows of the record itself are found by the name of an element"
+            self._findings.add(place, message, text, "start at the parent's row")
+            return _NOTHING, above
+        read, depth = self.elements_of(place, text, above)
+        return read or _NOTHING, depth
+
+    def _to_unpivot(self, place: Location, text: str, depth: float) -> Read | SystemValue | None:
+        if text == LEAVES:
+            return SystemValue(text)
+        if reference(text):
+            self._findings.add(place, "these paths start at the row's element", text, "let `rows` be that element")
+            return None
+        return self.value(place, text, depth, {})
+
+    def _own_element(self, place: Location, text: str, depth: float, own: Mapping[str, str]) -> bool:
         """Check an element that a table names, below those in ``own``; whether paths that begin with it can be read."""
         before = len(self._findings)
         read = self.value(place, text, depth, own, takes_text=False)
@@ -210,7 +255,8 @@ class References:
                     place,
                     "there is no such index",
                     step.index,
-                    did_you_mean(step.index, self._model.index) or "declare it under `index`",
+                    "declare it under `index`",
+                    known=self._model.index,
                 )
 
     def _unknown(self, place: Location, name: str) -> None:
@@ -219,4 +265,4 @@ class References:
             return
         known = [f"${known}" for known in self._model.elements]
         message = "there is no element of this name under `elements`"
-        self._findings.add(place, message, f"${name}", did_you_mean(f"${name}", known))
+        self._findings.add(place, message, f"${name}", known=known)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from transforms.contract.document import Findings, Location, did_you_mean
+from transforms.contract.document import Findings, Location
 from transforms.contract.model import ContractModel, TableModel
 from transforms.schema import ColumnType
 
@@ -37,7 +37,7 @@ def relations(model: ContractModel, findings: Findings) -> dict[str, Relation]:
         table = model.tables[label]
         place: Location = ("tables", label, "parent")
         if table.parent not in model.tables:
-            findings.add(place, "there is no such table", table.parent, did_you_mean(table.parent, model.tables))
+            findings.add(place, "there is no such table", table.parent, known=model.tables)
         elif _is_in_a_circle(model, label):
             findings.add(place, "the parents of this table lead in a circle", table.parent)
         types = {name: column.column_type for name, column in table.columns.items()}
@@ -79,8 +79,7 @@ def _relation(model: ContractModel, label: str, above: dict[str, Relation], find
     names = list(inherited.values())
     for name in table.inherit:
         if name not in inherited:
-            remedy = did_you_mean(name, inherited)
-            findings.add((*place, "inherit", name), "the parent has no such key column", None, remedy)
+            findings.add((*place, "inherit", name), "the parent has no such key column", known=inherited)
     if len(set(names)) < len(names):
         findings.add((*place, "inherit"), "two inherited columns would have one name")
     is_known = parent.is_known and len(findings) == before and set(table.include) <= set(model.column_groups)
