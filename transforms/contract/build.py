@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import inf
 
-from transforms.contract.build_column import ColumnBuilder, RowContext, record_context, row_context
+from transforms.contract.build_column import ColumnBuilder, RowContext
 from transforms.contract.column_model import ColumnModel
 from transforms.contract.document import Findings, Location
 from transforms.contract.model import ContractModel, Rule, Source, TableModel, Unique
@@ -20,8 +20,8 @@ from transforms.contract.plan import (
     UniquePlan,
 )
 from transforms.contract.references import References, SourceReads
-from transforms.contract.relations import Relation, relations
-from transforms.contract.resolve import resolve, sources
+from transforms.contract.relations import Relation, Relations
+from transforms.contract.resolve import resolve
 from transforms.names import RecordPath
 from transforms.schema import Column, ColumnType, ForeignKey, Schema, Table
 
@@ -36,11 +36,11 @@ def build(model: ContractModel) -> tuple[Contract | None, Findings]:
 class _Builder:
     def __init__(self, model: ContractModel):
         self.written = model
-        self.model = resolve(model)
+        self.model, self.sources = resolve(model)
         self.findings = Findings()
         self.references = References(model, self.findings)
         self.columns = ColumnBuilder(model, self.references, self.findings)
-        self.relations = relations(self.model, self.findings)
+        self.relations = Relations(self.model, self.findings).all()
         self.deepest: dict[str, float] = {}  # below the record stand the rows of a table, at the most
 
     def contract(self) -> Contract:
@@ -75,7 +75,7 @@ class _Builder:
                 self.findings.add((*at, "from"), message)
             if column.expression is not None:
                 self.findings.add((*at, "expression"), "a key is read, not computed", column.expression)
-        context = record_context({name: column.type for name, column in key.items()})
+        context = RowContext({name: column.type for name, column in key.items()}, has_position=False)
         return RecordPlan(model.path, key, self._rules(("record",), model.reject_when, model.warn_when, context))
 
     def _table(self, label: str, relation: Relation) -> TablePlan:
@@ -85,7 +85,7 @@ class _Builder:
         above = 0 if model.parent is None else self.deepest.get(model.parent, inf)
         found = []
         deepest: list[float] = []
-        for origin, source in sources(model):
+        for origin, source in self.sources[label]:
             reads = self.references.source((*place, *origin), source, above)
             deepest.append(reads.depth)
             found.append(self._source(label, origin, source, reads))
@@ -140,11 +140,11 @@ class _Builder:
 
     def _source(self, label: str, origin: Location, source: Source, reads: SourceReads) -> SourcePlan:
         model, relation = self.model.tables[label], self.relations[label]
-        row = row_context(
+        row = RowContext(
             relation.types | {name: column.column_type for name, column in source.let.items()},
-            depth=reads.depth,
-            own=reads.own,
-            is_known=relation.is_known,
+            relation.is_known,
+            reads.depth,
+            reads.own,
             has_parent=model.parent is not None,
             unpivots=bool(source.unpivot),
         )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from transforms.contract.column_model import SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel, is_system_value
@@ -25,32 +26,27 @@ _FOR_TEXTS = "`lookup`, `clean`, `format` and `take` are for texts that are read
 class RowContext:
     """What the columns of a row may read and name.
 
-    ``depth`` is how far below the record the row's element stands, at the most; ``own`` are the elements that the table
-    names. ``types`` are those of the columns and system values that expressions may name, all of them if ``is_known``.
+    ``columns`` are the types of those that expressions may name, all of them if ``is_known``. ``depth`` is how far the
+    row's element stands below the record, at the most; ``own`` are the elements that the table names.
     """
 
-    depth: float = 0
-    types: Mapping[str, ColumnType] = field(default_factory=dict)
-    own: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, ColumnType] = field(default_factory=dict)
     is_known: bool = True
+    depth: float = 0
+    own: Mapping[str, str] = field(default_factory=dict)
+    has_position: bool = True
     has_parent: bool = False
     unpivots: bool = False
 
-
-def row_context(types: Mapping[str, ColumnType], **given: Any) -> RowContext:
-    """The context of a table's rows, with the types of the system values beside those of its columns."""
-    row = RowContext(types=types, **given)
-    system = {name: type_ for name, type_ in _SYSTEM_TYPES.items() if row.has_parent or name != "$parent_position"}
-    if row.unpivots:
-        system |= dict.fromkeys(UNPIVOT_VALUES, ColumnType("text"))
-    return replace(row, types={**types, **system})
-
-
-def record_context(types: Mapping[str, ColumnType]) -> RowContext:
-    """The context of the conditions on a record, which has no position."""
-    return RowContext(
-        types={**types, **{name: _SYSTEM_TYPES[name] for name in _SYSTEM_TYPES if "position" not in name}}
-    )
+    @cached_property
+    def types(self) -> dict[str, ColumnType]:
+        """The types of all that expressions may name, with the system values."""
+        types = {**self.columns, **_SYSTEM_TYPES}
+        if not self.has_position:
+            del types["$position"]
+        if not self.has_parent:
+            del types["$parent_position"]
+        return types | dict.fromkeys(UNPIVOT_VALUES, ColumnType("text")) if self.unpivots else types
 
 
 def convert_constant(type_: ColumnType, constant: Any) -> Any:

@@ -18,14 +18,17 @@ _USES = {
 """The types that take over a default; what is not named here, all take over."""
 
 
-def resolve(contract: ContractModel) -> ContractModel:
-    """The same contract with defaults and groups in every column."""
-    return contract.model_copy(
-        update={
-            "record": contract.record.model_copy(update={"key": _with_defaults(contract, contract.record.key)}),
-            "tables": {label: _resolve_table(contract, table) for label, table in contract.tables.items()},
-        }
-    )
+Sources = list[tuple[Location, Source]]
+"""All the sources of a table's rows, one for each slot, each with all of its columns; and where each stands."""
+
+
+def resolve(contract: ContractModel) -> tuple[ContractModel, dict[str, Sources]]:
+    """The same contract with defaults and groups in every column; and the sources of each table."""
+    tables = {label: _resolve_table(contract, table) for label, table in contract.tables.items()}
+    key = _with_defaults(contract, contract.record.key)
+    record = contract.record.model_copy(update={"key": key})
+    resolved = contract.model_copy(update={"record": record, "tables": tables})
+    return resolved, {label: _sources(table) for label, table in tables.items()}
 
 
 def _resolve_table(contract: ContractModel, table: TableModel) -> TableModel:
@@ -109,11 +112,10 @@ def _applicable(
         yield name, value
 
 
-def sources(table: TableModel) -> list[tuple[Location, Source]]:
-    """All the sources of a table's rows, one for each slot, each with all of its columns; and where each stands."""
+def _sources(table: TableModel) -> Sources:
     if not table.union:
         return [((), source) for source in _slots(table, table.columns, table.where)]
-    found: list[tuple[Location, Source]] = []
+    found: Sources = []
     for number, source in enumerate(table.union):
         where = " AND ".join(f"({condition})" for condition in (table.where, source.where) if condition) or None
         whole = source.model_copy(
