@@ -28,7 +28,7 @@ from transforms.contract.read import load_contract
 from transforms.insert import ddl
 from transforms.insert.database import Database, open_database
 from transforms.insert.sqlite import SpeaksSQLite
-from transforms.map.compiler import Mapper
+from transforms.map.mapper import Mapper
 from transforms.records import ParsedRecord, Reject
 from transforms.schema import Schema, Table
 

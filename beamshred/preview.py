@@ -29,8 +29,8 @@ from pipeline.options import JobOptions, parse_tool
 from transforms import Contract
 from transforms.contract.plan import ColumnPlan, SourcePlan
 from transforms.contract.read import load_contract
-from transforms.map.columns import CUT, text_of_value
-from transforms.map.compiler import Mapper
+from transforms.map.cells import CUT, text_of_value
+from transforms.map.mapper import Mapper
 from transforms.records import MappedRecord, ParsedRecord, Reject
 from transforms.schema import ABSENT, Schema, Table
 

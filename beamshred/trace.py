@@ -24,15 +24,15 @@ from transforms import Contract
 from transforms.contract.document import did_you_mean
 from transforms.contract.plan import ColumnPlan, Read, SourcePlan, TablePlan
 from transforms.contract.read import load_contract
-from transforms.map.columns import ColumnError, make_column, text_of_value
-from transforms.map.compiler import Mapper
-from transforms.map.raw import frame_of
+from transforms.conversion.clean import make_cleaning
+from transforms.map.access import frame_of
+from transforms.map.cells import ColumnError, make_column, text_of_value
+from transforms.map.mapper import Mapper
 from transforms.map.select import compile_path
-from transforms.map.takes import compile_take
+from transforms.map.take import compile_take
 from transforms.map.texts import text_of
 from transforms.records import ParsedRecord, Reject
 from transforms.schema import ABSENT
-from transforms.values.clean import make_cleaning
 
 MOST_ROWS = 20
 """Rows whose value is traced."""

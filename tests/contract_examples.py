@@ -24,8 +24,8 @@ from transforms.contract.document import ContractError
 from transforms.contract.expressions import compile_expression
 from transforms.contract.paths import parse_path
 from transforms.contract.read import load_contract
-from transforms.map.columns import text_of_value
-from transforms.map.compiler import Mapper
+from transforms.map.cells import text_of_value
+from transforms.map.mapper import Mapper
 from transforms.map.select import compile_path
 from transforms.map.texts import text_of
 from transforms.names import RecordPath

@@ -13,7 +13,7 @@ from typing import Any
 from lxml import etree
 
 from transforms.contract.plan import Contract
-from transforms.map.compiler import Mapper
+from transforms.map.mapper import Mapper
 from transforms.names import RecordPath
 from transforms.parse.parser import RecordParser
 from transforms.read.files import SourceFile

@@ -13,7 +13,7 @@ from lxml import etree
 
 from benchmarks.documents import DECLARATION, FIRST_ID, LARGEST, SMALLEST, documents, write_folder, write_list
 from transforms.contract.read import load_contract
-from transforms.map.compiler import Mapper
+from transforms.map.mapper import Mapper
 from transforms.records import MappedRecord, ParsedRecord, XmlRecord
 
 CONTRACT = Path(__file__).parent.parent / "benchmarks" / "contracts" / "applications.yaml"

@@ -11,7 +11,7 @@ import pytest
 from beamshred.legacy import LegacyError, convert_legacy, read_legacy
 from transforms import ContractError, load_contract, parse_contract
 from transforms.contract.document import Document
-from transforms.map.compiler import Mapper
+from transforms.map.mapper import Mapper
 
 CONTRACT = """contract: orders
 record:

@@ -11,9 +11,9 @@ from pydantic import BaseModel
 
 from tests.contract_examples import Example, examples, unused
 from transforms.contract import column_model, model
+from transforms.conversion.clean import CLEANINGS
+from transforms.conversion.convert import BINARY_FORMATS, NUMBER_FORMATS, ROUNDINGS
 from transforms.schema import TYPE_NAMES
-from transforms.values.clean import CLEANINGS
-from transforms.values.convert import BINARY_FORMATS, NUMBER_FORMATS, ROUNDINGS
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE = (DOCS / "contract.md").read_text(encoding="utf-8")

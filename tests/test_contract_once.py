@@ -12,9 +12,9 @@ import pytest
 from tests.language import mapper, rows
 from transforms import load_contract, reach_of, schema_of
 from transforms.contract import build, build_column, read, references
-from transforms.map.compiler import Mapper
 from transforms.map.coverage import Coverage
-from transforms.map.found import never_found
+from transforms.map.mapper import Mapper
+from transforms.map.missing import never_found
 from transforms.parse.parser import RecordParser
 
 CONTRACT = Path(__file__).parent.parent / "benchmarks/contracts/imported.yaml"

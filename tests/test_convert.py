@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from transforms.conversion.clean import make_cleaning
+from transforms.conversion.convert import NUMBER_FORMATS, ConversionError, make_converter
 from transforms.schema import INTEGER_RANGES, ColumnType
-from transforms.values.clean import make_cleaning
-from transforms.values.convert import NUMBER_FORMATS, ConversionError, make_converter
 
 UTC = timezone.utc
 

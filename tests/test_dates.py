@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from transforms.conversion.convert import ConversionError, make_converter
 from transforms.schema import ColumnType
-from transforms.values.convert import ConversionError, make_converter
 
 FORMATS = (
     "iso", "%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d", "%m/%d/%Y", "%m/%d/%Y %H:%M:%S",

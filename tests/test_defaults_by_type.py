@@ -10,7 +10,7 @@ import pytest
 
 from transforms.contract.document import ContractError
 from transforms.contract.read import parse_contract
-from transforms.map.compiler import Mapper
+from transforms.map.mapper import Mapper
 from transforms.parse.parser import RecordParser
 from transforms.records import MappedRecord, ParsedRecord, XmlRecord
 

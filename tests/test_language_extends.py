@@ -9,7 +9,7 @@ import pytest
 from tests.language import HEAD, reject, rows
 from transforms.contract.document import ContractError, Problem
 from transforms.contract.read import load_contract
-from transforms.map.compiler import Mapper
+from transforms.map.mapper import Mapper
 
 BASE = f"""{HEAD}
 defaults: {{clean: trim}}

@@ -10,7 +10,7 @@ from tests.language import column, mapper, mistake, mistakes, reject, rows
 from transforms import parse_contract, reach_of
 from transforms.contract.paths import parse_path
 from transforms.contract.steps import Attribute, Child, Follow
-from transforms.map.compiler import Mapper
+from transforms.map.mapper import Mapper
 from transforms.parse import projection
 from transforms.parse.parser import RecordParser
 from transforms.records import ParsedRecord, XmlRecord

@@ -11,7 +11,7 @@ import pytest
 from tests.language import HEAD, column, mapper, mistake, mistakes, reject, rows
 from transforms.contract.document import ContractError, Problem
 from transforms.contract.read import load_contract
-from transforms.map.compiler import Mapper
+from transforms.map.mapper import Mapper
 from transforms.schema import ABSENT
 
 # Defaults

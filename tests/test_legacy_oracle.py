@@ -13,7 +13,7 @@ from beamshred.legacy.source import parse_legacy
 from tests.legacy_contracts import ADDRESS, APP, CON_ID, CONTACT, EMPLOYMENT, FILTERS, KEY, mapped, mapping
 from tests.legacy_oracle import oracle
 from transforms.contract.read import parse_contract
-from transforms.map.compiler import Mapper
+from transforms.map.mapper import Mapper
 from transforms.records import Reject
 from transforms.schema import ABSENT
 

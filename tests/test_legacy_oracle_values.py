@@ -14,7 +14,7 @@ from tests.legacy_contracts import APP, KEY, mapping, request
 from tests.legacy_oracle import oracle
 from tests.test_legacy_oracle import BITS, ENUMS, contract_of, loaded
 from transforms.contract.read import parse_contract
-from transforms.map.compiler import Mapper
+from transforms.map.mapper import Mapper
 
 HOSTILE = """
 x|0|00|1|01|-1|+1|- 1|−1|1-|(1)|5|255|256|32767|32768|2147483647|2147483648|99999999999|36.50|36.4999|2.5|-2.5|0.5|-0.5

@@ -23,7 +23,7 @@ from tests.legacy_contracts import (
     value,
 )
 from transforms.contract.read import parse_contract
-from transforms.map.compiler import Mapper
+from transforms.map.mapper import Mapper
 from transforms.records import MappedRecord, Reject
 from transforms.schema import ABSENT
 

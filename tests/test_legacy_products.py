@@ -16,7 +16,7 @@ from beamshred.legacy import convert_legacy, read_legacy
 from tests.legacy_contracts import mapped, rows_of
 from transforms import prepare_target
 from transforms.contract.read import parse_contract
-from transforms.map.compiler import Mapper
+from transforms.map.mapper import Mapper
 from transforms.records import Reject
 
 FOLDER = Path(__file__).parent / "legacy"

@@ -10,8 +10,8 @@ import pytest
 
 from transforms import RecordPath
 from transforms.contract.expressions.runtime import like_pattern
+from transforms.conversion.clean import make_cleaning as cleaned
 from transforms.read.scan import Damage, scan
-from transforms.values.clean import make_cleaning as cleaned
 
 SIZE = 30_000
 

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.documents import documents
 from transforms import Context, MappedRecord, Reject, XmlRecord, load_contract, parse_contract, reach_of
-from transforms.map.compiler import Mapper
+from transforms.map.mapper import Mapper
 from transforms.parse import projection
 from transforms.parse.parser import RecordParser
 from transforms.reach import Reach

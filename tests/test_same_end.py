@@ -20,7 +20,7 @@ from tests.jobs import Folder
 from transforms import load_contract, plan_splits, prepare_target, reach_of, read_split, schema_of
 from transforms.insert.database import open_database
 from transforms.insert.load import LoadPolicy, load_batch
-from transforms.map.compiler import Mapper
+from transforms.map.mapper import Mapper
 from transforms.names import RecordPath
 from transforms.parse.parser import RecordParser
 from transforms.read import SourceFile, Split

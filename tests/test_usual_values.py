@@ -11,8 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from transforms import MappedRecord, Reject, XmlRecord, parse_contract
-from transforms.map.columns import ColumnError, make_column
-from transforms.map.compiler import Mapper, key_text
+from transforms.map.cells import ColumnError, make_column
+from transforms.map.mapper import Mapper, key_text
 from transforms.parse.parser import RecordParser
 
 texts = st.one_of(

@@ -3,7 +3,7 @@ from .blocks import Batch as Batch
 from .contract.document import ContractError as ContractError
 from .contract.plan import Contract as Contract
 from .contract.plan import schema_of as schema_of
-from .contract.reach import reach_of as reach_of
+from .contract.reachable import reach_of as reach_of
 from .contract.read import load_contract as load_contract
 from .contract.read import parse_contract as parse_contract
 from .insert import DUPLICATE_KEY as DUPLICATE_KEY

@@ -20,7 +20,7 @@ from apache_beam.pvalue import PCollection
 from transforms.batch import GroupIntoBatches
 from transforms.blocks import Batch
 from transforms.contract.plan import Contract
-from transforms.contract.reach import reach_of
+from transforms.contract.reachable import reach_of
 from transforms.insert.dofn import BulkInsertDoFn
 from transforms.insert.retry import RETRY_SECONDS
 from transforms.limits import (

@@ -32,7 +32,7 @@ from pipeline.flags import positive
 from pipeline.options import Parser
 from transforms import RecordPath, expand
 from transforms.contract.read import parse_contract
-from transforms.map.compiler import Mapper
+from transforms.map.mapper import Mapper
 from transforms.records import ParsedRecord, Reject
 
 __all__ = ["InferError", "infer_contract", "run"]

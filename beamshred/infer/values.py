@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from transforms.conversion.convert import Converter, make_converter
+from transforms.conversion.errors import ConversionError
 from transforms.schema import ColumnType
-from transforms.values.conversion import ConversionError
-from transforms.values.convert import Converter, make_converter
 
 _INTEGER = re.compile(r"(?!-0)-?(?:0|[1-9]\d{0,17})")
 _DECIMAL = re.compile(r"-?(?:0|[1-9]\d*)\.\d+|(?!-0\Z)-?(?:0|[1-9]\d*)")

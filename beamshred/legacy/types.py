@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from beamshred.legacy.source import Mapping
+from transforms.conversion.clean import CLEANINGS
+from transforms.conversion.convert import ConversionError, make_converter
 from transforms.schema import ColumnType
-from transforms.values.clean import CLEANINGS
-from transforms.values.convert import ConversionError, make_converter
 
 DATE_FORMATS = (
     "iso", "%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d", "%m/%d/%Y", "%m/%d/%Y %H:%M:%S",

@@ -13,9 +13,9 @@ from transforms.contract.expressions import Expression, ExpressionError, Unknown
 from transforms.contract.model import ContractModel
 from transforms.contract.plan import ColumnPlan, Formula, LookupPlan, Read, SystemValue
 from transforms.contract.references import References
+from transforms.conversion.convert import ConversionError, Converter, make_converter
 from transforms.names import NameTest
 from transforms.schema import ABSENT, ColumnType
-from transforms.values.convert import ConversionError, Converter, make_converter
 
 _SYSTEM_TYPES = {name: ColumnType.parse(type_) for name, (type_, _) in SYSTEM_VALUES.items()}
 _HOLDS_NUMBER = ("tinyint", "smallint", "int", "bigint", "text")

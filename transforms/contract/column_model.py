@@ -9,8 +9,8 @@ from pydantic_core import PydanticCustomError
 
 from transforms.contract.habits import type_remedy
 from transforms.contract.shorthands import AsCleaning, OrNull, OrOne, OrText
+from transforms.conversion.clean import CLEANINGS, make_cleaning
 from transforms.schema import TYPE_NAMES, ColumnType
-from transforms.values.clean import CLEANINGS, make_cleaning
 
 SYSTEM_VALUES = {
     "$position": ("int", "the row's number among those that its path selects below the same parent row, from 1"),

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import GetJsonSchemaHandler
 
-from transforms.values.clean import CLEANINGS
+from transforms.conversion.clean import CLEANINGS
 
 
 class OrOne:
@@ -22,7 +22,7 @@ class OrOne:
 
 
 class AsCleaning:
-    """What :func:`~transforms.values.clean.make_cleaning` takes."""
+    """What :func:`~transforms.conversion.clean.make_cleaning` takes."""
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:

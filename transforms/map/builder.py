@@ -21,15 +21,15 @@ from transforms.contract.plan import (
     TablePlan,
 )
 from transforms.contract.steps import depth_of
+from transforms.map.access import RawValues
 from transforms.map.attributes import Attributes, Owners, attributes_of_one
 from transforms.map.calls import attempt, first_given, in_document_order, is_broken, make_filter, make_rule, one_by_one
-from transforms.map.columns import ColumnError, Failures, make_column, usual
-from transforms.map.raw import RawValues
-from transforms.map.scope import Scope, guarded, tuple_of
+from transforms.map.cells import ColumnError, Failures, make_column, usual
+from transforms.map.collect import indented
+from transforms.map.row_function import Scope, guarded, tuple_of
 from transforms.map.select import compile_from_all, compile_path, compile_rest, split_plain
-from transforms.map.takes import compile_unpivot
+from transforms.map.take import compile_unpivot
 from transforms.map.unique import Candidates, make_choice
-from transforms.map.walk import indented
 
 _TOP = ((),)
 """The alternatives of the path ``.``."""

@@ -10,7 +10,7 @@ from typing import Any
 from lxml.etree import _Element
 
 from transforms.contract.expressions import ExpressionError
-from transforms.map.columns import ColumnError, Failures
+from transforms.map.cells import ColumnError, Failures
 from transforms.records import Row
 
 Holds = Callable[["Sequence[Any]"], bool]

@@ -8,8 +8,8 @@ from decimal import Context
 from functools import reduce
 from typing import Any
 
+from transforms.conversion.convert import make_converter
 from transforms.schema import ColumnType
-from transforms.values.convert import make_converter
 
 Combine = Callable[["Sequence[Any]"], Any]
 

@@ -15,7 +15,7 @@ from lxml.etree import _Element
 
 from transforms.contract.plan import Contract, Formula, Read, SourcePlan, SystemValue, TablePlan
 from transforms.contract.steps import Attribute, Child, Compare, Condition, Logic, Path, Step
-from transforms.map.raw import frame_of
+from transforms.map.access import frame_of
 from transforms.map.select import Select, compile_path
 from transforms.names import split_tag
 

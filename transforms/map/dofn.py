@@ -14,7 +14,7 @@ from apache_beam.pvalue import TaggedOutput
 
 from transforms import coders as coders
 from transforms.contract.plan import Contract
-from transforms.map.compiler import Mapper
+from transforms.map.mapper import Mapper
 from transforms.metrics import NAMESPACE, count, count_reject, slowest, spent
 from transforms.records import REJECTS, MappedRecord, ParsedRecord, Reject
 

@@ -25,7 +25,7 @@ from transforms.contract.steps import (
     Step,
     Up,
 )
-from transforms.map.frame import Frame
+from transforms.map.current_record import Frame
 from transforms.map.texts import text_of
 from transforms.names import NameTest
 

@@ -40,7 +40,7 @@ an error, as is a division by zero: the column's ``on_error`` decides. A ``datet
 meets a ``datetimetz``, and parts of a ``datetimetz`` are those in UTC.
 """
 
-from .compiler import Expression, compile_expression
 from .errors import ExpressionError, UnknownColumn
+from .expression import Expression, compile_expression
 
 __all__ = ["Expression", "ExpressionError", "UnknownColumn", "compile_expression"]

@@ -12,12 +12,12 @@ from typing import Any
 
 from sqlglot import exp
 
+from transforms.conversion.convert import make_converter
 from transforms.schema import ColumnType
-from transforms.values.convert import make_converter
 
-from . import runtime, types
+from . import coercion, runtime
 from .code import Builder, Code
-from .types import BIGINT, DATE, DATETIME, DATETIMETZ, DECIMAL, FLOAT, INT, TEXT, TIME
+from .coercion import BIGINT, DATE, DATETIME, DATETIMETZ, DECIMAL, FLOAT, INT, TEXT, TIME
 
 Build = Callable[[Builder, Sequence[Code]], Code]
 
@@ -43,8 +43,8 @@ class Function:
 
 
 ACCEPTED: dict[str, Callable[[ColumnType], bool]] = {
-    "text": lambda type_: types.family(type_) == "text",
-    "number": lambda type_: types.family(type_) == "number",
+    "text": lambda type_: coercion.family(type_) == "text",
+    "number": lambda type_: coercion.family(type_) == "number",
     "integer": lambda type_: type_.is_integer,
     "date": lambda type_: type_ in (DATE, DATETIME, DATETIMETZ),
     "clock": lambda type_: type_ in (TIME, DATETIME, DATETIMETZ),
@@ -77,16 +77,16 @@ def _unit(builder: Builder, node: exp.Expr) -> Code:
 def _checked(builder: Builder, name: str, kind: str, code: Code, node: exp.Expr) -> Code:
     if code.is_literal and code.type == TEXT and kind in ("date", "moment", "clock"):
         for type_ in (DATE, DATETIME, TIME):
-            literal = types.cast(builder, code, type_, lenient=True)
+            literal = coercion.cast(builder, code, type_, lenient=True)
             if literal.literal is not None and ACCEPTED[kind](type_):
                 return literal
         raise builder.error(f"{builder.label(code)} is no date that {name} can take; write it as '2024-12-31'", node)
     if code.type is not None and not ACCEPTED[kind](code.type):
         wanted = {"clock": "a value with a time of day", "moment": "a date or datetime"}.get(kind, kind)
         remedy = ""
-        if types.make_cast(code.type, _REMEDIES[kind]) is not None:
-            remedy = f"; write CAST({builder.label(code)} AS {types.written(_REMEDIES[kind])})"
-        raise builder.error(f"{name} takes {wanted}, and {types.describe(builder, code)}{remedy}", node)
+        if coercion.make_cast(code.type, _REMEDIES[kind]) is not None:
+            remedy = f"; write CAST({builder.label(code)} AS {coercion.written(_REMEDIES[kind])})"
+        raise builder.error(f"{name} takes {wanted}, and {coercion.describe(builder, code)}{remedy}", node)
     return code
 
 
@@ -118,19 +118,19 @@ def _left(builder: Builder, codes: Sequence[Code]) -> Code:
 
 
 def _concat(builder: Builder, codes: Sequence[Code]) -> Code:
-    texts = [types.as_text(builder, code) for code in codes]
+    texts = [coercion.as_text(builder, code) for code in codes]
     joined = " + ".join(f"({text.value} or '')" if text.nullable else text.value for text in texts)
     return Code(f"({joined})", TEXT, nullable=False)
 
 
 def _coalesce(builder: Builder, codes: Sequence[Code]) -> Code:
-    same, type_ = types.same_type(builder, codes, "values of one COALESCE")
+    same, type_ = coercion.same_type(builder, codes, "values of one COALESCE")
     return builder.first_present(same, type_)
 
 
 def _nullif(builder: Builder, codes: Sequence[Code]) -> Code:
     def body(value: Code) -> Code:
-        pair, _ = types.common(builder, (value, codes[1]), "compared")
+        pair, _ = coercion.common(builder, (value, codes[1]), "compared")
         equal = builder.predicate("{0} == {1}", "{0} != {1}", *pair)
         return builder.choose([(equal, builder.literal(None, value.type))], value, value.type)
 
@@ -160,7 +160,7 @@ def date_part(part: str) -> Function:
 
 
 def _at_utc(builder: Builder, code: Code) -> Code:
-    return types.cast(builder, code, DATETIME) if code.type == DATETIMETZ else code
+    return coercion.cast(builder, code, DATETIME) if code.type == DATETIMETZ else code
 
 
 def _unit_of(builder: Builder, code: Code, units: dict[str, Any]) -> Any:
@@ -180,9 +180,9 @@ def _dateadd(builder: Builder, codes: Sequence[Code]) -> Code:
 
 def _datediff(builder: Builder, codes: Sequence[Code]) -> Code:
     function = builder.constant(_unit_of(builder, codes[0], runtime.DATEDIFF))
-    pair, type_ = types.common(builder, codes[1:], "subtracted")
+    pair, type_ = coercion.common(builder, codes[1:], "subtracted")
     if type_ == DATE and codes[0].literal in ("hour", "minute", "second"):
-        pair = [types.cast(builder, code, DATETIME) for code in pair]
+        pair = [coercion.cast(builder, code, DATETIME) for code in pair]
     return builder.strict(BIGINT, f"{function}({{0}}, {{1}})", *(_at_utc(builder, code) for code in pair))
 
 
@@ -195,7 +195,7 @@ def _strptime(lenient: bool) -> Build:
             convert = make_converter(DATETIME, formats=[code.literal for code in codes[1:]])
         except ValueError as error:
             raise builder.error(str(error), codes[1].node) from None
-        function = builder.constant(types.attempt(convert) if lenient else convert)
+        function = builder.constant(coercion.attempt(convert) if lenient else convert)
         return builder.strict(DATETIME, f"{function}({{0}})", codes[0], nullable=lenient)
 
     return build
@@ -206,7 +206,7 @@ def _now(builder: Builder, _: Sequence[Code]) -> Code:
 
 
 def _today(builder: Builder, codes: Sequence[Code]) -> Code:
-    return types.cast(builder, _now(builder, codes), DATE)
+    return coercion.cast(builder, _now(builder, codes), DATE)
 
 
 _TEXT_AND_NUMBER = ("text", "integer")

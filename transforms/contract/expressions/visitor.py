@@ -11,10 +11,10 @@ from sqlglot import exp
 
 from transforms.schema import TYPE_NAMES, ColumnType
 
-from . import functions, runtime, types
+from . import coercion, functions, runtime
 from .code import BOOL, Builder, Code
+from .coercion import BIGINT, DATE, DATETIME, DATETIMETZ, DECIMAL, FLOAT, TEXT, TIME
 from .errors import UnknownColumn
-from .types import BIGINT, DATE, DATETIME, DATETIMETZ, DECIMAL, FLOAT, TEXT, TIME
 
 COMPARISONS: dict[type[exp.Binary], tuple[str, str]] = {
     exp.EQ: ("==", "!="), exp.NEQ: ("!=", "=="), exp.LT: ("<", ">="),
@@ -65,7 +65,7 @@ class Visitor:
     def condition(self, node: exp.Expr) -> Code:
         code = self.visit(node)
         if code.type not in (BOOL, None):
-            described = types.describe(self.builder, code)
+            described = coercion.describe(self.builder, code)
             raise self.builder.error(f"a condition is expected, and {described}; compare it with something", node)
         return code
 
@@ -111,13 +111,13 @@ class Visitor:
     def literal(self, node: exp.Literal) -> Code:
         if node.is_string:
             return self.builder.literal(node.this, TEXT, node)
-        return types.number_literal(self.builder, node.this, node)
+        return coercion.number_literal(self.builder, node.this, node)
 
     def compare(self, node: exp.Binary) -> Code:
         return self._compared(type(node), self.visit(node.left), self.visit(node.right))
 
     def _compared(self, operator: type[exp.Binary], left: Code, right: Code) -> Code:
-        (left, right), _ = types.common(self.builder, (left, right), "compared")
+        (left, right), _ = coercion.common(self.builder, (left, right), "compared")
         sign, opposite = COMPARISONS[operator]
         on_null = {"==": "test", "!=": "opposite"}.get(sign, "")
         return self.builder.predicate(f"{{0}} {sign} {{1}}", f"{{0}} {opposite} {{1}}", left, right, on_null=on_null)
@@ -135,7 +135,7 @@ class Visitor:
         if not node.expressions:
             raise self.builder.error("IN takes a list of values: IN ('A', 'B')", node)
         items = [self.visit(item) for item in node.expressions]
-        (value, *items), _ = types.common(self.builder, [self.visit(node.this), *items], "compared")
+        (value, *items), _ = coercion.common(self.builder, [self.visit(node.this), *items], "compared")
         if not all(item.is_literal and item.literal is not None for item in items):
             return self.builder.once(
                 value, lambda value: self.builder.any([self._compared(exp.EQ, value, item) for item in items])
@@ -147,8 +147,8 @@ class Visitor:
         name = "ILIKE" if isinstance(node, exp.ILike) else "LIKE"
         text, pattern = (self.visit(part) for part in (node.this, node.expression))
         for code in (text, pattern):
-            if code.type is not None and types.family(code.type) != "text":
-                described = types.describe(self.builder, code)
+            if code.type is not None and coercion.family(code.type) != "text":
+                described = coercion.describe(self.builder, code)
                 remedy = f"write CAST({self.builder.label(code)} AS text)"
                 raise self.builder.error(f"{name} takes text, and {described}; {remedy}", code.node)
         sign = self._escape(escape)
@@ -201,7 +201,7 @@ class Visitor:
     def arithmetic(self, node: exp.Binary) -> Code:
         sign, integers, decimals, floats = ARITHMETIC[type(node)]
         left, right = (self._number(part, sign) for part in (node.left, node.right))
-        (left, right), type_ = types.common(self.builder, (left, right), "computed with")
+        (left, right), type_ = coercion.common(self.builder, (left, right), "computed with")
         if type_ == FLOAT:
             return self.builder.strict(FLOAT, floats, left, right)
         if type_ is not None and type_.is_integer:
@@ -210,12 +210,12 @@ class Visitor:
 
     def _number(self, node: exp.Expr, sign: str) -> Code:
         code = self.visit(node)
-        if code.type is not None and types.family(code.type) != "number":
-            kind, label = types.family(code.type), self.builder.label(code)
+        if code.type is not None and coercion.family(code.type) != "number":
+            kind, label = coercion.family(code.type), self.builder.label(code)
             remedy = f"write CAST({label} AS decimal(18,2))" if kind == "text" else f"{sign} computes with numbers"
             remedy += "; texts are joined by ||" if kind == "text" and sign == "+" else ""
             remedy = "use DATEADD or DATEDIFF" if str(kind).startswith("date") else remedy
-            raise self.builder.error(f"{types.describe(self.builder, code)}; {remedy}", node)
+            raise self.builder.error(f"{coercion.describe(self.builder, code)}; {remedy}", node)
         return code
 
     def negative(self, node: exp.Neg) -> Code:
@@ -227,7 +227,7 @@ class Visitor:
         return self.builder.strict(DECIMAL, "minus({0})", code)
 
     def joined(self, node: exp.DPipe) -> Code:
-        texts = [types.as_text(self.builder, self.visit(part)) for part in node.flatten(unnest=False)]
+        texts = [coercion.as_text(self.builder, self.visit(part)) for part in node.flatten(unnest=False)]
         return self.builder.strict(TEXT, " + ".join(f"{{{index}}}" for index in range(len(texts))), *texts)
 
     def case(self, node: exp.Case) -> Code:
@@ -243,7 +243,7 @@ class Visitor:
         default = node.args.get("default")
         results = [self.visit(branch.args["true"]) for branch in node.args["ifs"]]
         results.append(self.visit(default) if default else self.builder.literal(None, None))
-        (*results, otherwise), type_ = types.same_type(self.builder, results, "results of one CASE")
+        (*results, otherwise), type_ = coercion.same_type(self.builder, results, "results of one CASE")
         return self.builder.choose(list(zip(conditions, results, strict=True)), otherwise, type_)
 
     def cast(self, node: exp.Cast) -> Code:
@@ -254,7 +254,7 @@ class Visitor:
                 raise self.builder.error(f"a literal of this kind is written as CAST(... AS {to.sql().lower()})", node)
         else:
             target = self._type(to)
-        return types.cast(self.builder, code, target, isinstance(node, exp.TryCast), node.this)
+        return coercion.cast(self.builder, code, target, isinstance(node, exp.TryCast), node.this)
 
     def _type(self, node: exp.Var) -> ColumnType:
         try:

@@ -14,8 +14,8 @@ from typing import Any
 
 from sqlglot import exp
 
+from transforms.conversion.convert import ConversionError, make_converter
 from transforms.schema import INTEGER_RANGES, ColumnType
-from transforms.values.convert import ConversionError, make_converter
 
 from . import runtime
 from .code import BOOL, Builder, Code

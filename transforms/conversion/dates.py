@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from transforms.contract.habits import format_remedy
-from transforms.values.conversion import ROUNDINGS, ConversionError, short
+from transforms.conversion.errors import ROUNDINGS, ConversionError, short
 
 # https://www.w3.org/TR/xmlschema-2/#dateTime; the parts of a date, of a time, and of an offset.
 _DATE = r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)"

@@ -10,7 +10,7 @@ from lxml import etree
 from lxml.etree import _Element
 
 from transforms.contract.steps import Attribute, Path
-from transforms.map.frame import Frame
+from transforms.map.current_record import Frame
 from transforms.map.select import Select, compile_path, within
 from transforms.map.texts import TextOf, text_of
 from transforms.names import split_tag

@@ -11,7 +11,7 @@ from typing import Any
 from transforms.generated import compile_shown
 from transforms.schema import ColumnType
 
-from . import runtime, types
+from . import coercion, runtime
 from .code import BOOL, Builder
 from .errors import ExpressionError
 from .syntax import TOO_DEEP, parse
@@ -68,7 +68,9 @@ class Expression:
         """Raise :class:`ExpressionError` where this is none."""
         if self.type not in (BOOL, None):
             raise ExpressionError(
-                f"a condition is expected, and this is {types.name(self.type)}; compare it with something", 0, self.text
+                f"a condition is expected, and this is {coercion.name(self.type)}; compare it with something",
+                0,
+                self.text,
             )
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -19,9 +19,9 @@ from decimal import ROUND_DOWN, Context, Decimal
 from functools import lru_cache
 from typing import Any
 
+from transforms.conversion.dates import make_temporal
+from transforms.conversion.errors import ROUNDINGS, ConversionError, short
 from transforms.schema import INTEGER_RANGES, MAX_DECIMAL_PRECISION, ColumnType
-from transforms.values.conversion import ROUNDINGS, ConversionError, short
-from transforms.values.dates import make_temporal
 
 __all__ = ["BINARY_FORMATS", "NUMBER_FORMATS", "ROUNDINGS", "ConversionError", "Converter", "make_converter", "short"]
 

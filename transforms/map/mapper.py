@@ -11,8 +11,8 @@ import xxhash
 from transforms.contract.plan import Contract
 from transforms.generated import compile_shown
 from transforms.map.builder import Builder
-from transforms.map.columns import ColumnError, Failures, text_of_value
-from transforms.map.found import Finder
+from transforms.map.cells import ColumnError, Failures, text_of_value
+from transforms.map.missing import Finder
 from transforms.records import MappedRecord, ParsedRecord, Reject, Row, XmlRecord
 
 MAX_KEY_LENGTH = 400

@@ -17,10 +17,10 @@ from transforms.contract.steps import (
     leaves_record,
     reads_above_record,
 )
-from transforms.map.frame import Frame
-from transforms.map.scope import Scope
+from transforms.map.current_record import Frame
+from transforms.map.row_function import Scope
 from transforms.map.select import compile_from_all, compile_path, within
-from transforms.map.takes import IN_A_LIST, Pairs, compile_pairs, compile_take, leaves
+from transforms.map.take import IN_A_LIST, Pairs, compile_pairs, compile_take, leaves
 from transforms.map.texts import TextOf, make_text_of, text_of
 from transforms.names import NameTest
 

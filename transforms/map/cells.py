@@ -13,10 +13,10 @@ from transforms.contract.build_column import converter_of
 from transforms.contract.column_model import SYSTEM_VALUES, ColumnModel
 from transforms.contract.expressions import ExpressionError
 from transforms.contract.plan import ColumnPlan, LookupPlan
+from transforms.conversion.clean import make_cleaning
+from transforms.conversion.convert import ConversionError, make_converter, short
 from transforms.map.combine import COMBINATIONS
 from transforms.schema import INTEGER_RANGES, ColumnType
-from transforms.values.clean import make_cleaning
-from transforms.values.convert import ConversionError, make_converter, short
 
 Raw = Any
 """``None``, a text, the list of texts that ``take`` asked for, or a system value."""

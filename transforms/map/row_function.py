@@ -27,7 +27,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from transforms.map.walk import Walk, indented
+from transforms.map.collect import Walk, indented
 
 
 @dataclass
