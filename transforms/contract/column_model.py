@@ -1,14 +1,21 @@
-"""A column of a contract: where its value comes from, and how a text becomes that value."""
+"""A column of a contract: where its value comes from, and how a text becomes that value; and the short forms of all."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from transforms.contract.habits import type_remedy
-from transforms.contract.shorthands import AsCleaning, OrNull, OrOne, OrText
 from transforms.conversion.clean import CLEANINGS, make_cleaning
 from transforms.schema import TYPE_NAMES, ColumnType
 
@@ -48,6 +55,59 @@ WHICH_TYPES = {"sum": _NUMBERS, "min": _ORDERED, "max": _ORDERED}
 def is_system_value(text: str) -> bool:
     """Whether a path is none, but the name of a system value, known or not."""
     return text.startswith("$") and "/" not in text and "->" not in text
+
+
+# The validators below turn a short form into the long one; by these marks the JSON Schema of contracts allows both.
+
+
+class OrOne:
+    """A list of one may be written as that one."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        of_list = handler(schema)
+        return {"anyOf": [of_list["items"], of_list]}
+
+
+class AsCleaning:
+    """What :func:`make_cleaning` takes."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        text = {"type": "string"}
+        replacement = {
+            "properties": {"find": text, "replace": text},
+            "required": ["find"],
+            "additionalProperties": False,
+        }
+        return {"anyOf": [{"enum": list(CLEANINGS)}, {"type": "object", **replacement}]}
+
+
+class OrNull:
+    """The word ``null`` may stand without quotes."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        words = handler(schema)
+        return {"enum": [*words["enum"], None]}
+
+
+class OrText:
+    """A column may be written as a bare text too, or as a list of them."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        path = {"type": "string", "description": "A path or a system value."}
+        return {"anyOf": [path, {"type": "array", "items": path, "minItems": 1}, handler(schema)]}
+
+
+class OrValues:
+    """A lookup may be its values alone."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        values = {"type": "object", "additionalProperties": {"type": ["boolean", "number", "string"]}}
+        return {"anyOf": [handler(schema), values]}
 
 
 class ContractPart(BaseModel):

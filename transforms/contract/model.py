@@ -42,10 +42,10 @@ from transforms.contract.column_model import (
     Defaults,
     Name,
     Names,
+    OrValues,
     Scalar,
     Texts,
 )
-from transforms.contract.shorthands import OrValues, only_without_extends
 
 
 class RecordModel(ContractPart):
@@ -219,10 +219,17 @@ def _lookup(value: Any) -> Any:
 LookupSpec = Annotated[Lookup, BeforeValidator(_lookup), OrValues()]
 
 
+def _only_without_extends(schema: dict[str, Any]) -> None:
+    """A contract that extends another may leave out what that one says."""
+    record = {"properties": {"record": {"required": ["path", "key"]}}}
+    schema["if"] = {"not": {"required": ["extends"]}}
+    schema["then"] = {"required": schema.pop("required"), **record}
+
+
 class ContractModel(ContractPart):
     """A whole contract as its file has it: each key is known, and its value of the right kind."""
 
-    model_config = ConfigDict(json_schema_extra=only_without_extends)
+    model_config = ConfigDict(json_schema_extra=_only_without_extends)
 
     contract: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
