@@ -72,7 +72,7 @@ COMMANDS = {
     ),
     "explain": Command(
         "Show what a run would do: tables, keys, statements, workers; or how one value comes about.",
-        "explain", flags=("explain_value", "record_key", "create_sql", *_OF_INPUT, *_OF_RUN),
+        "explain", flags=("explain_value", "record_key", "create_sql", "show_code", *_OF_INPUT, *_OF_RUN),
     ),
     "coverage": Command(
         "Say which paths of documents a contract reads, which it does not, and which of its own occur nowhere.",

@@ -2,6 +2,7 @@
 
     python run_pipeline.py --explain --contract contract.yaml --target sqlite:///x.db --input 'docs/*.xml'
     python run_pipeline.py --create_sql --contract contract.yaml --target postgresql://...
+    python run_pipeline.py --show_code --contract contract.yaml
 
 Nothing is written, and the target is not connected to, except by ``odbc:``, which must be asked what database it is.
 """
@@ -226,14 +227,18 @@ def _size(count: int) -> str:
 def _add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--explain", action="store_true")
     parser.add_argument("--create_sql", action="store_true")
+    parser.add_argument("--show_code", action="store_true")
 
 
 def run(argv: Sequence[str]) -> int:
-    """Explain a run, or print the SQL that creates its tables; the exit code is 2 where something is wrong."""
+    """Explain a run, or print the SQL of its tables, or its code; the exit code is 2 where something is wrong."""
     try:
-        flags = parse_tool(argv, _add_flags, "contract", "target")
+        needed = ["contract"] if "--show_code" in argv else ["contract", "target"]
+        flags = parse_tool(argv, _add_flags, *needed)
         contract = load_contract(flags.contract)
-        if flags.create_sql:
+        if flags.show_code:
+            print(Mapper(contract).source)
+        elif flags.create_sql:
             database = unconnected(Target.parse(flags.target), flags.odbc_insert)
             print("\n\n".join(create_sql(contract.schema, database)))
         else:

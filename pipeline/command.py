@@ -23,6 +23,7 @@ TOOLS = {
     "explain": "beamshred.explain:run",
     "explain_value": "beamshred.trace:run",
     "create_sql": "beamshred.explain:run",
+    "show_code": "beamshred.explain:run",
 }
 """What runs instead of the job, by its flag."""
 
