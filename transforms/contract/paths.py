@@ -83,7 +83,7 @@ def parse_path(text: str, namespaces: Mapping[str, str] | None = None, ignore_ca
     if len(text) > _MAX_LENGTH:
         raise PathError(f"{text[:40]!r}... has {len(text):,} characters; a path has at most {_MAX_LENGTH:,}")
     try:
-        return _Parser(text, namespaces or {}, ignore_case).whole()
+        return _PathParser(text, namespaces or {}, ignore_case).whole()
     except RecursionError:
         raise _too_deep(text) from None
     except PathError as error:
@@ -95,7 +95,7 @@ def _too_deep(text: str) -> PathError:
     return PathError(f"{text[:40]!r}... nests deeper than {_MAX_DEPTH} levels, or has as many steps")
 
 
-class _Parser:
+class _PathParser:
     def __init__(self, text: str, namespaces: Mapping[str, str], ignore_case: bool):
         self.text = text
         self.namespaces = namespaces

@@ -37,7 +37,7 @@ def parse(text: str) -> Syntax:
         raise ExpressionError(f"this has {len(text):,} characters; at most {_MAX_LENGTH:,} are read", 0, text)
     sql, paths = _set_paths_aside(text)
     try:
-        trees = _Parser().parse_into(exp.Condition, Tokenizer().tokenize(sql), sql)
+        trees = _SQLParser().parse_into(exp.Condition, Tokenizer().tokenize(sql), sql)
     except ParseError as error:
         found = error.errors[0]
         raise ExpressionError(found["description"], found["position"], text) from None
@@ -87,7 +87,7 @@ def _end_of_path(text: str, start: int) -> int:
     raise ExpressionError("the bracket [ of a path is not closed", start, text)
 
 
-class _Parser(Parser):
+class _SQLParser(Parser):
     FUNCTIONS: ClassVar[dict[Any, Any]] = {}
     FUNCTION_PARSERS: ClassVar[dict[Any, Any]] = {
         name: Parser.FUNCTION_PARSERS[name] for name in ("CAST", "TRY_CAST", "EXTRACT", "SUBSTRING", "TRIM")
