@@ -1,4 +1,4 @@
-"""A contract without its shorthands: defaults, groups, CSV files and slots written out."""
+"""A contract without its shorthands: defaults, groups and slots written out."""
 
 from __future__ import annotations
 
