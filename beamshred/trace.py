@@ -23,7 +23,7 @@ from pipeline.options import OptionsError, parse_tool
 from transforms import Contract
 from transforms.map.clean import make_cleaning
 from transforms.map.column_model import ColumnModel
-from transforms.map.columns import ColumnError, is_system, make_column, text_of_value
+from transforms.map.columns import ColumnError, make_column, text_of_value
 from transforms.map.compiler import Mapper
 from transforms.map.contract import Source
 from transforms.map.document import did_you_mean
@@ -34,6 +34,7 @@ from transforms.map.select import compile_path
 from transforms.map.tables import inherited
 from transforms.map.takes import compile_take
 from transforms.map.texts import text_of
+from transforms.map.usual import is_system
 from transforms.records import ParsedRecord, Reject
 from transforms.schema import ABSENT
 
