@@ -74,6 +74,8 @@ options = st.one_of(
 @example({"type": "int"}, ["²"])
 @example({"type": "text", "blank": "null"}, [" ", "a "])
 @example({"type": "text", "required": True}, [" "])
+@example({"type": "decimal(7, 2)", "clean": "digits"}, ["12.50"])
+@example({"type": "decimal(7, 2)", "format": "1.234,56"}, ["1.250", "12.50"])
 @example({"type": "text(1)", "clean": "trim"}, [" a ", " ", "ab"])
 def test_row_has_what_the_columns_function_gives(column: dict[str, Any], values: list[str | None]) -> None:
     given_columns = {"n": "$position", "a": {"from": "@v", **column}, "e": {"from": "v", **column}}
