@@ -28,9 +28,8 @@ from apache_beam.options.pipeline_options import (
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
 from pipeline import flink, graph
-from pipeline.engine import counters_of, reason
+from pipeline.beam_results import counters_of, reason
 from pipeline.job import Job, JobError
-from pipeline.launch import check_rejects
 from pipeline.remote_flags import runner_name, workers_have_us
 from pipeline.report import Report
 from pipeline.signals import Interrupts
@@ -82,7 +81,7 @@ def run_remote(job: Job, report: Report, interrupts: Interrupts) -> None:
         if not report.is_counted:
             report.ledger = _ledger_of(job)
     if report.is_counted:
-        check_rejects(job, report)
+        job.check_rejects(report.records)
 
 
 def options_for(job: Job, name: str) -> PipelineOptions:

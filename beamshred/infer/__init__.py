@@ -28,12 +28,13 @@ from beamshred.infer.tree import InferError, Profile, profile
 from beamshred.infer.write import contract_text
 from beamshred.sample import sample
 from beamshred.words import counted
+from pipeline.command_line import Parser
 from pipeline.flags import positive
-from pipeline.options import Parser
 from transforms import RecordPath, expand
 from transforms.map.compiler import Mapper
 from transforms.map.load import parse_contract
 from transforms.records import ParsedRecord, Reject
+from transforms.user_errors import UserError
 
 __all__ = ["InferError", "infer_contract", "run"]
 
@@ -118,7 +119,7 @@ def run(argv: Sequence[str]) -> int:
             return 0
         text = infer_contract(options.infer, options.record, options.sample)
         mapped, rejects = try_contract(text, options.infer, options.sample)
-    except (ValueError, OSError) as error:
+    except (UserError, OSError) as error:
         print(f"no contract was made: {error}", file=sys.stderr)
         return 2
     print(text, end="")

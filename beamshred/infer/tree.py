@@ -19,6 +19,7 @@ from transforms.limits import DEFAULT_MAX_DEPTH
 from transforms.names import split_tag
 from transforms.read.encoding import BrokenInput, detect
 from transforms.read.files import SourceFile, open_input, unpacked_limit
+from transforms.user_errors import UserError
 
 MAX_PLACES = 20_000
 """Different paths; where there are more, names are data."""
@@ -32,7 +33,7 @@ _PROSE = 4
 _READ_BYTES = 1 << 16
 
 
-class InferError(ValueError):
+class InferError(UserError):
     """Documents that no contract can be made from: the message says why, and what to do."""
 
 

@@ -17,13 +17,13 @@ from itertools import islice
 
 from transforms.filesystems import is_local, join
 from transforms.names import RecordPath
-from transforms.read.connect import InputError
 from transforms.read.files import find_files, open_plain
 from transforms.read.scan import Damage, Span, scan
 from transforms.read.splits import SPLIT_BYTES
 from transforms.read.wanted import Place, Wanted
 from transforms.records import Context, Reject, XmlRecord
 from transforms.rejects import reject_of_json
+from transforms.user_errors import InputError
 
 _SUFFIX = ".jsonl"
 

@@ -13,13 +13,13 @@ import apache_beam as beam
 from apache_beam.pvalue import PBegin
 
 from pipeline import graph
-from pipeline.engine import Engine, PipelineFailed
 from pipeline.job import Job
-from pipeline.launch import Loaded
-from pipeline.processes import tell
-from pipeline.pulse import Pulse
+from pipeline.local.engine import Engine, PipelineFailed
+from pipeline.local.loaded import Loaded
+from pipeline.local.processes import tell
+from pipeline.local.pulse import Pulse
+from pipeline.logs import set_up_logging
 from pipeline.slices import Part, Slice
-from pipeline.terminal import set_up_logging
 from transforms import Outputs, XmlRecord, cores
 from transforms.cores import Cores
 from transforms.metrics import slowest
