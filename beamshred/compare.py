@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from beamshred.report.read import read_report
+from beamshred.report.report_file import read_report
 from transforms.user_errors import UserError
 
 SECTIONS = (

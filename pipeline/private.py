@@ -57,8 +57,9 @@ def add_beams_flags(parser: argparse.ArgumentParser) -> None:
 
     def add(options: Any) -> None:
         for below in options.__subclasses__():
-            below._add_argparse_args(parser)
-            add(below)
+            if below.__module__ == PipelineOptions.__module__:  # others are of programs that Beam brings along
+                below._add_argparse_args(parser)
+                add(below)
 
     add(PipelineOptions)
 

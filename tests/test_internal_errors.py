@@ -40,7 +40,7 @@ def test_bug_is_told_with_its_traceback(
 def test_bug_of_a_tool_is_told_the_same_way(
     folder: Folder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("beamshred.coverage.load_contract", surprise)
+    monkeypatch.setattr("beamshred.show_coverage.load_contract", surprise)
     assert main(["--coverage", "--input", "x.xml", "--contract", str(folder.contract)]) == 1
     assert "internal error, please report it" in capsys.readouterr().err
 

@@ -9,9 +9,9 @@ import pytest
 from benchmarks.documents import documents
 from transforms import Context, MappedRecord, Reject, XmlRecord, load_contract, parse_contract, reach_of
 from transforms.map.compiler import Mapper
+from transforms.names import Reach
 from transforms.parse import projection
 from transforms.parse.parser import RecordParser
-from transforms.reach import Reach
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -1,4 +1,4 @@
-"""Names of XML elements and attributes, and the record path.
+"""Names of XML elements and attributes, the record path, and what a contract can reach below a record.
 
 A *name test* says which elements a step of a path takes:
 
@@ -108,3 +108,21 @@ class RecordPath:
 
     def __str__(self) -> str:
         return "".join(f"/{step}" for step in self.steps)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What can be read of an element, besides its attributes.
+
+    ``children`` are the steps down from it, each with what can be read there; a child element that several
+    tests take is read by all of them. ``whole``: all that is below is needed, because its text is a value
+    or a step looks at any depth. An element that is neither ``whole`` nor a child of any step is never seen,
+    nor is text outside ``whole`` elements.
+    """
+
+    children: tuple[tuple[NameTest, Reach], ...] = ()
+    whole: bool = False
+
+    def __or__(self, other: Reach) -> Reach:
+        """What either can read."""
+        return Reach(self.children + other.children, self.whole or other.whole)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from beamshred.report.page import page_of
-from beamshred.report.read import read_report, reject_examples
+from beamshred.report.report_file import read_report, reject_examples
 from transforms.user_errors import UserError
 
 __all__ = ["page_of", "read_report", "reject_examples", "run", "write_page"]

@@ -12,10 +12,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from pipeline.job import Job, JobError
-from pipeline.local.loaded import Loaded
 from pipeline.local.overlap import Overlap
 from pipeline.local.processes import Died, Failure, Last, Outcome, Pool
 from pipeline.local.progress import Progress
+from pipeline.local.slice_result import SliceResult
 from pipeline.report import Report
 from pipeline.signals import Interrupts
 from pipeline.slices import Slice, Slicer, SliceSizes
@@ -46,7 +46,7 @@ class _Load:
     job: Job
     shared: Path | None
 
-    def __call__(self, part: Slice) -> Loaded | Last:
+    def __call__(self, part: Slice) -> SliceResult | Last:
         loaded = self._worker.load(part)
         return loaded if loaded.error is None else Last(loaded)
 
@@ -144,13 +144,13 @@ def _shared_cores(job: Job) -> TemporaryDirectory[str] | None:
     return folder
 
 
-def _loaded(part: Slice, outcome: Outcome, report: Report) -> Loaded:
+def _loaded(part: Slice, outcome: Outcome, report: Report) -> SliceResult:
     """What a slice has done; raise :class:`JobError` if it failed, and count what it had committed."""
     if isinstance(outcome, Failure):
         raise JobError(f"a bug, please report it: {outcome.message}", outcome.details)
     if isinstance(outcome, Died):
         raise JobError(outcome.message)
-    loaded: Loaded = outcome.value
+    loaded: SliceResult = outcome.value
     if loaded.error is not None:
         report.add(loaded.counters, complete=False)
         raise JobError(loaded.error, loaded.details)

@@ -8,11 +8,11 @@ from xml.parsers import expat
 from lxml import etree
 
 from transforms.limits import DEFAULT_MAX_DEPTH, DEFAULT_MAX_RECORD_BYTES
+from transforms.names import Reach
 from transforms.parse import projection
 from transforms.parse.projection import Projection
-from transforms.parse.refusal import explained
+from transforms.parse.syntax_errors import explained
 from transforms.private import DEPTH, ENTITIES, ENTITY_LOOP, TEXT, limit_of
-from transforms.reach import Reach
 from transforms.records import ParsedRecord, Reject, XmlRecord
 
 _LONGEST_TEXT = 10_000_000

@@ -17,7 +17,7 @@ from transforms.read.columns import (
 )
 from transforms.read.files import SourceFile, changed_at, expand, find_file, unpack
 from transforms.read.parts import read_part
-from transforms.read.replay import RejectLines, RejectPlan, plan_rejects, read_rejects, reject_files
+from transforms.read.reject_lines import RejectLines, RejectPlan, plan_rejects, read_rejects, reject_files
 from transforms.read.splits import (
     MAX_RECORD_BYTES,
     SPLIT_BYTES,

@@ -31,7 +31,7 @@ import zstandard
 
 from transforms.filesystems import is_local
 from transforms.read.encoding import BrokenInput, Read
-from transforms.read.walk import glob, walk
+from transforms.read.listing import glob, walk
 from transforms.read.wanted import Wanted
 from transforms.user_errors import InputError
 

@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Loaded:
+class SliceResult:
     """What a process says of its slice: what it counted, its time, its memory, its seconds by stage, its slowest
     records, and why it failed, if it did.
 

@@ -27,7 +27,7 @@ from rich.text import Text
 
 from beamshred.again import read_again
 from beamshred.excerpt import excerpt, visible
-from beamshred.report.read import masked, read_report
+from beamshred.report.report_file import masked, read_report
 from beamshred.words import counted
 from pipeline.command_line import Parser
 from pipeline.flags import positive
@@ -36,7 +36,7 @@ from transforms.lines import lines_before
 from transforms.map.document import did_you_mean
 from transforms.read.encoding import BrokenInput, detect
 from transforms.read.files import changed_at, find_file, open_plain
-from transforms.read.replay import reject_files
+from transforms.read.reject_lines import reject_files
 from transforms.records import Reject
 from transforms.rejects import reject_of_json
 from transforms.user_errors import UserError
