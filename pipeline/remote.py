@@ -34,8 +34,8 @@ from pipeline.remote_flags import runner_name, workers_have_us
 from pipeline.report import Report
 from pipeline.signals import Interrupts
 from pipeline.wheel import make_wheel
-from transforms import TargetError
 from transforms.insert.lookup import loaded_by
+from transforms.user_errors import UserError
 
 logger = logging.getLogger(__name__)
 
@@ -255,7 +255,7 @@ def _state(result: PipelineResult) -> str | None:
 def _ledger_of(job: Job) -> dict[str, Any]:
     try:
         return dict(loaded_by(job.target, job.run_id))
-    except (TargetError, ValueError) as error:
+    except UserError as error:
         return {"unknown": job.input.mask(str(error))}
 
 

@@ -19,7 +19,6 @@ from pipeline.signals import Interrupts
 from pipeline.terminal import Terminal
 from transforms import Contract, InputError, LoadError, Target, TargetError, end_run, prepare_target
 from transforms.insert.retry import opened
-from transforms.user_errors import UserError
 
 _BUG = "this is a bug, please report it"
 _BUG_OF_RUNNER = (
@@ -132,8 +131,8 @@ def _leave(job: Job, report: Report, terminal: Terminal) -> tuple[str, Path | No
 
         try:
             return place, write_page(Path(job.run_dir.path))
-        except (UserError, OSError) as error:
-            terminal.error(f"report.html could not be made: {error}")
+        except Exception as error:  # the run is done, whatever becomes of its page
+            terminal.error(f"report.html could not be made: {type(error).__name__}: {error}")
     return place, None
 
 
