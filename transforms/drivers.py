@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from transforms.user_errors import UserError
+
 EXTRAS = {"psycopg": "postgres", "pyodbc": "odbc"}
 """The extra of this package that installs a driver."""
 
 
-class DriverMissing(ValueError):
+class DriverMissing(UserError):
     """A package that a database needs is not installed; the message says which, and how to get it."""
 
 

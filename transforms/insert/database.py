@@ -26,6 +26,7 @@ from transforms.insert.ledger import ADDED_COLUMNS, BOOKKEEPING, LEDGER
 from transforms.records import Row
 from transforms.schema import Column, ColumnType, Schema, Table
 from transforms.target import SCHEMES, Target
+from transforms.user_errors import UserError
 
 Adapter = Callable[[Any], Any]
 
@@ -117,7 +118,7 @@ class Database(ABC):
     def __init__(self, target: Target, odbc_insert: str | None = None) -> None:
         if odbc_insert is not None and odbc_insert not in self.insert_ways:
             ways = f"only {' or '.join(self.insert_ways)}" if self.insert_ways else "none: it is not an ODBC target"
-            raise ValueError(f"--odbc_insert is {odbc_insert!r}; the target {target} takes {ways}")
+            raise UserError(f"--odbc_insert is {odbc_insert!r}; the target {target} takes {ways}")
         self.target = target
         self.odbc_insert = odbc_insert
         self.dialect = quote_always(self.make_dialect())

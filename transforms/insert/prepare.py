@@ -13,13 +13,14 @@ from transforms.insert.ledger import BOOKKEEPING, LEDGER
 from transforms.insert.retry import RETRY_SECONDS, opened, retried
 from transforms.schema import Schema, Table
 from transforms.target import Target
+from transforms.user_errors import UserError
 
 T = TypeVar("T")
 
 CREATE_IF_NEEDED, CREATE_NEVER = "CREATE_IF_NEEDED", "CREATE_NEVER"
 
 
-class TargetError(ValueError):
+class TargetError(UserError):
     """The target cannot be loaded into; the message is for people and shows no secret."""
 
 

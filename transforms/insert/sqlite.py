@@ -49,6 +49,7 @@ from transforms.insert.database import Adapter, Database, Fault, LoadError
 from transforms.insert.turn import Turn
 from transforms.schema import Column, ColumnType, Table
 from transforms.target import Target
+from transforms.user_errors import UserError
 
 BUSY_SECONDS = 10
 """How long to wait for another writer before the wait is an error (that is tried again)."""
@@ -149,7 +150,7 @@ class SQLite(SpeaksSQLite):
     def __init__(self, target: Target, odbc_insert: str | None = None) -> None:
         super().__init__(target, odbc_insert)
         if target.url is None or target.url.database in (None, "", ":memory:"):
-            raise ValueError("a SQLite target is a file, sqlite:///name.db: one in memory would end with its worker")
+            raise UserError("a SQLite target is a file, sqlite:///name.db: one in memory would end with its worker")
         self._url = target.url
         self._turn: Turn | None = None
 

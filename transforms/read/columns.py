@@ -32,7 +32,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 import sqlalchemy as sa
 
 from transforms.names import RecordPath
-from transforms.read.connect import InputError, engine_of, reading
+from transforms.read.connect import engine_of, reading
 from transforms.read.encoding import Peekable, Read
 from transforms.read.files import GZIP_MAGIC, gunzip, unpacked_limit
 from transforms.read.scan import scan
@@ -41,6 +41,7 @@ from transforms.read.wanted import Wanted, records_at
 from transforms.read.window import SAMPLE_BYTES
 from transforms.records import Reject, XmlRecord
 from transforms.target import Target
+from transforms.user_errors import InputError, UserError
 
 Key = tuple[Any, ...]
 
@@ -92,11 +93,9 @@ class XmlColumn:
 
     def __post_init__(self) -> None:
         if not (self.table and self.column and self.key and all(self.key)) or len(set(self.key)) < len(self.key):
-            raise ValueError(f"a table, a column and the different columns of a key are needed, not {self!r}")
+            raise UserError(f"a table, a column and the different columns of a key are needed, not {self!r}")
         if self.skip is not None and len(self.key) > 1:
-            raise ValueError(
-                f"rows that are loaded can be skipped by a key of one column, not by {', '.join(self.key)}"
-            )
+            raise UserError(f"rows that are loaded can be skipped by a key of one column, not by {', '.join(self.key)}")
 
     def source(self, key: Key) -> str:
         """The name of a row, from which :func:`read_rows` finds it again."""

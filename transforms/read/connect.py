@@ -18,10 +18,7 @@ import sqlalchemy as sa
 from transforms.dialects import BY_DBMS, quote_always, with_driver
 from transforms.drivers import DriverMissing, drivers_needed
 from transforms.target import Target
-
-
-class InputError(ValueError):
-    """The source cannot be read; the message is for people and shows no secret."""
+from transforms.user_errors import InputError
 
 
 @lru_cache(maxsize=8)
