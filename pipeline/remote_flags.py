@@ -14,7 +14,7 @@ from apache_beam.runners import create_runner
 
 from pipeline.options import JobOptions, OptionsError
 from transforms import Target
-from transforms.target import is_reference
+from transforms.database.target import is_reference
 
 LOCAL_ONLY = {
     "connections": "say by --shards how many batches load at the same time",

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from transforms.insert.database import Database, LoadError, RefusedError, translated
+from transforms.database.database import Database, translated
+from transforms.database.errors import LoadError, RefusedError
 from transforms.insert.ledger import CLAIMS
 from transforms.schema import Schema
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 
-from transforms.insert.database import Database, translated
+from transforms.database.database import Database, translated
 from transforms.insert.decide import LoadPolicy, duplicate_reject
 from transforms.insert.ledger import DUPLICATES, LEDGER, Duplicate, Entry, History, Tally
 from transforms.insert.retry import retried

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import TypeVar
 
-from transforms.insert.database import Database, LoadError, RefusedError, TransientError, open_database, translated
+from transforms.database.database import Database, translated
+from transforms.database.errors import LoadError, RefusedError, TransientError
+from transforms.database.opening import open_database
+from transforms.database.target import Target
 from transforms.insert.ledger import LEDGER, LOADED, REPLACED
 from transforms.insert.prepare import TargetError
-from transforms.target import Target
 
 T = TypeVar("T")
 
@@ -20,12 +22,12 @@ def loaded_by(target: str, run_id: str) -> dict[str, int]:
     def count(database: Database) -> dict[str, int]:
         database.connect()
         database.begin()
-        database.cursor.execute(
-            f"SELECT status, count(*) FROM {database.table_name(LEDGER)} WHERE run_id = {database.placeholder}"
-            " GROUP BY status",
-            (run_id,),
+        dialect = database.dialect
+        sql = (
+            f"SELECT status, count(*) FROM {dialect.table_name(LEDGER)} WHERE run_id = {dialect.placeholder}"
+            " GROUP BY status"
         )
-        found = dict(map(tuple, database.cursor.fetchall()))
+        found = dict(map(tuple, database.ask(sql, (run_id,))))
         database.commit()
         return {status: int(found.get(status, 0)) for status in (LOADED, REPLACED)}
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TypeVar
 
-from transforms.insert.database import Database, LoadError, RefusedError, translated
+from transforms.database.database import Database, translated
+from transforms.database.errors import LoadError, RefusedError
 from transforms.insert.ledger import RUNS
 from transforms.insert.prepare import TargetError
 from transforms.insert.retry import RETRY_SECONDS, opened, retried

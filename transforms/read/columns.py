@@ -31,6 +31,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 import sqlalchemy as sa
 
+from transforms.database.target import Target
 from transforms.names import RecordPath
 from transforms.read.connect import InputError, engine_of, reading
 from transforms.read.encoding import Peekable, Read
@@ -40,7 +41,6 @@ from transforms.read.splits import MAX_RECORD_BYTES, SPLIT_BYTES, records_of
 from transforms.read.wanted import Wanted, records_at
 from transforms.read.window import SAMPLE_BYTES
 from transforms.records import Reject, XmlRecord
-from transforms.target import Target
 
 Key = tuple[Any, ...]
 
@@ -73,8 +73,9 @@ class Loaded:
 class XmlColumn:
     """The documents in a column of a table.
 
-    ``url`` is a database in any of the forms of :mod:`transforms.target`; ``table`` may have its schema before it, as
-    ``dbo.app_xml``; ``key`` names the columns that tell the rows apart. ``where`` is a condition in the database's SQL.
+    ``url`` is a database in any of the forms of :mod:`transforms.database.target`; ``table`` may have its schema before
+    it, as ``dbo.app_xml``; ``key`` names the columns that tell the rows apart. ``where`` is a condition in the
+    database's SQL.
     ``first`` and ``last`` bound the first column of the key; both belong to what is read. ``skip`` leaves out the rows
     whose document was loaded as a record with the row's own key: for documents that are one record, with one key.
     ``max_unpacked`` bounds the bytes of a document that is compressed.

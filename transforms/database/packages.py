@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
+
+from transforms.database.errors import LoadError
 
 EXTRAS = {"psycopg": "postgres", "pyodbc": "odbc"}
 """The extra of this package that installs a driver."""
 
 
-class DriverMissing(ValueError):
+class DriverMissing(LoadError, ValueError):
     """A package that a database needs is not installed; the message says which, and how to get it."""
 
 
@@ -33,3 +36,12 @@ def drivers_needed(place: object) -> Iterator[None]:
                 " libodbc2)"
             ) from None
         raise
+
+
+def import_pyodbc(place: object = "ODBC") -> ModuleType:
+    """pyodbc, imported when it is used; raises :class:`DriverMissing`."""
+    with drivers_needed(place):
+        import pyodbc
+    # A connection of the driver manager's pool may be one that was lost.
+    pyodbc.pooling = False
+    return pyodbc

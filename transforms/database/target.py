@@ -22,22 +22,13 @@ from urllib.parse import quote_plus
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-
-@dataclass(frozen=True)
-class Scheme:
-    """How a target of this kind is written, and the class that serves it, as ``module:class``."""
-
-    example: str
-    database: str
-
-
 SCHEMES = {
-    "sqlite": Scheme("sqlite:///folder/name.db", "transforms.insert.sqlite:SQLite"),
-    "postgresql": Scheme("postgresql://user@host/database", "transforms.insert.postgresql:PostgreSQL"),
-    "mssql": Scheme("mssql+pyodbc://user@host/database", "transforms.insert.mssql:SQLServer"),
-    "odbc": Scheme("odbc:DSN=name;UID=user", "transforms.insert.odbc_source:open_source"),
+    "sqlite": "sqlite:///folder/name.db",
+    "postgresql": "postgresql://user@host/database",
+    "mssql": "mssql+pyodbc://user@host/database",
+    "odbc": "odbc:DSN=name;UID=user",
 }
-"""The databases that can be a target, by the backend of their URL; ``odbc`` is that of ``odbc:<connection string>``."""
+"""How targets are written, by the backend of their URL; ``odbc`` is that of ``odbc:<connection string>``."""
 
 MASK = "***"
 _SECRET_NAME = r"\w*(?:pwd|password|passphrase|secret|token|accesskey|apikey|privatekey)\w*"
@@ -127,7 +118,7 @@ def _check_url(url: URL, text: str) -> None:
     """Refuse what SQLAlchemy would read otherwise than it was meant; no message shows a part that may be a secret."""
     backend, _, driver = url.drivername.partition("+")
     if driver and driver not in _DRIVERS[backend]:
-        raise ValueError(f"the target's driver {driver!r} is not supported; write {SCHEMES[backend].example}")
+        raise ValueError(f"the target's driver {driver!r} is not supported; write {SCHEMES[backend]}")
     if backend == "sqlite":
         # SQLAlchemy drops what it cannot read as a parameter, and another file would be made.
         query = text.partition("?")[2]
@@ -172,4 +163,4 @@ def _resolved(text: str) -> str:
 
 
 def _examples() -> str:
-    return ", ".join([*(scheme.example for scheme in SCHEMES.values()), "env:NAME", "file:PATH"])
+    return ", ".join([*SCHEMES.values(), "env:NAME", "file:PATH"])
