@@ -7,7 +7,7 @@ go in by it. Neither knows the other's part, so that PostgreSQL, say, is the sam
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ from transforms.database import ddl
 from transforms.database.dialects.dialect import INSERT, Dialect
 from transforms.database.drivers.driver import Driver
 from transforms.database.engines import inspector_over
-from transforms.database.errors import Fault, LoadError, RefusedError, TransientError
+from transforms.database.errors import LoadError, RefusedError, TransientError
 from transforms.database.target import Target
 from transforms.records import Row
 from transforms.schema import Table
@@ -33,6 +33,13 @@ class Database:
         self.target = target
         self.dialect = dialect
         self.driver = driver
+        self.max_writers = dialect.max_writers
+        # The connection, and how rows go in, is the driver's part alone.
+        self.connect, self.close, self.recover = driver.connect, driver.close, driver.recover
+        self.diagnose, self.ask = driver.diagnose, driver.ask
+        self.begin, self.commit, self.rollback = driver.begin, driver.commit, driver.rollback
+        self.reading, self.pipelined = driver.reading, driver.pipelined
+        self.insert_rows, self.update_rows, self.delete_rows = driver.insert, driver.update, driver.delete
         self._refuses_twice: dict[Table, bool] = {}
 
     @property
@@ -42,56 +49,8 @@ class Database:
 
     @property
     def cursor(self) -> Any:
-        """The driver's cursor: rows go through it, as nothing else is as fast."""
+        """The driver's cursor."""
         return self.driver.cursor
-
-    @property
-    def max_writers(self) -> int | None:
-        """How many connections may usefully write at once; ``None``: as many as there are workers."""
-        return self.dialect.max_writers
-
-    # The connection.
-
-    def connect(self) -> None:
-        """Connect, unless connected."""
-        self.driver.connect()
-
-    def close(self) -> None:
-        """Close the connection; what was not committed is lost."""
-        self.driver.close()
-
-    def begin(self) -> None:
-        """Begin a transaction."""
-        self.driver.begin()
-
-    def commit(self) -> None:
-        self.driver.commit()
-
-    def rollback(self) -> None:
-        self.driver.rollback()
-
-    def recover(self) -> None:
-        """After any error: roll back, and give up a connection that cannot even do that."""
-        self.driver.recover()
-
-    def reading(self) -> AbstractContextManager[None]:
-        """For statements that only read: a transaction, where the driver does not do without one."""
-        return self.driver.reading()
-
-    def pipelined(self, tables: Sequence[Table]) -> AbstractContextManager[bool | None]:
-        """Where it pays, send BEGIN, COMMIT and what is inserted into these tables inside without waiting for answers.
-
-        What fails may then fail at the end, and not say at which table: ``True`` says that it is so.
-        """
-        return self.driver.pipelined(tables)
-
-    def diagnose(self, error: Exception) -> Fault | None:
-        """What an error of the driver means; ``None``: it is not the driver's."""
-        return self.driver.diagnose(error)
-
-    def ask(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
-        """Execute a query, and return all its rows."""
-        return self.driver.ask(sql, parameters)
 
     def free_connections(self) -> int | None:
         """How many more connections the server takes; ``None`` where it sets no limit that matters."""
@@ -183,18 +142,6 @@ class Database:
             bounds = between[1:]
         return self.ask(self.dialect.select(table, columns, conditions, lock), (*equal.values(), *bounds))
 
-    def insert_rows(self, table: Table, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
-        """Insert rows that hold a value for each of these columns."""
-        self.driver.insert(table, columns, rows)
-
-    def update_rows(self, table: Table, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
-        """Set columns of rows; a row holds these columns' values and then those of ``table.record_key``."""
-        self.driver.update(table, columns, rows)
-
-    def delete_rows(self, table: Table, keys: Sequence[Row]) -> int:
-        """Delete the rows of records, found by the values of ``table.record_key``; return how many."""
-        return self.driver.delete(table, keys)
-
     def insert_sql(self, table: Table) -> str:
         """The statement by which the rows of a table are inserted, for people."""
         return self.dialect.without_parameters(self.driver.statement(INSERT, table, table.column_names))
@@ -234,3 +181,15 @@ def translated(database: Database, table: str | None = None) -> Iterator[None]:
         if fault.kind == "data":
             raise RefusedError(fault.rule, message, table) from None
         raise LoadError(f"{database.target} failed{f' at the table {table}' if table else ''}: {message}") from None
+
+
+@contextmanager
+def session(database: Database, table: str | None = None) -> Iterator[None]:
+    """Connected inside; what fails is rolled back, and raised as :func:`translated` does."""
+    try:
+        with translated(database, table):
+            database.connect()
+            yield
+    except BaseException:
+        database.recover()
+        raise

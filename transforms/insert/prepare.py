@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from transforms.database import ddl
-from transforms.database.database import Database, translated
+from transforms.database.database import Database, session
 from transforms.database.errors import LoadError, RefusedError
 from transforms.database.opening import open_database
 from transforms.database.target import Target
@@ -62,13 +62,8 @@ def ask_target(
     """
 
     def once() -> T:
-        try:
-            with translated(database):
-                database.connect()
-                return action(database)
-        except BaseException:
-            database.recover()
-            raise
+        with session(database):
+            return action(database)
 
     try:
         with opened(target, retry_seconds, odbc_insert) as database:

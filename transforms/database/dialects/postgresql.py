@@ -57,9 +57,9 @@ class PostgreSQL(Dialect):
         return _SQL_TYPES.get(column_type.name) or super().sql_type(column_type)
 
     def among(self, column: str, values: Sequence[str]) -> Iterator[tuple[str, tuple[Any, ...]]]:
-        if self.sqlalchemy.driver != "psycopg":
+        if not self.sqlalchemy.driver.startswith("psycopg"):
             return super().among(column, values)
-        # Whatever the number of values: one statement to prepare.
+        # A list is a value there: whatever the number of values, it is one statement to prepare.
         return iter([(f"{self.quoted(column)} = ANY({self.placeholder})", (list(values),))])
 
     def existing(self, tables: Sequence[Table], ask: Ask) -> set[str]:
