@@ -22,13 +22,22 @@ from urllib.parse import quote_plus
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+
+@dataclass(frozen=True)
+class Scheme:
+    """How a target of this kind is written, and the drivers that its URL may name."""
+
+    example: str
+    drivers: tuple[str, ...] = ()
+
+
 SCHEMES = {
-    "sqlite": "sqlite:///folder/name.db",
-    "postgresql": "postgresql://user@host/database",
-    "mssql": "mssql+pyodbc://user@host/database",
-    "odbc": "odbc:DSN=name;UID=user",
+    "sqlite": Scheme("sqlite:///folder/name.db", ("pysqlite",)),
+    "postgresql": Scheme("postgresql://user@host/database", ("psycopg", "psycopg2")),
+    "mssql": Scheme("mssql+pyodbc://user@host/database", ("pyodbc",)),
+    "odbc": Scheme("odbc:DSN=name;UID=user"),
 }
-"""How targets are written, by the backend of their URL; ``odbc`` is that of ``odbc:<connection string>``."""
+"""The databases that can be a target, by the backend of their URL; ``odbc`` is that of ``odbc:<connection string>``."""
 
 MASK = "***"
 _SECRET_NAME = r"\w*(?:pwd|password|passphrase|secret|token|accesskey|apikey|privatekey)\w*"
@@ -111,14 +120,11 @@ def is_reference(text: str) -> bool:
     return text.strip().partition(":")[0] in ("env", "file")
 
 
-_DRIVERS = {"sqlite": ("pysqlite",), "postgresql": ("psycopg", "psycopg2"), "mssql": ("pyodbc",)}
-
-
 def _check_url(url: URL, text: str) -> None:
     """Refuse what SQLAlchemy would read otherwise than it was meant; no message shows a part that may be a secret."""
     backend, _, driver = url.drivername.partition("+")
-    if driver and driver not in _DRIVERS[backend]:
-        raise ValueError(f"the target's driver {driver!r} is not supported; write {SCHEMES[backend]}")
+    if driver and driver not in SCHEMES[backend].drivers:
+        raise ValueError(f"the target's driver {driver!r} is not supported; write {SCHEMES[backend].example}")
     if backend == "sqlite":
         # SQLAlchemy drops what it cannot read as a parameter, and another file would be made.
         query = text.partition("?")[2]
@@ -163,4 +169,4 @@ def _resolved(text: str) -> str:
 
 
 def _examples() -> str:
-    return ", ".join([*SCHEMES.values(), "env:NAME", "file:PATH"])
+    return ", ".join([*(scheme.example for scheme in SCHEMES.values()), "env:NAME", "file:PATH"])

@@ -7,8 +7,8 @@
     )
 
 :mod:`~transforms.database.target` says what a target can be, :mod:`~transforms.insert.ledger` how a record is loaded
-exactly once, :mod:`~transforms.insert.load` what happens to a batch, :mod:`~transforms.insert.database` what a
-database must be able to do; the other modules are one for each database.
+exactly once, :mod:`~transforms.insert.load` what happens to a batch, :mod:`transforms.database` what a database must be
+able to do.
 """
 
 from transforms.database.errors import LoadError

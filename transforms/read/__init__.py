@@ -3,11 +3,8 @@
 :mod:`transforms.read.transform` has the Beam transforms that are made of them.
 """
 
+from transforms.read.column_parts import KeyRange, Loaded, RowsAgain, XmlColumn
 from transforms.read.columns import (
-    KeyRange,
-    Loaded,
-    RowsAgain,
-    XmlColumn,
     check_column,
     input_bytes,
     plan_ranges,

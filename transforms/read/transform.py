@@ -32,7 +32,8 @@ from transforms import coders as coders
 from transforms.metrics import NAMESPACE, count, count_reject, spent
 from transforms.names import RecordPath
 from transforms.outputs import Outputs
-from transforms.read.columns import KeyRange, RowsAgain, XmlColumn, plan_ranges, read_range
+from transforms.read.column_parts import KeyRange, RowsAgain, XmlColumn
+from transforms.read.columns import plan_ranges, read_range
 from transforms.read.files import SourceFile, expand
 from transforms.read.parts import Part, read_part
 from transforms.read.replay import RejectLines
