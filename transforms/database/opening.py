@@ -43,8 +43,8 @@ BY_SCHEME = {
 
 BY_DBMS = {
     "Microsoft SQL Server": SQL_SERVER,
-    "PostgreSQL": Parts("postgresql:PostgreSQL", "odbc_others:PsqlODBC", DIALECTS["PostgreSQL"]),
-    "SQLite": Parts("sqlite:SQLite", "odbc_others:SQLiteODBC", DIALECTS["SQLite"]),
+    "PostgreSQL": Parts("postgresql:PostgreSQL", "odbc:PsqlODBC", DIALECTS["PostgreSQL"]),
+    "SQLite": Parts("sqlite:SQLite", "odbc:SQLiteODBC", DIALECTS["SQLite"]),
 }
 """By the name that an ODBC driver gives its database."""
 

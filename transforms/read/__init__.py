@@ -3,7 +3,6 @@
 :mod:`transforms.read.transform` has the Beam transforms that are made of them.
 """
 
-from transforms.read.column_parts import KeyRange, Loaded, RowsAgain, XmlColumn
 from transforms.read.columns import (
     check_column,
     input_bytes,
@@ -16,6 +15,7 @@ from transforms.read.connect import InputError
 from transforms.read.files import SourceFile, changed_at, expand, find_file, unpack
 from transforms.read.parts import read_part
 from transforms.read.replay import RejectLines, RejectPlan, plan_rejects, read_rejects, reject_files
+from transforms.read.rows import KeyRange, Loaded, RowsAgain, XmlColumn
 from transforms.read.splits import (
     MAX_RECORD_BYTES,
     SPLIT_BYTES,

@@ -27,11 +27,10 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from transforms.names import RecordPath
-from transforms.read.column_parts import Key, KeyRange, RowsAgain, XmlColumn
 from transforms.read.connect import InputError
 from transforms.read.encoding import Peekable, Read
 from transforms.read.files import GZIP_MAGIC, gunzip, unpacked_limit
-from transforms.read.rows import rows_of
+from transforms.read.rows import Key, KeyRange, RowsAgain, XmlColumn, rows_of
 from transforms.read.scan import scan
 from transforms.read.splits import MAX_RECORD_BYTES, SPLIT_BYTES, records_of
 from transforms.read.wanted import Wanted, records_at

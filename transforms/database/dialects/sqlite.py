@@ -47,6 +47,8 @@ from transforms.database.errors import Fault
 from transforms.schema import Column, ColumnType, Table
 
 EXACT_DIGITS = 15
+BUSY_SECONDS = 10
+"""How long to wait for another writer before the wait is an error (that is tried again)."""
 
 PRAGMAS = (
     "journal_mode = WAL",

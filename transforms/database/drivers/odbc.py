@@ -1,4 +1,6 @@
-"""pyodbc, for any ODBC source. Rows are inserted in one of these ways (``--odbc_insert``):
+"""pyodbc: PostgreSQL by psqlODBC, SQLite by sqliteodbc, and any other ODBC source.
+
+Rows are inserted in one of these ways (``--odbc_insert``):
 
 =========  ================================================================================================
 ``fast``   ``executemany`` with arrays of parameters, where the driver is known to do it right
@@ -13,13 +15,18 @@ pyodbc needs a driver manager (Debian: ``libodbc2``) and the driver of the datab
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from contextlib import suppress
+from decimal import Decimal
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from transforms.database.dialects.dialect import DELETE, INSERT, Adapter, Dialect
+from transforms.database.dialects.sqlite import BUSY_SECONDS, PRAGMAS, SQLite
 from transforms.database.drivers.driver import Driver
 from transforms.database.engines import DIALECTS
-from transforms.database.errors import Fault, LoadError
+from transforms.database.errors import Fault, LoadError, fault_of_connecting
 from transforms.database.packages import import_pyodbc
 from transforms.database.target import Target
 from transforms.records import Row
@@ -187,6 +194,60 @@ class ODBC(Driver):
         return self.dialect.fault(state, message)
 
 
+class PsqlODBC(ODBC):
+    """A connection to PostgreSQL."""
+
+    # An error is the end of our transaction: without a savepoint for each statement rows go in half the time.
+    options = ";Protocol=7.4-1"
+
+    def adapter(self, verb: str, column_type: ColumnType) -> Adapter | None:
+        return _AS_TEXT.get(column_type.name)
+
+    def fault(self, state: str, message: str) -> Fault:
+        return fault_of_connecting(message) if state == "08001" else super().fault(state, message)
+
+    def recover(self) -> None:
+        super().recover()
+        # psqlODBC says that it has rolled back on a connection that is lost, too: it would be tried again for ever.
+        if self.connection is not None:
+            try:
+                self.ask("SELECT 1")
+                self.connection.rollback()
+            except Exception:
+                with suppress(Exception):
+                    self.close()
+
+
+class SQLiteODBC(ODBC):
+    """A connection to a SQLite file."""
+
+    dialect: SQLite
+    insert_ways = (PLAIN,)
+    options = f";BigInt=Yes;Timeout={1000 * BUSY_SECONDS}"
+    autocommit = True
+
+    def open_connection(self) -> pyodbc.Connection:
+        connection = super().open_connection()
+        for pragma in PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+        return connection
+
+    def commit(self) -> None:
+        self.cursor.execute("COMMIT")
+
+    def rollback(self) -> None:
+        self.cursor.execute("ROLLBACK")
+
+    def fault(self, state: str, message: str) -> Fault:
+        said = message.rpartition("[SQLite]")[2]
+        if "constraint failed" in said:
+            return self.dialect.fault_of_constraint(said)
+        fault = super().fault(state, said)
+        # SQLite's own number: of a constraint, which a trigger may have raised, of a type, or of the length.
+        of_row = fault.kind == "fatal" and re.search(r"\((?:18|19|20)\)", said)
+        return Fault("data") if of_row else fault
+
+
 def dbms_of(connection: pyodbc.Connection) -> str:
     """The name that the driver gives the database."""
     return str(connection.getinfo(import_pyodbc().SQL_DBMS_NAME))
@@ -197,3 +258,14 @@ def text(value: str) -> str:
     if "\0" in value:
         raise NulError("a text holds the character NUL (U+0000), at which ODBC drivers end a text")
     return value
+
+
+def _plain(value: Decimal) -> str:
+    return f"{value:f}"
+
+
+_AS_TEXT: dict[str, Adapter] = {
+    **dict.fromkeys(("text", "json"), text),
+    **dict.fromkeys(("date", "time", "datetime", "datetimetz"), methodcaller("isoformat")),
+    "decimal": _plain,
+}

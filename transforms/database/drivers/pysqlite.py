@@ -6,14 +6,11 @@ import sqlite3
 from pathlib import Path
 
 from transforms.database.dialects.dialect import Dialect
-from transforms.database.dialects.sqlite import PRAGMAS, SQLite
+from transforms.database.dialects.sqlite import BUSY_SECONDS, PRAGMAS, SQLite
 from transforms.database.drivers.driver import Driver
 from transforms.database.drivers.turn import Turn
 from transforms.database.errors import Fault, LoadError
 from transforms.database.target import Target
-
-BUSY_SECONDS = 10
-"""How long to wait for another writer before the wait is an error (that is tried again)."""
 
 
 class PySQLite(Driver):
