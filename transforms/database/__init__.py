@@ -11,5 +11,5 @@
 ``capacity.py``     what the type of a column holds of what a contract gives
 ==================  ===============================================================================================
 
-Nothing here knows of records, of the ledger or of reading XML.
+Nothing here knows of the ledger, of XML or of Beam.
 """

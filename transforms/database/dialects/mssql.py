@@ -101,7 +101,7 @@ class SQLServer(Dialect):
         return super().column_type(table, column, ask)
 
     def primary_key_options(self, table: Table) -> dict[str, Any]:
-        # The ledger's key has up to 1,000 bytes; a clustered one may have 900.
+        # A clustered key may have 900 bytes, which such texts may exceed; another has 1,700.
         return {"mssql_clustered": False} if any(table[name].exact for name in table.primary_key) else {}
 
     def select(self, table: Table, columns: Sequence[str], conditions: Sequence[str], lock: bool = False) -> str:
