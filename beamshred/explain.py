@@ -20,7 +20,8 @@ from rich.text import Text
 
 from beamshred.sample import sample_of_input
 from beamshred.words import counted
-from pipeline.options import JobOptions, memory, parse_tool, slice_memory, workers
+from pipeline.command_line import parse_tool
+from pipeline.options import JobOptions, memory, slice_memory, workers
 from pipeline.slices import FIRST_SLICE_BYTES
 from transforms import Contract, Target, expand, reject_files
 from transforms.database import ddl
@@ -32,6 +33,7 @@ from transforms.map.load import load_contract
 from transforms.map.tables import schema_of
 from transforms.records import ParsedRecord, Reject
 from transforms.schema import Schema, Table
+from transforms.user_errors import UserError
 
 SAMPLE = 200
 """Records by which sizes are estimated."""
@@ -218,7 +220,7 @@ def run(argv: Sequence[str]) -> int:
             print("\n\n".join(create_sql(schema_of(contract), database)))
         else:
             explain(flags, contract, Console())
-    except (ValueError, OSError) as error:
+    except (UserError, OSError) as error:
         print(f"nothing to explain: {error}", file=sys.stderr)
         return 2
     return 0

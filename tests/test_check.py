@@ -12,8 +12,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import mssql, postgresql
 
-from pipeline.check import Finding, FoundColumn, FoundKey, FoundTable, check_target, compare
 from pipeline.command import main
+from pipeline.preflight import Finding, FoundColumn, FoundKey, FoundTable, check_target, compare
 from tests.databases import LINES, ORDERS, SCHEMA, column
 from tests.jobs import Folder, order, orders
 from transforms import prepare_target

@@ -34,7 +34,7 @@ from transforms.read import (
     read_rows,
 )
 from transforms.read.transform import ReadXMLColumn
-from transforms.read.wanted import Place
+from transforms.read.wanted import RecordPlace
 from transforms.records import Reject, XmlRecord
 
 # Without the time, that tests are named after.
@@ -209,10 +209,12 @@ def test_document_of_many_records_numbers_them_from_0(tmp_path: Path) -> None:
 def test_record_that_is_too_long_can_be_fetched_again(tmp_path: Path) -> None:
     document = "<?xml version='1.0' encoding='latin-1'?><a>" + 100 * "é" + "</a>"
     column = table(tmp_path, [(1, document), (2, zipped(document.encode("latin-1")))])
-    for reject in read(column, max_record_bytes=100):
+    rejects = list(read(column, max_record_bytes=100))
+    assert len(rejects) == 2
+    for reject in rejects:
         assert isinstance(reject, Reject)
         assert (reject.rule, reject.payload) == ("max_record_bytes", None)
-        wanted = Wanted((Place(0, reject.start or 0, reject.end or 0),))
+        wanted = Wanted((RecordPlace(0, reject.start or 0, reject.end or 0),))
         rows = RowsAgain(((reject.source, wanted), ("docs?id=3", wanted)), 1)
         record, gone = read_rows(column, rows, DOCUMENT)
         assert isinstance(record, XmlRecord)

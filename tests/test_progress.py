@@ -12,9 +12,9 @@ import pytest
 from rich.console import Console
 
 from pipeline.display import clock, line, rendered
-from pipeline.processes import Pool, tell
-from pipeline.progress import Progress
-from pipeline.pulse import INSERT, News, Pulse
+from pipeline.local.processes import Pool, tell
+from pipeline.local.progress import Progress
+from pipeline.local.pulse import INSERT, News, Pulse
 from pipeline.report import Report, Timeline
 from tests.jobs import Folder, order, orders
 from transforms.metrics import Slowest, count, counted, spent

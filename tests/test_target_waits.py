@@ -16,8 +16,8 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from pipeline.check import check_target
 from pipeline.command import main
+from pipeline.preflight import check_target
 from tests.databases import SCHEMA
 from tests.jobs import ROOT, Folder, order, orders
 from tests.servers import need_odbc, new_schema, postgresql_by_odbc

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from types import ModuleType
 
 from transforms.database.errors import LoadError
+from transforms.user_errors import UserError
 
 EXTRAS = {"psycopg": "postgres", "pyodbc": "odbc"}
 """The extra of this package that installs a driver."""
 
 
-class DriverMissing(LoadError, ValueError):
+class DriverMissing(LoadError, UserError):
     """A package that a database needs is not installed; the message says which, and how to get it."""
 
 

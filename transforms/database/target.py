@@ -22,6 +22,8 @@ from urllib.parse import quote_plus
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from transforms.user_errors import UserError
+
 
 @dataclass(frozen=True)
 class Scheme:
@@ -57,7 +59,7 @@ class Target:
 
     @classmethod
     def parse(cls, text: str) -> Target:
-        """Read a target in any of its forms; raise ``ValueError`` that says what is wrong and shows no secret."""
+        """Read a target in any of its forms; raise :class:`UserError` that says what is wrong and shows no secret."""
         text = _resolved(text.strip())
         if text[:5].lower() == "odbc:":
             target = cls(odbc=text[5:].strip())
@@ -66,9 +68,9 @@ class Target:
                 target = cls(url=make_url(text))
             except (ArgumentError, ValueError):
                 # The text itself may be a password that was put in the wrong place.
-                raise ValueError(f"the target is not a database URL; write {_examples()}") from None
+                raise UserError(f"the target is not a database URL; write {_examples()}") from None
         if target.scheme not in SCHEMES:
-            raise ValueError(f"the target's scheme {target.scheme!r} is not supported; write {_examples()}")
+            raise UserError(f"the target's scheme {target.scheme!r} is not supported; write {_examples()}")
         if target.url is not None:
             _check_url(target.url, text)
         return target
@@ -124,15 +126,15 @@ def _check_url(url: URL, text: str) -> None:
     """Refuse what SQLAlchemy would read otherwise than it was meant; no message shows a part that may be a secret."""
     backend, _, driver = url.drivername.partition("+")
     if driver and driver not in SCHEMES[backend].drivers:
-        raise ValueError(f"the target's driver {driver!r} is not supported; write {SCHEMES[backend].example}")
+        raise UserError(f"the target's driver {driver!r} is not supported; write {SCHEMES[backend].example}")
     if backend == "sqlite":
         # SQLAlchemy drops what it cannot read as a parameter, and another file would be made.
         query = text.partition("?")[2]
         if "/" in query or any("=" not in part for part in query.split("&") if query):
-            raise ValueError("the target's path has a ?, where the path of a URL ends; rename the folder or the file")
+            raise UserError("the target's path has a ?, where the path of a URL ends; rename the folder or the file")
     # A password ends at its first @: the host, or the database where the password has a slash too, holds the rest.
     if backend != "sqlite" and ("@" in (url.host or "") or "@" in (url.database or "").partition("/")[0]):
-        raise ValueError("the target's URL has one @ too many: write %40 for an @ in a user's name or password")
+        raise UserError("the target's URL has one @ too many: write %40 for an @ in a user's name or password")
 
 
 def is_secret(name: str) -> bool:
@@ -149,7 +151,7 @@ def _resolved(text: str) -> str:
     kind, _, name = text.partition(":")
     if kind == "env":
         if name not in os.environ:
-            raise ValueError(f"the target env:{name}: there is no environment variable {name!r} here")
+            raise UserError(f"the target env:{name}: there is no environment variable {name!r} here")
         held = os.environ[name]
     elif kind == "file":
         try:
@@ -157,12 +159,12 @@ def _resolved(text: str) -> str:
                 held = file.read(_FILE_LIMIT)
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not a text file"
-            raise ValueError(f"the target file:{name} cannot be read: {reason}; it must hold {_examples()}") from None
+            raise UserError(f"the target file:{name} cannot be read: {reason}; it must hold {_examples()}") from None
     else:
         return text
     held = held.strip()
     if not held or held.partition(":")[0] in ("env", "file"):
-        raise ValueError(
+        raise UserError(
             f"the target {text} holds {'nothing' if not held else 'another env: or file:'}; it must hold {_examples()}"
         )
     return held

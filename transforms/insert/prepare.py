@@ -15,13 +15,14 @@ from transforms.insert.claims import claim_tables
 from transforms.insert.ledger import ADDED_COLUMNS, BOOKKEEPING, LEDGER
 from transforms.insert.retry import RETRY_SECONDS, opened, retried
 from transforms.schema import Schema, Table
+from transforms.user_errors import UserError
 
 T = TypeVar("T")
 
 CREATE_IF_NEEDED, CREATE_NEVER = "CREATE_IF_NEEDED", "CREATE_NEVER"
 
 
-class TargetError(ValueError):
+class TargetError(UserError):
     """The target cannot be loaded into; the message is for people and shows no secret."""
 
 

@@ -27,7 +27,6 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from transforms.names import RecordPath
-from transforms.read.connect import InputError
 from transforms.read.encoding import Peekable, Read
 from transforms.read.files import GZIP_MAGIC, gunzip, unpacked_limit
 from transforms.read.rows import Key, KeyRange, RowsAgain, XmlColumn, rows_of
@@ -36,6 +35,7 @@ from transforms.read.splits import MAX_RECORD_BYTES, SPLIT_BYTES, records_of
 from transforms.read.wanted import Wanted, records_at
 from transforms.read.window import SAMPLE_BYTES
 from transforms.records import Reject, XmlRecord
+from transforms.user_errors import InputError
 
 _PAGE_ROWS = 10_000
 _DECLARED_ENCODING = re.compile(

@@ -12,10 +12,7 @@ from transforms.database.engines import reading_engine
 from transforms.database.errors import LoadError
 from transforms.database.packages import drivers_needed
 from transforms.database.target import Target
-
-
-class InputError(ValueError):
-    """The source cannot be read; the message is for people and shows no secret."""
+from transforms.user_errors import InputError
 
 
 @lru_cache(maxsize=8)

@@ -17,9 +17,10 @@ from urllib.parse import quote, urlencode
 import sqlalchemy as sa
 
 from transforms.database.target import Target
-from transforms.read.connect import InputError, engine_of, reading
+from transforms.read.connect import engine_of, reading
 from transforms.read.files import GZIP_MAGIC
 from transforms.read.wanted import Wanted
+from transforms.user_errors import InputError, UserError
 
 Key = tuple[Any, ...]
 """The values by which a row is told from others."""
@@ -68,11 +69,9 @@ class XmlColumn:
 
     def __post_init__(self) -> None:
         if not (self.table and self.column and self.key and all(self.key)) or len(set(self.key)) < len(self.key):
-            raise ValueError(f"a table, a column and the different columns of a key are needed, not {self!r}")
+            raise UserError(f"a table, a column and the different columns of a key are needed, not {self!r}")
         if self.skip is not None and len(self.key) > 1:
-            raise ValueError(
-                f"rows that are loaded can be skipped by a key of one column, not by {', '.join(self.key)}"
-            )
+            raise UserError(f"rows that are loaded can be skipped by a key of one column, not by {', '.join(self.key)}")
 
     def source(self, key: Key) -> str:
         """The name of a row, from which :func:`read_rows` finds it again."""

@@ -19,6 +19,7 @@ from transforms.database.errors import Fault
 from transforms.database.target import Target
 from transforms.records import Row
 from transforms.schema import ColumnType, Table
+from transforms.user_errors import UserError
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Driver(ABC):
     def __init__(self, target: Target, dialect: Dialect, odbc_insert: str | None = None) -> None:
         if odbc_insert is not None and odbc_insert not in self.insert_ways:
             ways = f"only {' or '.join(self.insert_ways)}" if self.insert_ways else "none: it is not an ODBC target"
-            raise ValueError(f"--odbc_insert is {odbc_insert!r}; the target {target} takes {ways}")
+            raise UserError(f"--odbc_insert is {odbc_insert!r}; the target {target} takes {ways}")
         self.target = target
         self.dialect = dialect
         self.odbc_insert = odbc_insert

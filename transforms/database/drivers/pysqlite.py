@@ -11,6 +11,7 @@ from transforms.database.drivers.driver import Driver
 from transforms.database.drivers.turn import Turn
 from transforms.database.errors import Fault, LoadError
 from transforms.database.target import Target
+from transforms.user_errors import UserError
 
 
 class PySQLite(Driver):
@@ -21,7 +22,7 @@ class PySQLite(Driver):
     def __init__(self, target: Target, dialect: Dialect, odbc_insert: str | None = None) -> None:
         super().__init__(target, dialect, odbc_insert)
         if target.url is None or target.url.database in (None, "", ":memory:"):
-            raise ValueError("a SQLite target is a file, sqlite:///name.db: one in memory would end with its worker")
+            raise UserError("a SQLite target is a file, sqlite:///name.db: one in memory would end with its worker")
         self._url = target.url
         self._turn: Turn | None = None
 

@@ -10,7 +10,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from pipeline.pulse import News
+from pipeline.local.pulse import News
 from pipeline.report import Report
 
 RECORDS = ("read", "parsed", "mapped", "loaded", "skipped", "replaced", "rejected")

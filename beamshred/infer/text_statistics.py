@@ -85,7 +85,7 @@ class Reading:
 
 
 @dataclass
-class Values:
+class TextStatistics:
     """The texts of one place. ``present`` counts them, blank ones too."""
 
     present: int = 0
@@ -141,9 +141,11 @@ class Values:
         """Whether each of this many elements had one."""
         return self.filled >= count
 
-    def joined(self, other: Values) -> Values:
+    def joined(self, other: TextStatistics) -> TextStatistics:
         """Both, as texts."""
-        joined = Values(self.present + other.present, self.blank + other.blank, max(self.longest, other.longest))
+        joined = TextStatistics(
+            self.present + other.present, self.blank + other.blank, max(self.longest, other.longest)
+        )
         joined.kinds.clear()
         return joined
 

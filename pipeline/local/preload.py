@@ -13,4 +13,7 @@ UNUSED = ("pandas", "pyarrow", "pymongo", "apache_beam.io.gcp.bigquery")
 
 for _name in UNUSED:
     sys.modules.setdefault(_name, None)  # type: ignore[arg-type]  # None: its import raises ImportError
-logging.getLogger("apache_beam.io.mongodbio").setLevel(logging.ERROR)  # it warns that it cannot be used
+# Beam warns, when it is imported, of packages that only Google's cloud needs, and of what is left out here. A worker
+# sets up its own log.
+logging.getLogger().addHandler(logging.NullHandler())
+logging.getLogger("apache_beam.io.mongodbio").setLevel(logging.ERROR)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.job import Job, JobError
-from pipeline.overlap import Overlap
-from pipeline.processes import Died, Failure, Last, Outcome, Pool
-from pipeline.progress import Progress
+from pipeline.local.overlap import Overlap
+from pipeline.local.processes import Died, Failure, Last, Outcome, Pool
+from pipeline.local.progress import Progress
+from pipeline.local.slice_result import SliceResult
 from pipeline.report import Report
 from pipeline.signals import Interrupts
 from pipeline.slices import Slice, Slicer, SliceSizes
@@ -33,8 +33,8 @@ from transforms.database.database import Database
 from transforms.insert.retry import opened
 
 if TYPE_CHECKING:
-    from pipeline.pulse import News
-    from pipeline.worker import Worker
+    from pipeline.local.pulse import News
+    from pipeline.local.worker import Worker
 
 logger = logging.getLogger(__name__)
 
@@ -46,36 +46,15 @@ class _Load:
     job: Job
     shared: Path | None
 
-    def __call__(self, part: Slice) -> Loaded | Last:
+    def __call__(self, part: Slice) -> SliceResult | Last:
         loaded = self._worker.load(part)
         return loaded if loaded.error is None else Last(loaded)
 
     @cached_property
     def _worker(self) -> Worker:
-        from pipeline.worker import Worker
+        from pipeline.local.worker import Worker
 
         return Worker(self.job, self.shared)
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """What a process says of its slice: what it counted, its time, its memory, its seconds by stage, its slowest
-    records, and why it failed, if it did.
-
-    Of the ``seconds`` it has ``worked`` so many on a core, and ``waited`` for the database, ``pause`` at a time; the
-    others it queued.
-    """
-
-    counters: Counter[str]
-    seconds: float
-    worked: float
-    waited: float
-    pause: float
-    memory: int
-    stages: dict[str, float]
-    slowest: list[dict[str, Any]]
-    error: str | None = None
-    details: str | None = None
 
 
 def run_local(
@@ -83,7 +62,7 @@ def run_local(
 ) -> Database | None:
     """Run a job on this machine, as many slices at once as there are workers; the report is written after each.
 
-    Where workers wait for the database there are more of them, which share the cores (:mod:`pipeline.overlap`).
+    Where workers wait for the database there are more of them, which share the cores (:mod:`pipeline.local.overlap`).
 
     Returns:
       The database, connected, where all is loaded: it is closed with ``at_end``.
@@ -126,7 +105,7 @@ def run_local(
                     pool.workers = sizes.workers = overlap.workers
                     sizes.memory = job.slice_memory(overlap.workers)
                 report.add(loaded.counters)
-                check_rejects(job, report)
+                job.check_rejects(report.records)
             except JobError as failed:
                 error = error or failed
                 pool.stop()
@@ -139,7 +118,7 @@ def run_local(
             # To connect takes a far server as long as a batch: one connection for all that is left to do.
             database = at_end.enter_context(opened(job.target, job.retry_seconds))
             settle_duplicates(job, report, database)
-            check_rejects(job, report)
+            job.check_rejects(report.records)
     except LoadError as failed:
         raise JobError(str(failed)) from None
     except KeyboardInterrupt:
@@ -165,13 +144,13 @@ def _shared_cores(job: Job) -> TemporaryDirectory[str] | None:
     return folder
 
 
-def _loaded(part: Slice, outcome: Outcome, report: Report) -> Loaded:
+def _loaded(part: Slice, outcome: Outcome, report: Report) -> SliceResult:
     """What a slice has done; raise :class:`JobError` if it failed, and count what it had committed."""
     if isinstance(outcome, Failure):
         raise JobError(f"a bug, please report it: {outcome.message}", outcome.details)
     if isinstance(outcome, Died):
         raise JobError(outcome.message)
-    loaded: Loaded = outcome.value
+    loaded: SliceResult = outcome.value
     if loaded.error is not None:
         report.add(loaded.counters, complete=False)
         raise JobError(loaded.error, loaded.details)
@@ -193,18 +172,3 @@ def settle_duplicates(job: Job, report: Report, database: Database) -> None:
 
     again = job.input.read_again(job.contract, job.max_record_bytes)
     write_rejects(rejects(), job.run_dir.rejects, "duplicates", "insert", again, job.reject_payload)
-
-
-def check_rejects(job: Job, report: Report) -> None:
-    """Raise :class:`JobError` where more was rejected than ``--max_rejects`` allows."""
-    if job.max_rejects is None:
-        return
-    records = report.records
-    if job.max_rejects.endswith("%"):
-        allowed = float(job.max_rejects[:-1]) / 100 * records["read"]
-    else:
-        allowed = float(job.max_rejects)
-    if records["rejected"] > allowed:
-        raise JobError(
-            f"{records['rejected']:,} of {records['read']:,} records were rejected, --max_rejects is {job.max_rejects}"
-        )

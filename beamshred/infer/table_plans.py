@@ -1,4 +1,4 @@
-"""Tables from the tree of paths: what repeats is a table, all else a column of the row that it stands in.
+"""TablePlanner from the tree of paths: what repeats is a table, all else a column of the row that it stands in.
 
 ``section`` within ``section`` is one table: its rows stand in the order of the document, and each says how many of
 the rows that follow are within it. That is the whole tree: https://en.wikipedia.org/wiki/Nested_set_model.
@@ -13,8 +13,8 @@ from typing import Any
 
 from beamshred.infer.naming import MAX_BYTES, Names, snake
 from beamshred.infer.record import Record, element_name
+from beamshred.infer.text_statistics import TextStatistics
 from beamshred.infer.tree import Node, Profile
-from beamshred.infer.values import Values
 from transforms.map.paths import XML_NAMESPACE
 from transforms.names import split_tag
 
@@ -83,7 +83,7 @@ class Prefixes:
         return self.used[uri]
 
 
-class Tables:
+class TablePlanner:
     """Makes the tables of a record. ``key`` are the columns of its key; ``read_by_key`` the paths that they read."""
 
     def __init__(self, prefixes: Prefixes, record: Record, key: list[str], read_by_key: Collection[str]) -> None:
@@ -191,7 +191,9 @@ class Tables:
         self.tables.append(table)
         self._fill(table)
 
-    def _column(self, table: TablePlan, path: str, parts: list[str], values: Values, rows: int, *notes: str) -> None:
+    def _column(
+        self, table: TablePlan, path: str, parts: list[str], values: TextStatistics, rows: int, *notes: str
+    ) -> None:
         if table.parent is None and path in self.read_by_key and not table.node.is_recursive:
             return
         reading = values.reading(parts[-1])

@@ -11,6 +11,8 @@ import os
 import re
 from collections.abc import Iterator
 
+from transforms.user_errors import InputError
+
 AT_ONCE = 50_000
 """Names of one folder that are held at the same time."""
 
@@ -58,7 +60,7 @@ def glob(pattern: str) -> Iterator[str]:
     try:
         matches = re.compile(_translated(below), re.DOTALL).fullmatch
     except re.error as error:
-        raise ValueError(f"the input {pattern!r} is no glob: {error}") from None
+        raise InputError(f"the input {pattern!r} is no glob: {error}") from None
     # Where the pattern begins at a name, so does what it is compared with.
     start = len(folder) if folder.endswith("/") or not folder else len(folder) + 1
     if os.path.isdir(folder or os.curdir):

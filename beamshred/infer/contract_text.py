@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from textwrap import wrap
 from typing import Any
 
-from beamshred.infer.tables import ColumnPlan, TablePlan
+from beamshred.infer.table_plans import ColumnPlan, TablePlan
 
 WIDTH = 118
 _PLAIN = re.compile(r"[A-Za-z_.$/][\w./$()-]*", re.ASCII)

@@ -8,6 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from transforms.user_errors import UserError
+
 EXAMPLES = 3
 """Rejects of each rule that are shown."""
 _MOST_LINES = 2_000
@@ -16,16 +18,16 @@ _MOST_FILES = 50
 
 
 def read_report(folder: Path) -> dict[str, Any]:
-    """The report of a run, by its folder or its file; ``ValueError`` says what is wrong."""
+    """The report of a run, by its folder or its file; :class:`UserError` says what is wrong."""
     path = folder / "report.json" if folder.is_dir() else folder
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ValueError(f"{folder} is no folder of a run: it has no report.json; name one, as runs/<run>") from None
+        raise UserError(f"{folder} is no folder of a run: it has no report.json; name one, as runs/<run>") from None
     except (OSError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from None
+        raise UserError(f"{path} cannot be read: {error}") from None
     if not isinstance(report, dict) or "records" not in report:
-        raise ValueError(f"{path} is no report of a run")
+        raise UserError(f"{path} is no report of a run")
     return report
 
 

@@ -17,13 +17,13 @@ from itertools import islice
 
 from transforms.filesystems import is_local, join
 from transforms.names import RecordPath
-from transforms.read.connect import InputError
 from transforms.read.files import find_files, open_plain
 from transforms.read.scan import Damage, Span, scan
 from transforms.read.splits import SPLIT_BYTES
-from transforms.read.wanted import Place, Wanted
+from transforms.read.wanted import RecordPlace, Wanted
 from transforms.records import Context, Reject, XmlRecord
 from transforms.rejects import reject_of_json
+from transforms.user_errors import InputError
 
 _SUFFIX = ".jsonl"
 
@@ -77,8 +77,8 @@ def _is_folder_of_rejects(pattern: str) -> bool:
 def plan_rejects(paths: Iterable[str], split_bytes: int = SPLIT_BYTES) -> RejectPlan:
     """Read all lines once. Raises :class:`InputError` for one that is no reject, before anything is loaded."""
     plan = RejectPlan()
-    records: dict[str, dict[int, Place]] = {}
-    rests: dict[str, Place] = {}
+    records: dict[str, dict[int, RecordPlace]] = {}
+    rests: dict[str, RecordPlace] = {}
     for path in paths:
         start, first, end, number, is_needed = 0, 1, 0, 0, False
         for number, line, end in _numbered(path, 0, 1):
@@ -103,11 +103,11 @@ def plan_rejects(paths: Iterable[str], split_bytes: int = SPLIT_BYTES) -> Reject
     return plan
 
 
-def _place(reject: Reject) -> Place | None:
+def _place(reject: Reject) -> RecordPlace | None:
     """The place of a reject whose record must be read from its source."""
     if reject.payload is not None or reject.ordinal is None or reject.start is None:
         return None
-    return Place(reject.ordinal, reject.start, reject.end or reject.start)
+    return RecordPlace(reject.ordinal, reject.start, reject.end or reject.start)
 
 
 def read_rejects(part: RejectLines, path: RecordPath) -> Iterator[XmlRecord | Reject]:

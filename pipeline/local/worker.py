@@ -13,13 +13,13 @@ import apache_beam as beam
 from apache_beam.pvalue import PBegin
 
 from pipeline import graph
-from pipeline.engine import Engine, PipelineFailed
 from pipeline.job import Job
-from pipeline.launch import Loaded
-from pipeline.processes import tell
-from pipeline.pulse import Pulse
+from pipeline.local.engine import Engine, PipelineFailed
+from pipeline.local.processes import tell
+from pipeline.local.pulse import Pulse
+from pipeline.local.slice_result import SliceResult
+from pipeline.logs import set_up_logging
 from pipeline.slices import Part, Slice
-from pipeline.terminal import set_up_logging
 from transforms import Outputs, XmlRecord, cores
 from transforms.cores import Cores
 from transforms.metrics import slowest
@@ -41,7 +41,7 @@ class Worker:
         read = ReadSlice(graph.read_parts(job))
         self._engine = Engine(lambda pipeline: graph.load(pipeline, job, read, _read_again, _name), job.beam)
 
-    def load(self, part: Slice) -> Loaded:
+    def load(self, part: Slice) -> SliceResult:
         global _slice
         _slice = part
         started, memory, mine = time.monotonic(), Memory(), cores.shared
@@ -59,7 +59,7 @@ class Worker:
             if mine is not None:
                 mine.give_back()
         seconds = time.monotonic() - started
-        loaded = Loaded(counters, seconds, seconds, 0.0, 0.0, memory.peak(), pulse.stages, slowest.records)
+        loaded = SliceResult(counters, seconds, seconds, 0.0, 0.0, memory.peak(), pulse.stages, slowest.records)
         if mine is not None:
             pause = mine.waited / max(mine.times, 1)
             loaded = replace(loaded, worked=seconds - mine.waited - mine.queued, waited=mine.waited, pause=pause)

@@ -27,18 +27,19 @@ from rich.text import Text
 
 from beamshred.again import read_again
 from beamshred.excerpt import excerpt, visible
-from beamshred.report.read import masked, read_report
+from beamshred.report.report_file import masked, read_report
 from beamshred.words import counted
+from pipeline.command_line import Parser
 from pipeline.flags import positive
-from pipeline.options import Parser
 from transforms.filesystems import is_local, join
 from transforms.lines import lines_before
 from transforms.map.document import did_you_mean
 from transforms.read.encoding import BrokenInput, detect
 from transforms.read.files import changed_at, find_file, open_plain
-from transforms.read.replay import reject_files
+from transforms.read.reject_lines import reject_files
 from transforms.records import Reject
 from transforms.rejects import reject_of_json
+from transforms.user_errors import UserError
 
 MOST_LINE = 256 << 20
 """Bytes of a line of a file of rejects; a longer one is told as damaged."""
@@ -92,8 +93,8 @@ def run(argv: Sequence[str]) -> int:
         number = (flags.number or 1) if is_single else None
         found = look(files, flags.rule, number)
         if number is not None and found.one is None and (found.total or not found.damaged):
-            raise ValueError(_no_such(found, flags.rule, number, flags.rejects))
-    except (ValueError, OSError) as error:
+            raise UserError(_no_such(found, flags.rule, number, flags.rejects))
+    except (UserError, OSError) as error:
         print(f"no rejects shown: {visible(str(error))}", file=sys.stderr)
         return 2
     if found.one is not None:
@@ -108,16 +109,16 @@ def run(argv: Sequence[str]) -> int:
 
 
 def files_of_run(folder: str) -> list[str]:
-    """The files of rejects of a run, by its folder or theirs; ``ValueError`` where it is no run, or they are gone."""
+    """The files of rejects of a run, by its folder or theirs; :class:`UserError` where there are none."""
     files = reject_files(join(folder, "rejects")) or reject_files(folder)
     if files:
         return files
     if find_file(join(folder, "report.json")) is None:
-        raise ValueError(
+        raise UserError(
             f"{folder} is no folder of a run: it has no report.json and no rejects; name one, as runs/<run>"
         )
     if is_local(folder) and (rules := read_report(Path(folder)).get("rejects")):
-        raise ValueError(
+        raise UserError(
             f"{folder} counts {counted(sum(rules.values()), 'reject')} in its report.json, and has no files of them: "
             "they were removed"
         )

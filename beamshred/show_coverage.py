@@ -14,11 +14,13 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from beamshred.sample import sample_of_input
+from pipeline.command_line import parse_tool
 from pipeline.flags import positive
-from pipeline.options import JobOptions, parse_tool
+from pipeline.options import JobOptions
 from transforms.map.coverage import MOST_PATHS, Coverage
 from transforms.map.load import load_contract
 from transforms.records import Reject
+from transforms.user_errors import UserError
 
 DEFAULT_RECORDS = 1_000
 
@@ -35,7 +37,7 @@ def run(argv: Sequence[str]) -> int:
                 rejects += 1
             else:
                 found.add(record.root)
-    except (ValueError, OSError) as error:
+    except (UserError, OSError) as error:
         print(f"no coverage: {error}", file=sys.stderr)
         return 2
     show(found, rejects, Console())

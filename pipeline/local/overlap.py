@@ -7,9 +7,6 @@ its start. None is started before it was measured that those that run wait: with
 
 from __future__ import annotations
 
-WORKERS_PER_CORE = 3
-"""More would not be of use: then a batch takes more than twice as long as to make one."""
-
 _LITTLE = 0.5
 """So much waiting, as a part of the work, is not worth another worker: a near database on the same cores makes it."""
 

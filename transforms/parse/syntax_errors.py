@@ -6,14 +6,12 @@ The parser sees a record below the tags of its ancestors, and counts their lines
 
 from __future__ import annotations
 
-import re
 from xml.parsers import expat
 
 from lxml import etree
 
+from transforms.private import with_lines_replaced
 from transforms.records import XmlRecord
-
-_OPENED = re.compile(r"(mismatch: \S+|in tag \S+) line (\d+)")
 
 _INCORRECT_ENCODING = expat.errors.codes[expat.errors.XML_ERROR_INCORRECT_ENCODING]
 """Bytes that cannot be in the encoding that they declare: what expat and libxml2 see next differs."""
@@ -34,7 +32,7 @@ def explained(record: XmlRecord, parser: etree.XMLParser, error: etree.XMLSyntax
     entry = next(iter(parser.error_log), None)
     if entry is None:
         return (error.msg or "not well-formed").replace("\n", "")
-    said = _OPENED.sub(lambda match: f"{match[1]} (line {line(int(match[2]))} of the record)", entry.message.strip())
+    said = with_lines_replaced(entry.message.strip(), lambda number: f"(line {line(number)} of the record)")
     place = f"line {line(entry.line)}"
     byte = _byte(document, entry.line)
     if byte is not None and 0 <= byte - above <= len(record.payload):

@@ -12,6 +12,10 @@ and none opens a port.
 What became of a task is decided by the pipe alone: an answer, or the end of the pipe, which is the end of the process.
 (The exit code comes by way of the fork server, is lost with it, and can be read only once: two threads that join one
 process take a success for exit code 255.)
+
+``concurrent.futures.ProcessPoolExecutor`` does not do the same. One killed worker breaks its whole pool, and all tasks
+under way fail with it; a task cannot report while it runs; no single worker can be killed or replaced, and the number
+of workers cannot grow; and its own thread joins the processes, which is the trap above.
 """
 
 from __future__ import annotations
@@ -33,16 +37,18 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from pipeline.private import fork_server
+
 T = TypeVar("T")
 
 FORKSERVER = multiprocessing.get_context("forkserver")
-FORKSERVER.set_forkserver_preload(["pipeline.preload", "pipeline.worker"])
+FORKSERVER.set_forkserver_preload(["pipeline.local.preload", "pipeline.local.worker"])
 
 PAUSES = (1.0, 5.0)
 """Seconds before the second and the third attempt of a task whose process died."""
 
 _JOIN_SECONDS = 5.0
-_ROOT = str(Path(__file__).resolve().parent.parent)
+_ROOT = str(Path(__file__).resolve().parents[2])
 
 
 @dataclass(frozen=True)
@@ -321,7 +327,7 @@ def warm_up() -> None:
 
 def cool_down() -> None:
     """End a fork server that may still import, where nothing will be loaded: it would hold our standard error open."""
-    if server := forkserver._forkserver._forkserver_pid:  # type: ignore[attr-defined]
+    if server := fork_server():
         os.kill(server, signal.SIGKILL)
 
 
