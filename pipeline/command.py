@@ -138,7 +138,7 @@ def _tell_bug(argv: Sequence[str], error: Exception) -> None:
 
 def _masked(text: str, argv: Sequence[str]) -> str:
     """``text`` without the secrets of databases that the command line names."""
-    from transforms.target import Target
+    from transforms.database.target import Target
 
     for word in argv:
         with suppress(UserError):

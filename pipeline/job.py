@@ -21,9 +21,9 @@ from pipeline.options import (
 from pipeline.replay import ReplayInput
 from pipeline.report import RunFolder
 from transforms import Contract, LoadPolicy, Run, Schema, Target, begin_run, schema_of, writers
-from transforms.insert.database import Database
+from transforms.database.database import Database
+from transforms.database.target import MASK, is_secret
 from transforms.insert.lookup import free_connections
-from transforms.target import MASK, is_secret
 
 
 class JobError(Exception):

@@ -19,12 +19,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mssql
 from sqlalchemy.engine.reflection import ObjectKind
 
-from pipeline.capacity import ERROR, WARNING, narrower
 from pipeline.inputs import make_input
 from pipeline.options import JobOptions
 from transforms import Contract, Schema, Target, schema_of
+from transforms.database.capacity import ERROR, WARNING, narrower
+from transforms.database.database import Database
 from transforms.insert.claims import REMEDY, claimed_by_others
-from transforms.insert.database import Database
 from transforms.insert.ledger import ADDED_COLUMNS, BOOKKEEPING, CLAIMS, LEDGER
 from transforms.insert.prepare import CREATE_IF_NEEDED, ask_target
 from transforms.insert.retry import RETRY_SECONDS
@@ -116,7 +116,9 @@ def reflect(database: Database, schema: Schema) -> dict[str, FoundTable]:
     inspector = database.inspector()
     tables = (*schema.tables, *BOOKKEEPING)
     existing = database.existing(tables)
-    places = [(table.label, (database.schema_name(table), table.name)) for table in tables if table.label in existing]
+    places = [
+        (table.label, (database.dialect.schema_name(table), table.name)) for table in tables if table.label in existing
+    ]
     with warnings.catch_warnings():
         # Of types that SQLAlchemy does not know: they are findings.
         warnings.simplefilter("ignore", sa.exc.SAWarning)

@@ -14,7 +14,7 @@ from apache_beam.options.pipeline_options import (
 from pipeline.options import JobOptions, OptionsError
 from pipeline.private import runner_named
 from transforms import Target
-from transforms.target import is_reference
+from transforms.database.target import is_reference
 
 LOCAL_ONLY = {
     "connections": "say by --shards how many batches load at the same time",

@@ -246,10 +246,10 @@ def test_two_rows_with_one_key_are_refused(tmp_path: Path, range_bytes: int) -> 
 def test_key_that_changes_on_its_way_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a datetime of SQL Server does: behind the last row, there it is again."""
     column = table(tmp_path, [(1.0, "<a/>"), (2.5, "<a/>")], "id REAL")
-    from transforms.read.columns import _Source
+    from transforms.read.rows import Rows
 
-    exact = _Source.page
-    monkeypatch.setattr(_Source, "page", lambda self, after, size: [(int(key),) for (key,) in exact(self, after, size)])
+    exact = Rows.page
+    monkeypatch.setattr(Rows, "page", lambda self, after, size: [(int(key),) for (key,) in exact(self, after, size)])
     with pytest.raises(InputError, match="does not compare equal to itself"):
         read(column)
 

@@ -149,7 +149,7 @@ def test_pulse_names_the_stage_that_takes_the_time(monkeypatch: pytest.MonkeyPat
 def test_stage_that_has_told_no_time_yet_is_seen_in_its_code(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Pulse, "TELL_SECONDS", 0.05)
     told: list[News] = []
-    names: dict = {"__name__": "transforms.insert.turn", "sleep": time.sleep}
+    names: dict = {"__name__": "transforms.database.drivers.turn", "sleep": time.sleep}
     exec("def wait(told):\n    while not told:\n        sleep(0.01)\n", names)
     with Pulse(told.append):
         names["wait"](told)

@@ -29,7 +29,7 @@ from transforms import (
     write_rejects,
 )
 from transforms.cores import Cores
-from transforms.insert.database import Database
+from transforms.database.database import Database
 from transforms.insert.retry import opened
 
 if TYPE_CHECKING:

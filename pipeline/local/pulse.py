@@ -20,9 +20,10 @@ STAGES = (READ, PARSE, MAP, INSERT, WAIT, ENGINE)
 """Where the time of a worker goes; ``wait``: for its turn; ``engine``: Beam, and the packing between the stages."""
 
 _CODE = (
-    ("transforms.insert.turn", WAIT),
+    ("transforms.database.drivers.turn", WAIT),
     ("transforms.insert.retry", WAIT),
     ("transforms.insert", INSERT),
+    ("transforms.database", INSERT),
     ("transforms.map", MAP),
     ("transforms.parse", PARSE),
     ("transforms.read", READ),

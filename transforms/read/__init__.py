@@ -4,10 +4,6 @@
 """
 
 from transforms.read.columns import (
-    KeyRange,
-    Loaded,
-    RowsAgain,
-    XmlColumn,
     check_column,
     input_bytes,
     plan_ranges,
@@ -18,6 +14,7 @@ from transforms.read.columns import (
 from transforms.read.files import SourceFile, changed_at, expand, find_file, unpack
 from transforms.read.parts import read_part
 from transforms.read.reject_lines import RejectLines, RejectPlan, plan_rejects, read_rejects, reject_files
+from transforms.read.rows import KeyRange, Loaded, RowsAgain, XmlColumn
 from transforms.read.splits import (
     MAX_RECORD_BYTES,
     SPLIT_BYTES,

@@ -27,17 +27,17 @@ from transforms.user_errors import UserError
 
 @dataclass(frozen=True)
 class Scheme:
-    """How a target of this kind is written, and the class that serves it, as ``module:class``."""
+    """How a target of this kind is written, and the drivers that its URL may name."""
 
     example: str
-    database: str
+    drivers: tuple[str, ...] = ()
 
 
 SCHEMES = {
-    "sqlite": Scheme("sqlite:///folder/name.db", "transforms.insert.sqlite:SQLite"),
-    "postgresql": Scheme("postgresql://user@host/database", "transforms.insert.postgresql:PostgreSQL"),
-    "mssql": Scheme("mssql+pyodbc://user@host/database", "transforms.insert.mssql:SQLServer"),
-    "odbc": Scheme("odbc:DSN=name;UID=user", "transforms.insert.odbc_source:open_source"),
+    "sqlite": Scheme("sqlite:///folder/name.db", ("pysqlite",)),
+    "postgresql": Scheme("postgresql://user@host/database", ("psycopg", "psycopg2")),
+    "mssql": Scheme("mssql+pyodbc://user@host/database", ("pyodbc",)),
+    "odbc": Scheme("odbc:DSN=name;UID=user"),
 }
 """The databases that can be a target, by the backend of their URL; ``odbc`` is that of ``odbc:<connection string>``."""
 
@@ -122,13 +122,10 @@ def is_reference(text: str) -> bool:
     return text.strip().partition(":")[0] in ("env", "file")
 
 
-_DRIVERS = {"sqlite": ("pysqlite",), "postgresql": ("psycopg", "psycopg2"), "mssql": ("pyodbc",)}
-
-
 def _check_url(url: URL, text: str) -> None:
     """Refuse what SQLAlchemy would read otherwise than it was meant; no message shows a part that may be a secret."""
     backend, _, driver = url.drivername.partition("+")
-    if driver and driver not in _DRIVERS[backend]:
+    if driver and driver not in SCHEMES[backend].drivers:
         raise UserError(f"the target's driver {driver!r} is not supported; write {SCHEMES[backend].example}")
     if backend == "sqlite":
         # SQLAlchemy drops what it cannot read as a parameter, and another file would be made.

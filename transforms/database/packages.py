@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 
+from transforms.database.errors import LoadError
 from transforms.user_errors import UserError
 
 EXTRAS = {"psycopg": "postgres", "pyodbc": "odbc"}
 """The extra of this package that installs a driver."""
 
 
-class DriverMissing(UserError):
+class DriverMissing(LoadError, UserError):
     """A package that a database needs is not installed; the message says which, and how to get it."""
 
 
@@ -35,3 +37,12 @@ def drivers_needed(place: object) -> Iterator[None]:
                 " libodbc2)"
             ) from None
         raise
+
+
+def import_pyodbc(place: object = "ODBC") -> ModuleType:
+    """pyodbc, imported when it is used; raises :class:`DriverMissing`."""
+    with drivers_needed(place):
+        import pyodbc
+    # A connection of the driver manager's pool may be one that was lost.
+    pyodbc.pooling = False
+    return pyodbc

@@ -1,18 +1,15 @@
-"""CREATE TABLE and CREATE INDEX for a schema and our own tables, in a database's own words."""
+"""CREATE TABLE and CREATE INDEX for tables, in a database's own words."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
-from transforms.insert.ledger import BOOKKEEPING
-from transforms.schema import Column, Schema, Table
-
-if TYPE_CHECKING:
-    from transforms.insert.database import Database
+from transforms.database.dialects.dialect import Ask, Dialect
+from transforms.schema import Column, Table
 
 
 def _digest(index: sa.Index, table: sa.Table) -> str:
@@ -25,35 +22,39 @@ def _digest(index: sa.Index, table: sa.Table) -> str:
 _NAMES: dict[str, Any] = {"ix": "ix_%(table_name)s_%(column_0_N_name)s_%(digest)s", "digest": _digest}
 
 
-def statements(schema: Schema, database: Database) -> Iterator[tuple[list[str], Table]]:
-    """For each table, our own first and parents before children: the statements that create it with its indexes."""
+def statements(tables: Sequence[Table], dialect: Dialect, ask: Ask | None = None) -> Iterator[tuple[Table, list[str]]]:
+    """For each table, of which parents come before children: the statements that create it with its indexes.
+
+    ``ask`` looks at what there is already.
+    """
     metadata = sa.MetaData(naming_convention=_NAMES)
-    made: dict[str, sa.Table] = {}
-    for table in (*BOOKKEEPING, *schema.tables):
-        parent = None if table.foreign_key is None else schema.by_label[table.foreign_key.parent]
-        made[table.label] = sql_table = _sql_table(table, parent, made, metadata, database)
+    made: dict[str, tuple[Table, sa.Table]] = {}
+    for table in tables:
+        parent = None if table.foreign_key is None else made[table.foreign_key.parent]
+        sql_table = _sql_table(table, parent, metadata, dialect, ask)
+        made[table.label] = table, sql_table
         creates: list[sa.DDLElement] = [
             sa.schema.CreateTable(sql_table),
             *map(sa.schema.CreateIndex, sql_table.indexes),
         ]
-        yield [str(create.compile(dialect=database.dialect)) for create in creates], table
+        yield table, [str(create.compile(dialect=dialect.sqlalchemy)) for create in creates]
 
 
 def _sql_table(
-    table: Table, parent: Table | None, made: dict[str, sa.Table], metadata: sa.MetaData, database: Database
+    table: Table, parent: tuple[Table, sa.Table] | None, metadata: sa.MetaData, dialect: Dialect, ask: Ask | None
 ) -> sa.Table:
     # A foreign key's columns have the types of those that they point at.
     parents: dict[str, tuple[Table, Column]] = {}
     if parent is not None and table.foreign_key is not None:
         pairs = zip(table.foreign_key.columns, table.foreign_key.parent_columns, strict=True)
-        parents = {name: (parent, parent[there]) for name, there in pairs}
+        parents = {name: (parent[0], parent[0][there]) for name, there in pairs}
     sql_table = sa.Table(
         table.name,
         metadata,
         *(
             sa.Column(
                 column.name,
-                database.column_type(*parents.get(column.name, (table, column))),
+                dialect.column_type(*parents.get(column.name, (table, column)), ask),
                 *([sa.Identity()] if column.identity else []),
                 nullable=column.nullable,
                 # Not True: SQLite refuses that in a key of several columns.
@@ -61,13 +62,13 @@ def _sql_table(
             )
             for column in table.columns
         ),
-        schema=database.schema_name(table),
-        **database.table_options(table),
+        schema=dialect.schema_name(table),
+        **dialect.table_options(table),
     )
     if table.primary_key:
-        sql_table.append_constraint(sa.PrimaryKeyConstraint(*table.primary_key, **database.primary_key_options(table)))
-    if table.foreign_key is not None:
-        there = [made[table.foreign_key.parent].c[name] for name in table.foreign_key.parent_columns]
+        sql_table.append_constraint(sa.PrimaryKeyConstraint(*table.primary_key, **dialect.primary_key_options(table)))
+    if parent is not None and table.foreign_key is not None:
+        there = [parent[1].c[name] for name in table.foreign_key.parent_columns]
         sql_table.append_constraint(sa.ForeignKeyConstraint(table.foreign_key.columns, there))
     for columns in _indexes(table):
         sa.Index(None, *(sql_table.c[name] for name in columns))

@@ -1,7 +1,6 @@
-"""Any ODBC source, through pyodbc: ``odbc:<connection string>``.
+"""pyodbc: PostgreSQL by psqlODBC, SQLite by sqliteodbc, and any other ODBC source.
 
-What database it is, the driver says: PostgreSQL and SQLite get the tables that they get without ODBC, SQL Server is in
-:mod:`transforms.insert.mssql`, all others get standard SQL. Rows are inserted in one of these ways (``--odbc_insert``):
+Rows are inserted in one of these ways (``--odbc_insert``):
 
 =========  ================================================================================================
 ``fast``   ``executemany`` with arrays of parameters, where the driver is known to do it right
@@ -18,18 +17,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from types import ModuleType
+from contextlib import suppress
+from decimal import Decimal
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import sqlalchemy as sa
-from sqlalchemy.engine.default import DefaultDialect
-
-from transforms.dialects import BY_DBMS, quote_always
-from transforms.drivers import drivers_needed
-from transforms.insert.database import Adapter, Database, Fault, LoadError, fault_of_connecting
+from transforms.database.dialects.dialect import DELETE, INSERT, Adapter, Dialect
+from transforms.database.dialects.sqlite import BUSY_SECONDS, PRAGMAS, SQLite
+from transforms.database.drivers.driver import Driver
+from transforms.database.engines import DIALECTS
+from transforms.database.errors import Fault, LoadError, fault_of_connecting
+from transforms.database.packages import import_pyodbc
+from transforms.database.target import Target
 from transforms.records import Row
 from transforms.schema import ColumnType, Table
-from transforms.target import Target
 
 if TYPE_CHECKING:
     import pyodbc
@@ -48,21 +49,14 @@ _PACKAGES = {
     "sql server": "Microsoft's package msodbcsql18, or pip install mssql-python",
 }
 _NO_DRIVER = ("IM002", "IM003", "01000")
-_TRANSIENT = ("08", "40", "HYT0")
-_RULES = (
-    ("unique", re.compile(r"unique|duplicate|primary key", re.IGNORECASE)),
-    ("foreign_key", re.compile(r"foreign key|reference constraint", re.IGNORECASE)),
-    ("check", re.compile(r"check constraint", re.IGNORECASE)),
-    ("not_null", re.compile(r"\bnull\b", re.IGNORECASE)),
-)
 
 
 class NulError(ValueError):
     """A text that ODBC would end at its NUL character."""
 
 
-class ODBC(Database):
-    """A database behind an ODBC driver that is none of those known by name."""
+class ODBC(Driver):
+    """A connection by a driver of ODBC."""
 
     insert_ways: ClassVar[tuple[str, ...]] = (FAST, PLAIN)
     options: ClassVar[str] = ""
@@ -70,13 +64,11 @@ class ODBC(Database):
     autocommit: ClassVar[bool] = False
     """Whether the driver is kept from beginning transactions of its own."""
 
-    def __init__(self, target: Target, odbc_insert: str | None = None) -> None:
-        super().__init__(target, odbc_insert)
+    def __init__(self, target: Target, dialect: Dialect, odbc_insert: str | None = None) -> None:
+        super().__init__(target, dialect, odbc_insert)
         self.way = PLAIN
-        self.driver = ""
-
-    def make_dialect(self) -> sa.Dialect:
-        return DefaultDialect(paramstyle="qmark")
+        self.library = ""
+        """The name of the driver's file, in lower case."""
 
     def connection_string(self) -> str:
         return (self.target.odbc or "").rstrip("; ") + self.options
@@ -91,10 +83,10 @@ class ODBC(Database):
                 raise
             raise LoadError(f"{self.target}: {self._no_driver()} ({self.target.mask(error.args[1])})") from None
         try:
-            self.driver = driver_of(connection)
+            self.library = str(connection.getinfo(driver_manager.SQL_DRIVER_NAME)).lower()
             self.way = self.choose_way(connection)
-            if type(self) is ODBC:
-                self._quote_as(connection)
+            if type(self.dialect) is Dialect:
+                self.dialect.quote_by(connection.getinfo(driver_manager.SQL_IDENTIFIER_QUOTE_CHAR).strip())
         except BaseException:
             connection.close()
             raise
@@ -102,41 +94,34 @@ class ODBC(Database):
 
     def choose_way(self, connection: pyodbc.Connection) -> str:
         """How rows are inserted: as asked, or the best that this driver and server do."""
-        fast = FAST in self.insert_ways and any(name in self.driver for name in _FAST_DRIVERS)
+        fast = FAST in self.insert_ways and any(name in self.library for name in _FAST_DRIVERS)
         if self.odbc_insert == FAST and not fast:
-            raise LoadError(f"{self.target}: the driver {self.driver} cannot do --odbc_insert fast; choose {PLAIN}")
+            raise LoadError(f"{self.target}: the driver {self.library} cannot do --odbc_insert fast; choose {PLAIN}")
         return self.odbc_insert or (FAST if fast else PLAIN)
-
-    def _quote_as(self, connection: pyodbc.Connection) -> None:
-        """Quote names as the driver says: MySQL takes "name" for a text."""
-        preparer = self.dialect.identifier_preparer
-        preparer.initial_quote = preparer.final_quote = connection.getinfo(
-            import_pyodbc().SQL_IDENTIFIER_QUOTE_CHAR
-        ).strip()
-        preparer.escape_quote = preparer.initial_quote
-        preparer.escape_to_quote = preparer.escape_quote * 2
 
     def _no_driver(self) -> str:
         asked = self.connection_string().lower()
         packages = [package for name, package in _PACKAGES.items() if name in asked] or _PACKAGES.values()
         return f"there is no such ODBC driver or data source here; install {', or '.join(packages)}"
 
-    def exists(self, table: Table) -> bool:
+    def existing(self, tables: Sequence[Table]) -> set[str]:
+        return {table.label for table in tables if self._exists(table)}
+
+    def _exists(self, table: Table) -> bool:
         # The names are patterns, in which _ stands for any character.
-        schema = self.schema_name(table)
+        schema = self.dialect.schema_name(table)
         found = self.cursor.tables(table=table.name, schema=schema).fetchall()
         return any(row.table_name == table.name and schema in (None, row.table_schem) for row in found)
 
-    def inspector(self) -> sa.Inspector:
-        name = self.connection.getinfo(import_pyodbc().SQL_DBMS_NAME)
-        if name not in BY_DBMS:
+    @property
+    def reflection(self) -> str:
+        name = dbms_of(self.connection)
+        if name not in DIALECTS:
             raise NotImplementedError(f"the tables of {name} cannot be reflected by ODBC")
-        engine = sa.create_engine(f"{BY_DBMS[name]}://", creator=lambda: self.connection, poolclass=sa.StaticPool)
-        quote_always(engine.dialect)
-        return sa.inspect(engine)
+        return DIALECTS[name]
 
-    def insert_rows(self, table: Table, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
-        statement = self.prepared("insert", table, columns)
+    def insert(self, table: Table, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
+        statement = self.prepared(INSERT, table, columns)
         rows = statement.adapt(rows)
         types = [table[name].type for name in columns]
         step = len(rows)
@@ -156,10 +141,10 @@ class ODBC(Database):
             self.cursor.setinputsizes(None)
             self.cursor.fast_executemany = False
 
-    def update_rows(self, table: Table, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
+    def update(self, table: Table, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
         self.cursor.setinputsizes(self.plain_sizes([table[name].type for name in (*columns, *table.record_key)]))
         try:
-            super().update_rows(table, columns, rows)
+            super().update(table, columns, rows)
         finally:
             self.cursor.setinputsizes(None)
 
@@ -182,29 +167,18 @@ class ODBC(Database):
         # UTF-16: a character may take two.
         return odbc.SQL_WVARCHAR, 2 * longest, 0
 
-    def delete_rows(self, table: Table, keys: Sequence[Row]) -> int:
+    def delete(self, table: Table, keys: Sequence[Row]) -> int:
         # What a driver counts for executemany is its last row, or nothing.
-        keys = self.prepared("delete", table, ()).adapt(keys)
+        keys = self.prepared(DELETE, table, ()).adapt(keys)
         removed = 0
         for start in range(0, len(keys), _KEYS_PER_DELETE):
             part = keys[start : start + _KEYS_PER_DELETE]
-            self.cursor.execute(self.delete_sql(table, len(part)), [value for key in part for value in key])
+            sql = self.dialect.delete_many(table, len(part), self.parameter)
+            self.cursor.execute(sql, [value for key in part for value in key])
             removed += self.cursor.rowcount
         return removed
 
-    def delete_sql(self, table: Table, count: int) -> str:
-        """Deletes the rows of so many records."""
-        one = " AND ".join(f"{self.quoted(column)} = ?" for column in table.record_key)
-        return f"DELETE FROM {self.table_name(table)} WHERE {' OR '.join([f'({one})'] * count)}"
-
-    def sql_type(self, column_type: ColumnType) -> sa.types.TypeEngine[Any]:
-        if column_type.name == "text":
-            return sa.TEXT() if column_type.length is None else sa.VARCHAR(column_type.length)
-        if column_type.name == "decimal":
-            return sa.DECIMAL(column_type.precision, column_type.scale)
-        return _SQL_TYPES[column_type.name]
-
-    def adapter(self, column_type: ColumnType) -> Adapter | None:
+    def adapter(self, verb: str, column_type: ColumnType) -> Adapter | None:
         return text if column_type.name in ("text", "json") else None
 
     def diagnose(self, error: Exception) -> Fault | None:
@@ -213,36 +187,70 @@ class ODBC(Database):
         # An error of pyodbc exists only where pyodbc does.
         if type(error).__module__ != "pyodbc":
             return None
-        state, message = str(error.args[0]), str(error.args[-1])
-        return self.fault(state, message)
+        return self.fault(str(error.args[0]), str(error.args[-1]))
 
     def fault(self, state: str, message: str) -> Fault:
-        """What an SQLSTATE and its message mean."""
-        if state.startswith("23"):
-            rules = (rule for rule, pattern in _RULES if pattern.search(message))
-            return Fault("data", next(rules, "database"))
-        if state.startswith("22"):
-            return Fault("data")
-        if state == "08001":
-            return fault_of_connecting(message)
-        return Fault("transient" if state.startswith(_TRANSIENT) else "fatal")
+        """What an SQLSTATE and the driver's message mean."""
+        return self.dialect.fault(state, message)
 
 
-def import_pyodbc(place: object = "ODBC") -> ModuleType:
-    """pyodbc; raises :class:`LoadError` where it cannot be imported."""
-    try:
-        with drivers_needed(place):
-            import pyodbc
-    except ValueError as error:
-        raise LoadError(str(error)) from None
-    # A connection of the driver manager's pool may be one that was lost.
-    pyodbc.pooling = False
-    return pyodbc
+class PsqlODBC(ODBC):
+    """A connection to PostgreSQL."""
+
+    # An error is the end of our transaction: without a savepoint for each statement rows go in half the time.
+    options = ";Protocol=7.4-1"
+
+    def adapter(self, verb: str, column_type: ColumnType) -> Adapter | None:
+        return _AS_TEXT.get(column_type.name)
+
+    def fault(self, state: str, message: str) -> Fault:
+        return fault_of_connecting(message) if state == "08001" else super().fault(state, message)
+
+    def recover(self) -> None:
+        super().recover()
+        # psqlODBC says that it has rolled back on a connection that is lost, too: it would be tried again for ever.
+        if self.connection is not None:
+            try:
+                self.ask("SELECT 1")
+                self.connection.rollback()
+            except Exception:
+                with suppress(Exception):
+                    self.close()
 
 
-def driver_of(connection: pyodbc.Connection) -> str:
-    """The name of the driver's file, in lower case."""
-    return str(connection.getinfo(import_pyodbc().SQL_DRIVER_NAME)).lower()
+class SQLiteODBC(ODBC):
+    """A connection to a SQLite file."""
+
+    dialect: SQLite
+    insert_ways = (PLAIN,)
+    options = f";BigInt=Yes;Timeout={1000 * BUSY_SECONDS}"
+    autocommit = True
+
+    def open_connection(self) -> pyodbc.Connection:
+        connection = super().open_connection()
+        for pragma in PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+        return connection
+
+    def commit(self) -> None:
+        self.cursor.execute("COMMIT")
+
+    def rollback(self) -> None:
+        self.cursor.execute("ROLLBACK")
+
+    def fault(self, state: str, message: str) -> Fault:
+        said = message.rpartition("[SQLite]")[2]
+        if "constraint failed" in said:
+            return self.dialect.fault_of_constraint(said)
+        fault = super().fault(state, said)
+        # SQLite's own number: of a constraint, which a trigger may have raised, of a type, or of the length.
+        of_row = fault.kind == "fatal" and re.search(r"\((?:18|19|20)\)", said)
+        return Fault("data") if of_row else fault
+
+
+def dbms_of(connection: pyodbc.Connection) -> str:
+    """The name that the driver gives the database."""
+    return str(connection.getinfo(import_pyodbc().SQL_DBMS_NAME))
 
 
 def text(value: str) -> str:
@@ -252,17 +260,12 @@ def text(value: str) -> str:
     return value
 
 
-_SQL_TYPES: dict[str, sa.types.TypeEngine[Any]] = {
-    "tinyint": sa.SMALLINT(),
-    "smallint": sa.SMALLINT(),
-    "int": sa.INTEGER(),
-    "bigint": sa.BIGINT(),
-    "float": sa.DOUBLE_PRECISION(),
-    "bool": sa.BOOLEAN(),
-    "date": sa.DATE(),
-    "time": sa.TIME(),
-    "datetime": sa.TIMESTAMP(),
-    "datetimetz": sa.TIMESTAMP(timezone=True),
-    "json": sa.TEXT(),
-    "binary": sa.BLOB(),
+def _plain(value: Decimal) -> str:
+    return f"{value:f}"
+
+
+_AS_TEXT: dict[str, Adapter] = {
+    **dict.fromkeys(("text", "json"), text),
+    **dict.fromkeys(("date", "time", "datetime", "datetimetz"), methodcaller("isoformat")),
+    "decimal": _plain,
 }
