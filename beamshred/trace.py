@@ -19,7 +19,8 @@ from lxml import etree
 
 from beamshred.sample import sample_of_input
 from beamshred.words import counted
-from pipeline.options import OptionsError, parse_tool
+from pipeline.command_line import parse_tool
+from pipeline.options import OptionsError
 from transforms import Contract
 from transforms.contract.document import did_you_mean
 from transforms.contract.plan import ColumnPlan, Read, SourcePlan, TablePlan
@@ -33,6 +34,7 @@ from transforms.map.take import compile_take
 from transforms.map.texts import text_of
 from transforms.records import ParsedRecord, Reject
 from transforms.schema import ABSENT
+from transforms.user_errors import UserError
 
 MOST_ROWS = 20
 """Rows whose value is traced."""
@@ -221,7 +223,7 @@ def run(argv: Sequence[str]) -> int:
             names = ", ".join(contract.record.key)
             raise OptionsError(f"no record of the input has the key {flags.record_key!r}; a key is: {names}")
         print("\n".join(tracer.lines(record)))
-    except (ValueError, OSError) as error:
+    except (UserError, OSError) as error:
         print(f"nothing to explain: {error}", file=sys.stderr)
         return 2
     return 0

@@ -21,8 +21,7 @@ from transforms.contract.steps import (
     Step,
     Up,
 )
-from transforms.names import NameTest
-from transforms.reach import Reach
+from transforms.names import NameTest, Reach
 
 
 @dataclass

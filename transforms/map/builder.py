@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections import Counter
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from functools import partial
 
 from transforms.contract.expressions import Expression
@@ -24,12 +25,15 @@ from transforms.contract.steps import depth_of
 from transforms.map.access import RawValues
 from transforms.map.attributes import Attributes, Owners, attributes_of_one
 from transforms.map.calls import attempt, first_given, in_document_order, is_broken, make_filter, make_rule, one_by_one
-from transforms.map.cells import ColumnError, Failures, make_column, usual
+from transforms.map.cells import ColumnError, Failures, make_column
 from transforms.map.collect import indented
+from transforms.map.computed import COMPUTING_FAILED, Computed
 from transforms.map.row_function import Scope, guarded, tuple_of
 from transforms.map.select import compile_from_all, compile_path, compile_rest, split_plain
 from transforms.map.take import compile_unpivot
 from transforms.map.unique import Candidates, make_choice
+from transforms.map.usual import usual
+from transforms.schema import ABSENT
 
 _TOP = ((),)
 """The alternatives of the path ``.``."""
@@ -50,7 +54,10 @@ class Builder:
         self.scopes: list[Scope] = []
         self.names = self._raw.names
         self.names |= {
+            "ABSENT": ABSENT,
+            "COMPUTING_FAILED": COMPUTING_FAILED,
             "ColumnError": ColumnError,
+            "Decimal": Decimal,
             "named": {},
             "Candidates": Candidates,
             "Attributes": Attributes,
@@ -236,10 +243,17 @@ class Builder:
         places = {name: f"{values}[{number}]" for number, name in enumerate([*inherited, *read])}
         for name in source.computed:
             column = source.named[name]
-            make = make_column(f"{label}.{name}", column, self.failures, late_default=name not in source.let)
-            compute = self._computed(scope, column.formula, places, position)
+            assert column.formula is not None
+            computed = Computed(f"{label}.{name}", column, self.failures, late_default=name not in source.let)
+            expression = column.formula.expression
+            call = self._raw.name("expression", expression.compile(expression_slot(expression)))
+            arguments = self._arguments(scope, column.formula, places, position)
             places[name] = f"{row}_{len(places)}"
-            lines.append(f"{places[name]} = attempt({self._raw.name('column', make)}, lambda: {compute}, {errors})")
+            lines += [
+                f"try: {places[name]} = {self._raw.name('fit', computed.fit)}({call}({arguments}))",
+                f"except COMPUTING_FAILED: {places[name]} = "
+                f"attempt({self._raw.name('column', computed)}, {call}, {arguments}, {errors})",
+            ]
         final = [places[name] for name in inherited] + [
             self._with_default(places[name], column) for name, column in source.columns.items()
         ]
@@ -271,9 +285,8 @@ class Builder:
         return {name: f"{parent}[{names.index(origin)}]" for origin, name in table.inherited.items()}
 
     def _with_default(self, place: str, column: ColumnPlan) -> str:
-        if column.default is None:
-            return place
-        return f"({self._raw.name('default', column.default)} if {place} is None else {place})"
+        default = self._default(column)
+        return place if default == "None" else f"({default} if {place} is None else {place})"
 
     def _rules(
         self, scope: Scope, label: str, rules: Rules, places: Mapping[str, str], position: str = "position"
@@ -303,11 +316,6 @@ class Builder:
         keeps = make_filter(expression.compile_condition(expression_slot(expression)), f"{label}.where", paths)
         return f"{self._raw.name('where', keeps)}({self._arguments(scope, source.where, places, position)}, {errors})"
 
-    def _computed(self, scope: Scope, formula: Formula | None, places: Mapping[str, str], position: str) -> str:
-        assert formula is not None
-        function = formula.expression.compile(expression_slot(formula.expression))
-        return f"{self._raw.name('expression', function)}({self._arguments(scope, formula, places, position)})"
-
     def _arguments(self, scope: Scope, formula: Formula, places: Mapping[str, str], position: str) -> str:
         """The values of an expression's slots, as a tuple."""
         values = []
@@ -332,11 +340,26 @@ class Builder:
         if make is None:
             return raw
         call, usually = self._raw.name("column", make), usual(column)
-        if usually is None:
-            return f"{call}({raw})"
-        test, value = usually
         name, given = (raw, raw) if raw.isidentifier() else ("raw", f"(raw := {raw})")
-        return f"({value.format(raw=name)} if {test.format(given=given, raw=name)} else {call}({name}))"
+        seldom = f"{call}({name})"
+        is_simple = column.model.take in ("first", "last") and column.reads and not column.is_system
+        if is_simple and not column.required:
+            # Most of what is not there says nothing.
+            instead = "None" if late_default else self._default(column)
+            first = name if usually else given
+            seldom = f"{instead} if {first} is None else {seldom}"
+        if usually is None:
+            return f"({seldom})" if " " in seldom else f"{call}({raw})"
+        names = {"given": given, "raw": name}
+        if usually.thing is not None:
+            names["thing"] = self._raw.name("usual", usually.thing)
+        return f"({usually.value.format(**names)} if {usually.test.format(**names)} else {seldom})"
+
+    def _default(self, column: ColumnPlan) -> str:
+        """What stands for no value."""
+        if column.default is None or column.default is ABSENT:
+            return "None" if column.default is None else "ABSENT"
+        return self._raw.name("default", column.default)
 
 
 def _position_of(label: str | None, labels: list[str]) -> str:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import date, datetime, time, timezone
+from datetime import date, time
 from decimal import Decimal
 from functools import reduce
 from typing import Any
 
 from transforms.contract.build_column import converter_of
 from transforms.contract.column_model import SYSTEM_VALUES, ColumnModel
-from transforms.contract.expressions import ExpressionError
 from transforms.contract.plan import ColumnPlan, LookupPlan
 from transforms.conversion.clean import make_cleaning
-from transforms.conversion.convert import ConversionError, make_converter, short
+from transforms.conversion.convert import ConversionError, short
 from transforms.map.combine import COMBINATIONS
-from transforms.schema import INTEGER_RANGES, ColumnType
+from transforms.map.usual import is_trimmed, keeps_numbers, known
 
 Raw = Any
 """``None``, a text, the list of texts that ``take`` asked for, or a system value."""
@@ -41,8 +40,41 @@ class ColumnError(ValueError):
         return f"{self.path}: {self.message}"
 
 
+class Instead:
+    """What becomes of a column where there is no value; see :func:`make_column`."""
+
+    def __init__(self, path: str, column: ColumnPlan, failures: Failures, late_default: bool = False):
+        self.value = None if late_default else column.default
+        self.keeps_blank = (
+            column.type.name == "text"
+            and column.lookup is None
+            and not column.required
+            and column.model.blank == "keep"
+        )
+        self._path, self._column, self._failures = path, column, failures
+
+    def missing(self) -> Any:
+        """What stands for nothing at all."""
+        if self._column.required and self._column.model.default is None:
+            raise ColumnError(self._path, "required", "a required value is missing or blank")
+        return self.value
+
+    def failed(self, rule: str, message: str, text: Any) -> Any:
+        """What stands for a text that is no value, by ``on_error``."""
+        on_error = self._column.model.on_error
+        if not self.keeps_blank and isinstance(text, str) and not text.strip():
+            return self.missing()
+        if on_error == "truncate" and rule == "length":
+            self._failures[self._path, CUT] += 1
+            return text_of_value(text)[: self._column.type.length]
+        if on_error != "default" and (on_error != "null" or self._column.required):
+            raise ColumnError(self._path, rule, message)
+        self._failures[self._path, rule] += 1
+        return self.value
+
+
 def make_column(path: str, plan: ColumnPlan, failures: Failures, late_default: bool = False) -> MakeValue | None:
-    """The function of a column, from raw to value; ``None`` where raw is the value already.
+    """The function of a column that is read, from raw to value; ``None`` where raw is the value already.
 
     Args:
       path: names the column in errors.
@@ -50,7 +82,7 @@ def make_column(path: str, plan: ColumnPlan, failures: Failures, late_default: b
         whoever catches :class:`ColumnError` counts those that do.
       late_default: give ``None`` where there is no value; the caller fills in the default.
     """
-    column, type_, required = plan.model, plan.type, plan.required
+    column, type_ = plan.model, plan.type
     convert = converter_of(column)
     if column.value is not None:
         constant = plan.constant
@@ -60,33 +92,12 @@ def make_column(path: str, plan: ColumnPlan, failures: Failures, late_default: b
         if type_.length is None and (type_.name == natural or type_.name == "bigint"):
             return None
     steps = _steps(column)
-    instead = None if late_default else plan.default
+    instead = Instead(path, plan, failures, late_default)
+    missing, failed, keeps_blank = instead.missing, instead.failed, instead.keeps_blank
     is_text = type_.name == "text"
-    keeps_blank = is_text and column.lookup is None and not required and column.blank == "keep"
-    is_read = column.expression is None and not plan.is_system and column.take not in COMBINATIONS
-    if keeps_blank and type_.length is None and not steps and instead is None and is_read:
+    is_read = not plan.is_system and column.take not in COMBINATIONS
+    if keeps_blank and type_.length is None and not steps and instead.value is None and is_read:
         return None
-
-    def missing() -> Any:
-        if required and column.default is None:
-            raise ColumnError(path, "required", "a required value is missing or blank")
-        return instead
-
-    def failed(rule: str, message: str, text: Any) -> Any:
-        if not keeps_blank and isinstance(text, str) and not text.strip():
-            return missing()
-        if column.on_error == "truncate" and rule == "length":
-            failures[path, CUT] += 1
-            return text_of_value(text)[: type_.length]
-        if column.on_error == "default" or (column.on_error == "null" and not required):
-            instead_of_it = instead
-        else:
-            raise ColumnError(path, rule, message)
-        failures[path, rule] += 1
-        return instead_of_it
-
-    if column.expression is not None:
-        return _computed(type_, convert, missing, failed)
     if plan.lookup is not None:
         convert = _look_up(plan.lookup, column)
     elif is_text and not keeps_blank:
@@ -132,7 +143,7 @@ def make_column(path: str, plan: ColumnPlan, failures: Failures, late_default: b
 
     def looked_up(raw: str | None) -> Any:
         """The same for texts that stand in a lookup as they are."""
-        return known[raw] if raw in known else value(raw)
+        return stands_for[raw] if raw in stands_for else value(raw)
 
     def of_all(raw: list[str] | None) -> Any:
         """What ``take: sum``, ``min`` and ``max`` make of the values of all texts that are not blank."""
@@ -155,96 +166,15 @@ def make_column(path: str, plan: ColumnPlan, failures: Failures, late_default: b
         return of_all
     if plan.is_system:
         return lambda raw: simple(text_of_value(raw))
-    if plan.lookup is not None and steps == [str.strip]:
-        # Texts with blanks around them are never found by one that is trimmed.
-        known = {text: value for text, value in plan.lookup.values.items() if text == text.strip()}
+    is_one = _gather(column) is None
+    if plan.lookup is not None and is_one and is_trimmed(column):
+        stands_for = known(plan.lookup)
         return looked_up
-    if is_text and not keeps_blank and column.lookup is None and steps == [str.strip]:
+    if is_text and not keeps_blank and column.lookup is None and is_one and is_trimmed(column):
         return trimmed
-    if type_.is_integer and column.lookup is None and _gather(column) is None and _keep_digits(column):
+    if type_.is_integer and column.lookup is None and is_one and steps and keeps_numbers(column, ""):
         return digits
     return value if steps else simple
-
-
-def usual(plan: ColumnPlan) -> tuple[str, str] | None:
-    """What generated code does itself with nearly all texts, without a call of the column's function.
-
-    The result is two Python expressions: whether a text is one of the usual ones, and if so, the column's value.
-    In them ``{given}`` is where the raw value, which may be ``None``, comes first, and ``{raw}`` that again.
-    ``None``: there is no such way for this column.
-    """
-    column, type_, required = plan.model, plan.type, plan.required
-    if column.take not in ("first", "last") or not column.from_ or plan.is_system:
-        return None
-    if column.lookup is not None or column.value is not None:
-        return None
-    steps = [make_cleaning(step) for step in column.clean]
-    if type_.is_integer and (not steps or _keep_digits(column)):
-        most = len(str(INTEGER_RANGES[type_.name][1])) - 1
-        return f"{{given}} and {{raw}}.isdigit() and len({{raw}}) <= {most} and {{raw}}.isascii()", "int({raw})"
-    if type_.name != "text":
-        return None
-    fits = "" if type_.length is None else f" and len({{raw}}) <= {type_.length}"
-    if not steps and column.blank == "keep" and not required:
-        return "{given} is not None" + fits, "{raw}"
-    if not steps:
-        return "{given} and not {raw}.isspace()" + fits, "{raw}"
-    if steps == [str.strip]:
-        return "{given} and (text := {raw}.strip())" + fits.format(raw="text"), "text"
-    return None
-
-
-def _keep_digits(column: ColumnModel) -> bool:
-    """Whether there are cleanings, and all leave a text of digits as it is."""
-    return bool(column.clean) and all(isinstance(step, str) for step in column.clean)
-
-
-def _computed(
-    type_: ColumnType, convert: Callable[[str], Any], missing: Callable[[], Any], failed: Callable[..., Any]
-) -> MakeValue:
-    """The function of an expression's column: from a call without arguments to the value, as the column's type."""
-    fits = fit(type_, convert)
-
-    def value(compute: Callable[[], Any]) -> Any:
-        computed = None
-        try:
-            computed = compute()
-            fitted = None if computed is None else fits(computed)
-        except (ExpressionError, ConversionError) as error:
-            return failed(error.rule, error.message, computed)
-        except (ArithmeticError, ValueError) as error:
-            # Python's dates end where those of XML go on: 0001-01-01T00:00:00+01:00 is in the year 0 of UTC.
-            return failed("overflow", f"{computed} cannot be a value of {type_}: {error}", computed)
-        return missing() if computed is None else fitted
-
-    return value
-
-
-def fit(type_: ColumnType, convert: Callable[[str], Any]) -> Callable[[Any], Any]:
-    """A function that brings a computed value into a column's type; decimals are rounded half up, as by CAST."""
-    name = type_.name
-    if name == "decimal":
-        rounded = make_converter(type_, rounding="half_up")
-        return lambda value: rounded(format(value, "f") if isinstance(value, Decimal) else str(value))
-    if name == "text":
-        return lambda value: convert(value if isinstance(value, str) else text_of_value(value))
-    if name == "float":
-        return float
-    if name == "date":
-        return lambda value: value.date() if isinstance(value, datetime) else value
-    if name == "datetimetz":
-        return lambda value: value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value
-    if name == "datetime":
-        return _naive
-    if type_.is_integer:
-        return lambda value: convert(str(value))
-    return lambda value: value
-
-
-def _naive(value: Any) -> Any:
-    if not isinstance(value, datetime):
-        return datetime(value.year, value.month, value.day)
-    return value.astimezone(timezone.utc).replace(tzinfo=None) if value.tzinfo else value
 
 
 def text_of_value(value: Any) -> str:
