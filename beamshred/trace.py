@@ -24,7 +24,7 @@ from pipeline.options import OptionsError
 from transforms import Contract
 from transforms.map.clean import make_cleaning
 from transforms.map.column_model import ColumnModel
-from transforms.map.columns import ColumnError, is_system, make_column, text_of_value
+from transforms.map.columns import ColumnError, make_column, text_of_value
 from transforms.map.compiler import Mapper
 from transforms.map.contract import Source
 from transforms.map.document import did_you_mean
@@ -35,6 +35,7 @@ from transforms.map.select import compile_path
 from transforms.map.tables import inherited
 from transforms.map.takes import compile_take
 from transforms.map.texts import text_of
+from transforms.map.usual import is_system
 from transforms.records import ParsedRecord, Reject
 from transforms.schema import ABSENT
 from transforms.user_errors import UserError

@@ -21,7 +21,7 @@ come last."""
 TRUE_WORDS = ("1", "y", "yes", "true", "t")
 FALSE_WORDS = ("0", "n", "no", "false", "f")
 
-LATE_SECONDS = {"find": r"(\d:[0-5]?\d:)[6-9]\d(?!\d)", "replace": r"\g<1>59"}
+LATE_SECONDS = {"find": r"(:[0-5]?\d:)[6-9]\d(?!\d)", "replace": r"\g<1>59"}
 _CLOCK = r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]?\d(?:[.,]\d+)?)?"
 TIME_OF_DAY = {"find": rf"(-\d\d?)[T ]{_CLOCK}(?:Z|[+-]\d\d:?\d\d)?\s*$", "replace": r"\1"}
 """The cleaning of a date in a form of ISO 8601; other dates with a time are among the formats."""
