@@ -18,7 +18,7 @@ from transforms.database.errors import LoadError
 from transforms.database.packages import import_pyodbc
 from transforms.database.target import Target
 
-_OURS = "transforms.database.dialects.sqlalchemy"
+_OURS = "transforms.database.dialects.sqlalchemy_dialects"
 registry.register("postgresql.odbc", _OURS, "PGDialectODBC")
 registry.register("postgresql.psycopg_informed", _OURS, "PGDialectInformed")
 registry.register("sqlite.odbc", _OURS, "SQLiteDialectODBC")
