@@ -55,7 +55,8 @@ def reading_engine(target: Target) -> sa.Engine:
         return _quoting(_sqlite_engine(target, target.url))
     if target.scheme == "mssql":
         return _quoting(sa.create_engine(with_driver(target.url, import_pyodbc(target).drivers)))
-    return _quoting(sa.create_engine(target.url))
+    # SQLAlchemy's own choice would be psycopg2, before 2.1.
+    return _quoting(sa.create_engine(target.url.set(drivername="postgresql+psycopg")))
 
 
 def _quoting(engine: sa.Engine) -> sa.Engine:
