@@ -49,14 +49,17 @@ def reading_engine(target: Target) -> sa.Engine:
 
     Raises :class:`LoadError` where there is no such database, or none that can be read, and what SQLAlchemy raises.
     """
-    if target.url is None:
+    url = target.url
+    if url is None:
         return _odbc_engine(target)
     if target.scheme == "sqlite":
-        return _quoting(_sqlite_engine(target, target.url))
+        return _quoting(_sqlite_engine(target, url))
     if target.scheme == "mssql":
-        return _quoting(sa.create_engine(with_driver(target.url, import_pyodbc(target).drivers)))
-    # SQLAlchemy's own choice would be psycopg2, before 2.1.
-    return _quoting(sa.create_engine(target.url.set(drivername="postgresql+psycopg")))
+        url = with_driver(url, import_pyodbc(target).drivers)
+    elif target.scheme == "postgresql":
+        # Before version 2.1 SQLAlchemy would take psycopg2.
+        url = url.set(drivername="postgresql+psycopg")
+    return _quoting(sa.create_engine(url))
 
 
 def _quoting(engine: sa.Engine) -> sa.Engine:
