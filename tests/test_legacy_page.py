@@ -247,10 +247,14 @@ def test_a_salary_of_0_makes_no_employment(attributes: str, kept: bool) -> None:
         f'<Request ID="7"><contact/>{request()[16:]}',
         request().replace("<CustData>", "<CustData><contact/>"),
         request("<contacts><contact/></contacts>"),
+        request("<a><b><c><contact/></c></b></a>"),
+        request('<contact con_id="1" role="X"><contact/></contact>'),
     ],
 )
 def test_contacts_outside_of_their_place_are_counted(document: str) -> None:
     mapper = imported(CON_ID)
+    assert rows_of(mapper, request('<contact con_id="1" role="X"/><contacts/>'))
+    assert mapper.warnings == {}
     assert rows_of(mapper, document) == {"app_base": [{"app_id": 7}]}
     assert mapper.warnings == {"app_base: contacts outside of CustData/application/contact": 1}
 

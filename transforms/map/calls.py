@@ -45,6 +45,17 @@ def make_filter(holds: Holds, path: str, reads: Collection[str]) -> Condition:
     return keeps
 
 
+def make_refusal(failures: Failures, path: str, is_forgiven: bool) -> Callable[[str], None]:
+    """What is done about a text that is no reference: it is an error of its column, or taken for none, and counted."""
+
+    def refuse(message: str) -> None:
+        if not is_forgiven:
+            raise ColumnError(path, "reference", message)
+        failures[path, "reference"] += 1
+
+    return refuse
+
+
 def is_broken(errors: Iterable[ColumnError]) -> bool:
     """Whether there was a text that is no value: a row that only lacks something may be none at all."""
     return any(error.rule != "required" for error in errors)

@@ -229,6 +229,8 @@ def _computed(
             fitted = None if computed is None else fits(computed)
         except (ExpressionError, ConversionError) as error:
             return failed(error.rule, error.message, computed)
+        except ColumnError:  # of a path in it
+            raise
         except (ArithmeticError, ValueError) as error:
             # Python's dates end where those of XML go on: 0001-01-01T00:00:00+01:00 is in the year 0 of UTC.
             return failed("overflow", f"{computed} cannot be a value of {type_}: {error}", computed)
