@@ -171,6 +171,18 @@ def test_bits(kind: str, text: str | None, expected: bool) -> None:
     assert value(f"{APP}/@a", "bit", kind, attributes=attributes, top={"bit_conversions": BITS}) is expected
 
 
+def test_a_bit_is_0_without_a_text_whatever_its_default() -> None:
+    top = {"bit_conversions": BITS}
+    for attributes in ("", 'a=" "', 'a="?"'):
+        assert value(f"{APP}/@a", "bit", "char_to_bit", attributes=attributes, default_value="1", top=top) is False
+
+
+@pytest.mark.parametrize("data_type", ["string", "int", "date", "bit"])
+def test_a_blank_default_is_none(data_type: str) -> None:
+    assert value(f"{APP}/@a", data_type, default_value=" ") is ABSENT
+    assert value(f"{APP}/@a", data_type, default_value="") is ABSENT
+
+
 @pytest.mark.parametrize("kind", ["numbers_only", "extract_numeric"])
 @pytest.mark.parametrize(
     ("data_type", "text", "expected"),

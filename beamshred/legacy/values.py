@@ -87,7 +87,7 @@ class Values:
                 and not mapping.selector
                 and not mapping.maker
             )
-            if mapping.conversions[-1] == "enum" or (first and default is None):
+            if mapping.conversions[-1] == "enum" or first:
                 column = replace(column, default=default if otherwise is None else constant(type_, otherwise))
         column = column if column.default is not None else replace(column, default=default)
         return replace(column, options={**column.options, **self._on_error(column)})
@@ -142,7 +142,7 @@ class Values:
         return Column(mapping, type_, path, options=options, always=always)
 
     def _default(self, mapping: Mapping, type_: ColumnType) -> Any:
-        if mapping.default is None or (str(mapping.default).strip() == "" and type_.name != "text"):
+        if mapping.default is None or not str(mapping.default).strip():
             return None
         default = constant(type_, mapping.default)
         if default is None and "enum" in mapping.conversions:
