@@ -297,7 +297,8 @@ class Document:
             value, counts = self.value(mapping, hand, contact)
             if value is not None:
                 row[mapping["target_column"]] = value
-                data = data or counts
+                selected = any(step in SELECTORS for step, _ in steps_of(mapping.get("mapping_type")))
+                data = data or (counts and not (selected and value == ""))
         return row, data
 
     def rows(self) -> Rows:

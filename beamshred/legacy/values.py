@@ -137,7 +137,8 @@ class Values:
             if mapping.selector and "enum" not in tables:
                 options["blank"] = "keep"  # a selector's blank is a value, whose bit is 0
         elif mapping.selector and type_.name == "text" and not mapping.maker and "clean" not in options:
-            options["blank"] = "keep"
+            # It is a value, but no data.
+            return Column(mapping, type_, path, options={"blank": "keep"}, has_value="{} <> ''")
         always = bool(conversions) and conversions[0] == "char_to_bit" and not mapping.selector and not mapping.maker
         return Column(mapping, type_, path, options=options, always=always)
 
