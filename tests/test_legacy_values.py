@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.legacy_contracts import APP, KEY, converted, imported, mapping, request, rows_of, value
+from tests.legacy_contracts import APP, KEY, converted, imported, mapped, mapping, request, rows_of, value
+from transforms.records import Reject
 from transforms.schema import ABSENT
 
 ENUMS = {"c": {"Web": 1, "web": 2, "Phone": 3, "": 9}, "color_enum": {"R": "red"}, "loud": {"X": 1}}
@@ -281,8 +282,6 @@ def test_two_mappings_of_one_column() -> None:
 
 
 def test_the_other_product_is_rejected() -> None:
-    from tests.legacy_contracts import mapped
-
     mapper = imported(source_application_table="application")
     found = [
         mapped(mapper, f'<Request ID="7"><CustData>{inner}</CustData></Request>')
@@ -332,3 +331,6 @@ def test_what_stands_beside_the_request_makes_the_record_larger() -> None:
     assert mapper.contract.record.path == "/Root"
     found = rows_of(mapper, f'<Root><Header version="3"/>{request()}</Root>')
     assert found["app_base"] == [{"app_id": 7, "version": "3"}]
+    several = mapped(mapper, f'<Root><Header version="3"/>{request()}{request()}</Root>')
+    assert isinstance(several, Reject)
+    assert several.message == "app_base: more than one Request"

@@ -103,6 +103,12 @@ class Tables:
             count = self._let("applications", take="count", type="int", path=elements_path(self.record, application))
             said = "wrong product line: there is no" if self.legacy.application_element else "there is no"
             rules["reject_when"] = [{"when": f"{count} = 0", "message": f"{said} {product}"}]
+        key = self.legacy.key.path
+        if key != self.record[: len(key)]:
+            # What is read beside them makes one record of all: only one can be loaded.
+            count = self._let(f"{key[-1].lower()}s", take="count", type="int", path=elements_path(self.record, key))
+            rule = {"when": f"{count} > 1", "message": f"more than one {key[-1]}"}
+            rules["reject_when"] = [*rules.get("reject_when", ()), rule]
         if any(mapping.table == CONTACT_TABLE for mapping in self.legacy.mappings):
             where = elements_path(self.record, self.places.contact.path)
             name = self.places.contact.path[-1]
