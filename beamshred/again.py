@@ -5,10 +5,10 @@ from __future__ import annotations
 import codecs
 from contextlib import closing
 
-from transforms.read.connect import InputError
 from transforms.read.encoding import HEAD_BYTES, BrokenInput, Peekable, Read, detect
 from transforms.read.files import SourceFile, changed_at, find_file, open_input, open_plain, unpacked_limit
 from transforms.records import Reject
+from transforms.user_errors import InputError
 
 MOST_BYTES = 64 << 20
 """Of a record, what is read."""

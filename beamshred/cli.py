@@ -16,7 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.command import TOOLS
-from pipeline.options import OptionsError, canonical, full_parser, given_flags
+from pipeline.command_line import canonical, full_parser, given_flags
+from pipeline.options import OptionsError
+from pipeline.private import add_flag, groups_of
+from transforms.user_errors import UserError
 
 _OF_INPUT = ("input", "input_table", "input_key", "input_column", "input_where", "key_range", "max_unpacked")
 _OF_RUN = ("contract", "target", "log_level", "retry_seconds")
@@ -112,7 +115,7 @@ def main(argv: Sequence[str]) -> int:
             raise OptionsError(f"write beamshred {name} {command.words[0]} ...; beamshred {name} --help says more")
         words = canonical(rest)
         words = command.means(words) if command.means else [f"--{command.flag}", *words]
-    except (ValueError, OSError) as error:
+    except (UserError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     from pipeline.command import main as run_pipeline
@@ -139,7 +142,7 @@ def _print_overview() -> None:
 @cache
 def _known() -> tuple[str, ...]:
     """The commands whose flags there are."""
-    flags = {action.dest for action in full_parser()._actions} | set(TOOLS)
+    flags = {action.dest for *_, actions in groups_of(full_parser()) for action in actions} | set(TOOLS)
     return tuple(name for name, command in COMMANDS.items() if command.flag is None or command.flag in flags)
 
 
@@ -158,17 +161,17 @@ def _helper(name: str, command: Command) -> argparse.ArgumentParser:
     if command.words:
         parser.add_argument("words", metavar=command.words[0], help=command.words[1])
     left_out = {"help", command.flag}
-    for group in full_parser()._action_groups:
-        if command.flags is None and group.title == "instead of a run":
+    for title, _, actions in groups_of(full_parser()):
+        if command.flags is None and title == "instead of a run":
             continue
         shown = [
             action
-            for action in group._group_actions
+            for action in actions
             if action.option_strings and action.dest not in left_out
             and (command.flags is None or action.dest in command.flags)
         ]  # fmt: skip
         if shown:
-            flags = parser.add_argument_group("flags" if command.flags is not None else group.title or "flags")
+            flags = parser.add_argument_group("flags" if command.flags is not None else title or "flags")
             for action in shown:
-                flags._add_action(action)
+                add_flag(flags, action)
     return parser

@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from beamshred.report.read import read_report
+from beamshred.report.report_file import read_report
+from transforms.user_errors import UserError
 
 SECTIONS = (
     "state", "error", "contract", "records", "skipped", "tables", "rejects", "conversions", "warnings", "seconds",
@@ -53,7 +54,7 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument("--compare", dest="runs", nargs=2, metavar="RUN", required=True)
     try:
         before, after = (read_report(Path(run)) for run in parser.parse_args(argv).runs)
-    except ValueError as error:
+    except UserError as error:
         print(error, file=sys.stderr)
         return 2
     changes = compare(before, after)

@@ -9,7 +9,6 @@ Nothing is written, and the target is not connected to, except by ``odbc:``, whi
 from __future__ import annotations
 
 import argparse
-import sqlite3
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -21,17 +20,20 @@ from rich.text import Text
 
 from beamshred.sample import sample_of_input
 from beamshred.words import counted
-from pipeline.options import JobOptions, memory, parse_tool, slice_memory, workers
+from pipeline.command_line import parse_tool
+from pipeline.options import JobOptions, memory, slice_memory, workers
 from pipeline.slices import FIRST_SLICE_BYTES
 from transforms import Contract, Target, expand, reject_files
-from transforms.insert import ddl
-from transforms.insert.database import Database, open_database
-from transforms.insert.sqlite import SpeaksSQLite
+from transforms.database import ddl
+from transforms.database.database import Database
+from transforms.database.opening import open_database
+from transforms.insert.ledger import BOOKKEEPING
 from transforms.map.compiler import Mapper
 from transforms.map.load import load_contract
 from transforms.map.tables import schema_of
 from transforms.records import ParsedRecord, Reject
 from transforms.schema import Schema, Table
+from transforms.user_errors import UserError
 
 SAMPLE = 200
 """Records by which sizes are estimated."""
@@ -67,31 +69,11 @@ class Estimate:
         return self.rows[label] * self.records // max(1, self.sampled)
 
 
-def unconnected(target: Target, odbc_insert: str | None) -> Database:
-    """The database of a target, for its statements alone."""
-    database = open_database(target, odbc_insert)
-    if isinstance(database, SpeaksSQLite):
-        # It looks at its columns. Those of an empty database in memory are as a run would make them.
-        database.connection = sqlite3.connect(":memory:")
-        database.cursor = database.connection.cursor()
-    return database
-
-
 def create_sql(schema: Schema, database: Database) -> Iterator[str]:
     """The statements that create the tables in this database, ours first, parents before children."""
-    for statements, _ in ddl.statements(schema, database):
+    for _, statements in ddl.statements((*BOOKKEEPING, *schema.tables), database.dialect):
         for statement in statements:
-            yield _plain(statement, database).strip() + ";"
-
-
-def insert_sql(table: Table, database: Database) -> str:
-    """The statement that the rows of a table are inserted by."""
-    return _plain(database.prepared("insert", table, table.column_names).sql, database)
-
-
-def _plain(sql: str, database: Database) -> str:
-    # A driver reads %% as one; a person should not have to.
-    return sql.replace("%%", "%") if database.dialect.paramstyle in ("format", "pyformat") else sql
+            yield database.dialect.without_parameters(statement).strip() + ";"
 
 
 def estimate(flags: JobOptions, contract: Contract) -> Estimate:
@@ -122,15 +104,15 @@ def explain(flags: JobOptions, contract: Contract, console: Console) -> None:
     """Print all of it."""
     schema = schema_of(contract)
     target = Target.parse(flags.target)
-    database = unconnected(target, flags.odbc_insert)
+    database = open_database(target, flags.odbc_insert)
     found = estimate(flags, contract) if flags.input else None
     _record(contract, console)
     console.print(_tables(contract, schema, found))
     _say(console, f"Statements for {target}, in load order, after a claim in the ledger, in one transaction:")
     for table in schema.tables:
-        _say(console, f"  {insert_sql(table, database)}")
-    if database.insert_ways:
-        _say(console, f"  By ODBC the driver decides when it is connected: {', '.join(database.insert_ways)}.")
+        _say(console, f"  {database.insert_sql(table)}")
+    if database.driver.insert_ways:
+        _say(console, f"  By ODBC the driver decides when it is connected: {', '.join(database.driver.insert_ways)}.")
     _say(console, f"\nStages: {STAGES}")
     most = database.max_writers
     share = slice_memory(flags.memory, workers(flags))
@@ -234,11 +216,11 @@ def run(argv: Sequence[str]) -> int:
         flags = parse_tool(argv, _add_flags, "contract", "target")
         contract = load_contract(flags.contract)
         if flags.create_sql:
-            database = unconnected(Target.parse(flags.target), flags.odbc_insert)
+            database = open_database(Target.parse(flags.target), flags.odbc_insert)
             print("\n\n".join(create_sql(schema_of(contract), database)))
         else:
             explain(flags, contract, Console())
-    except (ValueError, OSError) as error:
+    except (UserError, OSError) as error:
         print(f"nothing to explain: {error}", file=sys.stderr)
         return 2
     return 0

@@ -6,7 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from pipeline.options import full_parser
+from pipeline.command_line import full_parser
+from pipeline.private import groups_of
 
 _HEAD = """# Flags
 
@@ -18,15 +19,13 @@ Of `run_pipeline.py`, and of `beamshred run`. Made by `make docs` from the flags
 def page() -> str:
     """The page as Markdown."""
     parts = [_HEAD]
-    for group in full_parser()._action_groups:
-        actions = [
-            one for one in group._group_actions if one.help not in (argparse.SUPPRESS, None) and one.dest != "help"
-        ]
+    for title, description, flags in groups_of(full_parser()):
+        actions = [one for one in flags if one.help not in (argparse.SUPPRESS, None) and one.dest != "help"]
         if not actions:
             continue
-        parts.append(f"## {(group.title or '').capitalize()}\n")
-        if group.description:
-            parts.append(f"{group.description}\n")
+        parts.append(f"## {title.capitalize()}\n")
+        if description:
+            parts.append(f"{description}\n")
         lines = ["| flag | meaning |", "|---|---|"]
         lines += [f"| {_names(one)} | {_escaped(_help(one))} |" for one in actions]
         parts.append("\n".join(lines) + "\n")

@@ -24,14 +24,16 @@ from rich.text import Text
 
 from beamshred.sample import sample_of_input
 from beamshred.words import counted
+from pipeline.command_line import parse_tool
 from pipeline.flags import positive
-from pipeline.options import JobOptions, parse_tool
+from pipeline.options import JobOptions
 from transforms import Contract
 from transforms.map.columns import CUT, text_of_value
 from transforms.map.compiler import Mapper
 from transforms.map.load import load_contract
 from transforms.records import MappedRecord, ParsedRecord, Reject
 from transforms.schema import ABSENT, Schema, Table
+from transforms.user_errors import UserError
 
 DEFAULT_RECORDS = 5
 MOST_ROWS = 20
@@ -207,7 +209,7 @@ def run(argv: Sequence[str]) -> int:
         flags: JobOptions = parse_tool(argv, _add_flags, "input", "contract")
         contract = load_contract(flags.contract)
         found = preview(contract, sample_of_input(flags, contract, flags.preview or DEFAULT_RECORDS))
-    except (ValueError, OSError) as error:
+    except (UserError, OSError) as error:
         print(f"no preview: {error}", file=sys.stderr)
         return 2
     if flags.preview_format == "json":

@@ -19,11 +19,12 @@ from lxml import etree
 
 from beamshred.sample import sample_of_input
 from beamshred.words import counted
-from pipeline.options import OptionsError, parse_tool
+from pipeline.command_line import parse_tool
+from pipeline.options import OptionsError
 from transforms import Contract
 from transforms.map.clean import make_cleaning
 from transforms.map.column_model import ColumnModel
-from transforms.map.columns import ColumnError, is_system, make_column, text_of_value
+from transforms.map.columns import ColumnError, make_column, text_of_value
 from transforms.map.compiler import Mapper
 from transforms.map.contract import Source
 from transforms.map.document import did_you_mean
@@ -34,8 +35,10 @@ from transforms.map.select import compile_path
 from transforms.map.tables import inherited
 from transforms.map.takes import compile_take
 from transforms.map.texts import text_of
+from transforms.map.usual import is_system
 from transforms.records import ParsedRecord, Reject
 from transforms.schema import ABSENT
+from transforms.user_errors import UserError
 
 MOST_ROWS = 20
 """Rows whose value is traced."""
@@ -232,7 +235,7 @@ def run(argv: Sequence[str]) -> int:
             names = ", ".join(contract.record.key)
             raise OptionsError(f"no record of the input has the key {flags.record_key!r}; a key is: {names}")
         print("\n".join(tracer.lines(record)))
-    except (ValueError, OSError) as error:
+    except (UserError, OSError) as error:
         print(f"nothing to explain: {error}", file=sys.stderr)
         return 2
     return 0

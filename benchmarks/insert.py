@@ -27,9 +27,9 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 
+from transforms.database.dialects.sqlite import PRAGMAS
 from transforms.insert import LoadPolicy, Target, load_batch, open_database, prepare_target
 from transforms.insert.ledger import LEDGER
-from transforms.insert.sqlite import PRAGMAS
 from transforms.records import MappedRecord
 from transforms.schema import Column, ColumnType, Schema, Table
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from pipeline.progress import Progress, Snapshot
+    from pipeline.local.progress import Progress, Snapshot
 
 _MB = 1e6
 _DOES = {

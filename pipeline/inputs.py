@@ -30,9 +30,9 @@ from transforms import (
     read_splits_again,
     reject_files,
 )
+from transforms.database.target import SCHEMES
 from transforms.insert.ledger import LEDGER
 from transforms.rejects import ReadAgain
-from transforms.target import SCHEMES
 
 _COLUMN_FLAGS = ("input_table", "input_key", "input_column", "input_where", "key_range", "skip_loaded")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
@@ -18,11 +19,11 @@ from pipeline.options import (
     workers,
 )
 from pipeline.replay import ReplayInput
-from pipeline.run_folder import RunFolder
+from pipeline.report import RunFolder
 from transforms import Contract, LoadPolicy, Run, Schema, Target, begin_run, schema_of, writers
-from transforms.insert.database import Database
+from transforms.database.database import Database
+from transforms.database.target import MASK, is_secret
 from transforms.insert.lookup import free_connections
-from transforms.target import MASK, is_secret
 
 
 class JobError(Exception):
@@ -78,7 +79,7 @@ class Job:
 
     @classmethod
     def of(cls, flags: JobOptions, contract: Contract) -> Job:
-        """Resolve the flags; raise ``ValueError`` (with all that is wrong) for a bad contract, input or target."""
+        """Resolve the flags; raise :class:`UserError` for a flag, an input or a target that is wrong."""
         # Before anything is made: it also finds a target that is none.
         if is_local(flags):
             number, shards = workers(flags), 1
@@ -158,9 +159,15 @@ class Job:
         """Bytes that a worker may hold of one slice, where there are so many."""
         return slice_memory(self.memory, workers)
 
-    @property
-    def record_path(self) -> str:
-        return self.contract.record.path
+    def check_rejects(self, records: Mapping[str, int]) -> None:
+        """Raise :class:`JobError` where more of these records were rejected than ``--max_rejects`` allows."""
+        if self.max_rejects is None:
+            return
+        read, rejected = records["read"], records["rejected"]
+        share = self.max_rejects.removesuffix("%")
+        allowed = float(share) / 100 * read if share != self.max_rejects else float(share)
+        if rejected > allowed:
+            raise JobError(f"{rejected:,} of {read:,} records were rejected, --max_rejects is {self.max_rejects}")
 
     def shown_options(self) -> dict[str, Any]:
         """The options for the report: ours, and Beam's where they were given; no secrets."""

@@ -28,15 +28,14 @@ from apache_beam.options.pipeline_options import (
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
 from pipeline import flink, graph
-from pipeline.engine import counters_of, reason
+from pipeline.beam_results import counters_of, reason
 from pipeline.job import Job, JobError
-from pipeline.launch import check_rejects
 from pipeline.remote_flags import runner_name, workers_have_us
 from pipeline.report import Report
 from pipeline.signals import Interrupts
 from pipeline.wheel import make_wheel
-from transforms import TargetError
 from transforms.insert.lookup import loaded_by
+from transforms.user_errors import UserError
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +81,7 @@ def run_remote(job: Job, report: Report, interrupts: Interrupts) -> None:
         if not report.is_counted:
             report.ledger = _ledger_of(job)
     if report.is_counted:
-        check_rejects(job, report)
+        job.check_rejects(report.records)
 
 
 def options_for(job: Job, name: str) -> PipelineOptions:
@@ -256,7 +255,7 @@ def _state(result: PipelineResult) -> str | None:
 def _ledger_of(job: Job) -> dict[str, Any]:
     try:
         return dict(loaded_by(job.target, job.run_id))
-    except (TargetError, ValueError) as error:
+    except UserError as error:
         return {"unknown": job.input.mask(str(error))}
 
 

@@ -10,11 +10,11 @@ from apache_beam.options.pipeline_options import (
     SparkRunnerOptions,
     WorkerOptions,
 )
-from apache_beam.runners import create_runner
 
 from pipeline.options import JobOptions, OptionsError
+from pipeline.private import runner_named
 from transforms import Target
-from transforms.target import is_reference
+from transforms.database.target import is_reference
 
 LOCAL_ONLY = {
     "connections": "say by --shards how many batches load at the same time",
@@ -43,7 +43,7 @@ def check_remote_flags(job: JobOptions, given: set[str]) -> None:
     if runner in _REFUSED:
         raise OptionsError(f"--runner {runner} is refused: {_REFUSED[runner]}")
     try:
-        create_runner(job.runner)
+        runner_named(job.runner)
     except (ValueError, ImportError, AttributeError) as error:
         raise OptionsError(f"--runner {runner} cannot be used: {error}") from None
     if wrong := sorted(given & set(LOCAL_ONLY)):

@@ -6,18 +6,18 @@ from contextlib import ExitStack, suppress
 from datetime import datetime
 from pathlib import Path
 
-from pipeline.check import NOTE, check_job, check_target, errors_in
-from pipeline.command import FAILED, LOADED, WITH_REJECTS, WRONG
+from pipeline.exit_codes import FAILED, LOADED, WITH_REJECTS
 from pipeline.job import Job, JobError
-from pipeline.launch import run_local
+from pipeline.local.launch import run_local
+from pipeline.local.progress import Progress
 from pipeline.look_back import look_back
 from pipeline.options import JobOptions
-from pipeline.progress import Progress
+from pipeline.preflight import NOTE, check_target, errors_in
 from pipeline.replay import ReplayInput, still_open
 from pipeline.report import Report
 from pipeline.signals import Interrupts
 from pipeline.terminal import Terminal
-from transforms import Contract, InputError, LoadError, Target, end_run, prepare_target
+from transforms import Contract, InputError, LoadError, Target, TargetError, end_run, prepare_target
 from transforms.insert.retry import opened
 
 _BUG = "this is a bug, please report it"
@@ -27,30 +27,35 @@ _BUG_OF_RUNNER = (
 )
 
 
-def check(flags: JobOptions, contract: Contract, terminal: Terminal) -> int:
-    findings = check_job(flags, contract)
-    terminal.checked(findings)
-    return WRONG if errors_in(findings) else LOADED
-
-
 def prepared(flags: JobOptions, contract: Contract, terminal: Terminal) -> Job:
-    """The job, with a target that is ready for it; ``ValueError`` where something is wrong, and no run folder then."""
+    """The job, with a target that is ready for it.
+
+    Raises :class:`UserError` where something is wrong; there is no run folder then.
+    """
     job = Job.of(flags, contract)
+    try:
+        job = _begun(job, terminal)
+    except LoadError as error:
+        raise TargetError(str(error)) from None
+    if job.run.goes_on:
+        terminal.note(
+            f"Going on with the run {job.run_id}, which was begun at {job.run.started:%F %T} UTC and did not end."
+        )
+    return job
+
+
+def _begun(job: Job, terminal: Terminal) -> Job:
+    """Check and prepare the target, make the run's folder, and begin the run."""
     # By one connection: it takes as long to make one as to ask several questions.
     with opened(job.target, job.retry_seconds, job.odbc_insert) as database:
         findings = check_target(database, job.schema, job.create_disposition, job.retry_seconds)
         if problems := [finding for finding in findings if finding.severity != NOTE]:
             terminal.findings(problems)
         if errors := errors_in(findings):
-            raise ValueError(f"The target does not take what the contract gives, and nothing was written: {errors}")
+            raise TargetError(f"The target does not take what the contract gives, and nothing was written: {errors}")
         job.run_dir.create()
         prepare_target(database, job.schema, job.create_disposition, retry_seconds=job.retry_seconds)
-        job = job.begun(database)
-    if job.run.goes_on:
-        terminal.note(
-            f"Going on with the run {job.run_id}, which was begun at {job.run.started:%F %T} UTC and did not end."
-        )
-    return job
+        return job.begun(database)
 
 
 def run(job: Job, terminal: Terminal, interrupts: Interrupts, started: datetime) -> int:
@@ -126,8 +131,8 @@ def _leave(job: Job, report: Report, terminal: Terminal) -> tuple[str, Path | No
 
         try:
             return place, write_page(Path(job.run_dir.path))
-        except (ValueError, OSError) as error:
-            terminal.error(f"report.html could not be made: {error}")
+        except Exception as error:  # the run is done, whatever becomes of its page
+            terminal.error(f"report.html could not be made: {type(error).__name__}: {error}")
     return place, None
 
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.logging import RichHandler
 from rich.table import Column, Table
 from rich.text import Text
 
 from pipeline.display import as_event, line, shown_live, told_in_lines
-from pipeline.jsonlog import JsonFormatter, print_event
+from pipeline.logs import print_event, set_up_logging
 
 if TYPE_CHECKING:
-    from pipeline.check import Finding
-    from pipeline.progress import Progress
+    from pipeline.local.progress import Progress
+    from pipeline.preflight import Finding
 
 _STYLES = {"error": "red", "warning": "yellow"}
 
@@ -28,24 +26,6 @@ MOST_NAMED = 10
 """Names that were never found that are shown; the report has all."""
 MOST_UNREAD = 5
 """Paths that no column reads that are shown; the report has more."""
-
-
-def set_up_logging(log_level: str, log_format: str = "text") -> Console:
-    """Show our log from ``log_level`` on, as text or as lines of JSON; give the console that it goes to."""
-    console = Console(stderr=True)
-    handler: logging.Handler
-    if log_format == "json":
-        handler = logging.StreamHandler()
-        handler.setFormatter(JsonFormatter())
-    else:
-        handler = RichHandler(console=console, show_path=False, log_time_format="[%X]")
-        handler.setFormatter(logging.Formatter("%(message)s"))
-    logging.basicConfig(level="WARNING", handlers=[handler], force=True)
-    for ours in ("beamshred", "pipeline", "transforms"):
-        logging.getLogger(ours).setLevel(log_level)
-    # Beam logs tracebacks, some of them as critical, for errors that we report in a line ourselves.
-    logging.getLogger("apache_beam").setLevel("DEBUG" if log_level == "DEBUG" else logging.CRITICAL + 1)
-    return console
 
 
 class Terminal:
@@ -73,6 +53,15 @@ class Terminal:
             return
         self.console.print(message, style="bold red", markup=False, highlight=False, soft_wrap=True)
 
+    def bug(self, message: str, traceback: str) -> None:
+        """Show an error that nobody could have foreseen: it is ours, and the traceback is part of the report."""
+        message = f"internal error, please report it with all of this: {message}"
+        if self._is_json:
+            print_event("ERROR", {"event": "error", "message": message, "traceback": traceback})
+            return
+        self.console.print(traceback.rstrip(), markup=False, highlight=False, soft_wrap=True)
+        self.error(message)
+
     def note(self, message: str) -> None:
         if self._quiet:
             return
@@ -90,7 +79,7 @@ class Terminal:
 
     def checked(self, findings: Sequence[Finding]) -> None:
         """The answer of ``--check``: it is what was asked for, so it goes to standard output."""
-        from pipeline.check import CREATED  # SQLAlchemy takes a while, and a wrong flag does without
+        from pipeline.preflight import CREATED  # SQLAlchemy takes a while, and a wrong flag does without
 
         console = Console()
         created = [finding.table for finding in findings if finding.remedy == CREATED]

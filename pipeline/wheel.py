@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pipeline
 import transforms
-from transforms.drivers import EXTRAS
+from transforms.database.packages import EXTRAS
 
 NAME = "beamshred"
 _TAG = "py3-none-any"

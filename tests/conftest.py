@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.databases import FAR, SCHEMA, TARGETS, TargetDatabase
-from transforms.insert.database import Database
+from transforms.database.database import Database
 from transforms.insert.prepare import prepare_target
 
 
@@ -16,7 +16,7 @@ from transforms.insert.prepare import prepare_target
 def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TargetDatabase]:
     """A database without tables."""
     if request.param == FAR:
-        request.getfixturevalue("monkeypatch").setattr("transforms.insert.postgresql.FAR_SECONDS", 0.0)
+        request.getfixturevalue("monkeypatch").setattr("transforms.database.drivers.psycopg.FAR_SECONDS", 0.0)
     database = TargetDatabase(*TARGETS[request.param](tmp_path))
     yield database
     database.close()

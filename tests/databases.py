@@ -14,8 +14,8 @@ import sqlalchemy as sa
 
 from tests.servers import need_odbc, new_schema
 from tests.servers import postgresql_by_odbc as odbc_target
+from transforms.database.database import Database
 from transforms.insert import Target, open_database
-from transforms.insert.database import Database
 from transforms.insert.ledger import BOOKKEEPING, LEDGER
 from transforms.records import MappedRecord, Row
 from transforms.schema import Column, ColumnType, ForeignKey, Schema, Table

@@ -12,12 +12,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import mssql, postgresql
 
-from pipeline.capacity import narrower
-from pipeline.check import Finding, FoundColumn, FoundKey, FoundTable, check_target, compare
 from pipeline.command import main
+from pipeline.preflight import Finding, FoundColumn, FoundKey, FoundTable, check_target, compare
 from tests.databases import LINES, ORDERS, SCHEMA, column
 from tests.jobs import Folder, order, orders
 from transforms import prepare_target
+from transforms.database.capacity import narrower
 from transforms.schema import TYPE_NAMES, ColumnType, Schema, Table
 
 TEXT = sa.VARCHAR(20)

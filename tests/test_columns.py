@@ -34,7 +34,7 @@ from transforms.read import (
     read_rows,
 )
 from transforms.read.transform import ReadXMLColumn
-from transforms.read.wanted import Place
+from transforms.read.wanted import RecordPlace
 from transforms.records import Reject, XmlRecord
 
 # Without the time, that tests are named after.
@@ -209,10 +209,12 @@ def test_document_of_many_records_numbers_them_from_0(tmp_path: Path) -> None:
 def test_record_that_is_too_long_can_be_fetched_again(tmp_path: Path) -> None:
     document = "<?xml version='1.0' encoding='latin-1'?><a>" + 100 * "é" + "</a>"
     column = table(tmp_path, [(1, document), (2, zipped(document.encode("latin-1")))])
-    for reject in read(column, max_record_bytes=100):
+    rejects = list(read(column, max_record_bytes=100))
+    assert len(rejects) == 2
+    for reject in rejects:
         assert isinstance(reject, Reject)
         assert (reject.rule, reject.payload) == ("max_record_bytes", None)
-        wanted = Wanted((Place(0, reject.start or 0, reject.end or 0),))
+        wanted = Wanted((RecordPlace(0, reject.start or 0, reject.end or 0),))
         rows = RowsAgain(((reject.source, wanted), ("docs?id=3", wanted)), 1)
         record, gone = read_rows(column, rows, DOCUMENT)
         assert isinstance(record, XmlRecord)
@@ -244,10 +246,10 @@ def test_two_rows_with_one_key_are_refused(tmp_path: Path, range_bytes: int) -> 
 def test_key_that_changes_on_its_way_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a datetime of SQL Server does: behind the last row, there it is again."""
     column = table(tmp_path, [(1.0, "<a/>"), (2.5, "<a/>")], "id REAL")
-    from transforms.read.columns import _Source
+    from transforms.read.rows import Rows
 
-    exact = _Source.page
-    monkeypatch.setattr(_Source, "page", lambda self, after, size: [(int(key),) for (key,) in exact(self, after, size)])
+    exact = Rows.page
+    monkeypatch.setattr(Rows, "page", lambda self, after, size: [(int(key),) for (key,) in exact(self, after, size)])
     with pytest.raises(InputError, match="does not compare equal to itself"):
         read(column)
 

@@ -16,11 +16,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mssql
 
 from tests.servers import need_odbc, new_schema, postgresql_by_odbc
-from transforms.dialects import quote_always, with_driver
+from transforms.database.dialects.dialect import quote_always
+from transforms.database.engines import with_driver
 from transforms.names import RecordPath
 from transforms.read import InputError, Loaded, XmlColumn, check_column, plan_ranges, read_column_again, read_range
-from transforms.read.columns import _compared
 from transforms.read.connect import engine_of
+from transforms.read.rows import _compared
 from transforms.records import Reject, XmlRecord
 
 PATH = RecordPath.parse("/*")

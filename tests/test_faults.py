@@ -7,8 +7,8 @@ import sqlite3
 import pytest
 
 from tests.databases import SCHEMA, order
+from transforms.database.dialects.postgresql import fault_of_state
 from transforms.insert import LoadPolicy, Target, load_batch, open_database
-from transforms.insert.postgresql import fault_of_state
 
 
 @pytest.mark.parametrize(

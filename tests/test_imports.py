@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -46,3 +47,15 @@ def test_flag_of_beam_is_known(tmp_path: Path) -> None:
     folder.write("a.xml", orders([order(1)]))
     assert imported(folder.arguments("--temp_location", "x"), "apache_beam").startswith("exit code 0")
     assert imported(folder.arguments("--temp_locatoin", "x"), "apache_beam") == "exit code 2, imported: []"
+
+
+def test_databases_know_no_stage() -> None:
+    """Reading and inserting are built on them: an import the other way would be a circle."""
+    found = set()
+    for file in (ROOT / "transforms/database").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [one.name for one in node.names]
+                found |= {name for name in names if name.startswith(("transforms", "pipeline", "beamshred"))}
+    below = {"transforms.schema", "transforms.records", "transforms.metrics", "transforms.user_errors"}
+    assert {name for name in found if not name.startswith("transforms.database")} - below == set()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from beamshred.infer.naming import Names, snake
-from beamshred.infer.values import Values
+from beamshred.infer.text_statistics import TextStatistics
 
 
 def _reading(*texts: str, name: str = "x") -> tuple[str, str | None]:
-    values = Values()
+    values = TextStatistics()
     for text in texts:
         values.see(text)
     reading = values.reading(name)
@@ -70,7 +70,7 @@ def test_day_and_month_are_told_apart_by_a_day_that_is_no_month() -> None:
 
 
 def test_day_and_month_that_could_be_either_are_text_and_unsure() -> None:
-    values = Values()
+    values = TextStatistics()
     values.see("01/02/2024")
     reading = values.reading("x")
     assert reading.type == "text(20)"
@@ -78,7 +78,7 @@ def test_day_and_month_that_could_be_either_are_text_and_unsure() -> None:
 
 
 def test_required_needs_rows_enough_and_no_gap() -> None:
-    values = Values()
+    values = TextStatistics()
     for _ in range(10):
         values.see("a")
     assert values.is_required(10)
@@ -88,7 +88,7 @@ def test_required_needs_rows_enough_and_no_gap() -> None:
 
 
 def test_memory_of_texts_is_bounded() -> None:
-    values = Values()
+    values = TextStatistics()
     for number in range(10_000):
         values.see(f"{number}.{number % 7}")
     assert len(values.digits) <= 2

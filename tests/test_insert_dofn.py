@@ -15,8 +15,8 @@ from tests.databases import SCHEMA, order
 from transforms import cores
 from transforms.blocks import Batch, Block, encode_families
 from transforms.cores import Cores
+from transforms.database.errors import RefusedError
 from transforms.insert import LoadError, prepare_target
-from transforms.insert.database import RefusedError
 from transforms.insert.dofn import BulkInsertDoFn, SettleDoFn
 from transforms.metrics import counted
 from transforms.records import REJECTS, BatchResult

@@ -11,14 +11,14 @@ import pytest
 
 from tests.databases import SCHEMA, TargetDatabase, column, order
 from tests.servers import new_schema
-from transforms.insert import LoadPolicy, load_batch, prepare_target
+from transforms.insert import LoadPolicy, Target, load_batch, open_database, prepare_target
 from transforms.records import MappedRecord
 from transforms.schema import ABSENT, Schema, Table
 
 
 @pytest.fixture
 def database(monkeypatch) -> Iterator[TargetDatabase]:
-    monkeypatch.setattr("transforms.insert.postgresql.FAR_SECONDS", 0.0)
+    monkeypatch.setattr("transforms.database.drivers.psycopg.FAR_SECONDS", 0.0)
     url = new_schema()[0].render_as_string(hide_password=False)
     database = TargetDatabase(url, url)
     yield database
@@ -61,8 +61,8 @@ def test_batch_of_new_records_takes_one_round_trip(database):
     info = near.connection.info
     way = Way(str(Path(info.host) / f".s.PGSQL.{info.port}"))
     near.close()
-    query = {name: value for name, value in near._url.query.items() if name not in ("host", "port")}
-    far = type(near)(type(near.target)(url=near._url.set(host="127.0.0.1", port=way.port, query=query)))
+    query = {name: value for name, value in near.target.url.query.items() if name not in ("host", "port")}
+    far = open_database(Target(url=near.target.url.set(host="127.0.0.1", port=way.port, query=query)))
     far.connect()
     counts = []
     for first in range(0, 100, 20):
@@ -83,14 +83,14 @@ def load(database, table: Table, *rows: tuple, ways: list[str] | None = None) ->
     schema = Schema("shop", (table,))
     prepare_target(database.target, schema)
     loader = database.open()
-    prepare = loader._prepare
+    write = loader.driver.statement
 
     def noted(verb, one, columns):
         if one is table and ways is not None:
             ways.append(verb)
-        return prepare(verb, one, columns)
+        return write(verb, one, columns)
 
-    loader._prepare = noted
+    loader.driver.statement = noted
     records = [MappedRecord(str(n), row[:1], "a.xml", n, 0, 9, b"c", {"t": [row]}) for n, row in enumerate(rows)]
     result, rejects = load_batch(loader, schema, records, LoadPolicy("run"))
     loader.close()

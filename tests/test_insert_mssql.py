@@ -483,7 +483,7 @@ def test_way_is_the_best_for_driver_and_server_unless_asked(server, driver, leve
     server.driver, server.level = driver, level
     loader = open_database(Target.parse("odbc:DSN=shop"), asked)
     loader.connect()
-    assert (type(loader).__name__, loader.way) == ("SQLServer", way)
+    assert (type(loader.dialect).__name__, loader.driver.way) == ("SQLServer", way)
 
 
 def test_arrays_are_never_sent_by_freetds(server):

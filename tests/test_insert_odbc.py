@@ -11,9 +11,11 @@ import pytest
 
 from tests.databases import SCHEMA, TargetDatabase, order, postgresql_by_odbc, sqlite_by_odbc
 from tests.servers import need_odbc
+from transforms.database.drivers.odbc import FAST, PLAIN
+from transforms.database.opening import STANDARD
 from transforms.insert import LoadPolicy, Target, TargetError, load_batch, open_database, prepare_target
 from transforms.insert.duplicates import find_entries
-from transforms.insert.odbc import FAST, ODBC, PLAIN
+from transforms.insert.prepare import CREATE_NEVER
 
 DATABASES = pytest.mark.parametrize("place", [postgresql_by_odbc, sqlite_by_odbc])
 
@@ -65,7 +67,7 @@ def test_arrays_of_parameters_only_where_the_driver_can(tmp_path):
     for asked, way in (None, FAST), (FAST, FAST), (PLAIN, PLAIN):
         loader = open_database(target, asked)
         loader.connect()
-        assert loader.way == way
+        assert loader.driver.way == way
         loader.close()
     with pytest.raises(ValueError, match=r"--odbc_insert is 'fast'; .* takes only plain"):
         open_database(Target.parse(sqlite_by_odbc(tmp_path)[0]), FAST)
@@ -101,10 +103,9 @@ def test_spans_beyond_two_gigabytes_come_back(tmp_path):
 
 def test_database_of_unknown_name_is_loaded_by_standard_sql(tmp_path):
     target, url = sqlite_by_odbc(tmp_path)
-    loader = ODBC(Target.parse(target))
-    loader.connect()
-    loader.create_tables(SCHEMA, loader.missing_tables(SCHEMA))
-    assert loader.missing_tables(SCHEMA) == []
+    loader = STANDARD.database(Target.parse(target), None)
+    prepare_target(loader, SCHEMA)
+    prepare_target(loader, SCHEMA, CREATE_NEVER)
     for run, customer in ("run 1", "ann"), ("run 2", "bob"):
         result, _ = load_batch(loader, SCHEMA, [order("A", 0, customer)], LoadPolicy(run))
         assert result.loaded + result.changed == 1

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from tests.databases import SCHEMA, TargetDatabase, column, order
 from tests.servers import new_schema, postgresql
-from transforms.insert import LoadPolicy, TargetError, load_batch, prepare_target
+from transforms.insert import LoadPolicy, Target, TargetError, load_batch, open_database, prepare_target
 from transforms.records import MappedRecord
 from transforms.schema import Schema, Table
 
@@ -177,3 +177,10 @@ def test_schema_that_is_missing_is_named(database):
 def test_odbc_insert_is_not_for_this_target(database):
     with pytest.raises(ValueError, match=r"--odbc_insert is 'fast'; .* takes none: it is not an ODBC target"):
         prepare_target(database.target, SCHEMA, odbc_insert="fast")
+
+
+def test_keys_of_a_batch_are_one_value():
+    """However many they are: a statement for each number of them would be prepared anew."""
+    dialect = open_database(Target.parse("postgresql://host/shop")).dialect
+    keys = [str(number) for number in range(2000)]
+    assert list(dialect.among("key", keys)) == [('"key" = ANY(%s)', (keys,))]

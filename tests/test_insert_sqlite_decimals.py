@@ -13,10 +13,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.check import check_target
+from pipeline.preflight import check_target
 from tests.databases import TargetDatabase, column, sqlite, sqlite_by_odbc
+from transforms.database.dialects.sqlite import _number_or_text, affinity
 from transforms.insert import LoadPolicy, load_batch, prepare_target
-from transforms.insert.sqlite import _number_or_text, affinity
 from transforms.records import MappedRecord, Row
 from transforms.schema import ForeignKey, Schema, Table
 

@@ -74,7 +74,7 @@ def test_words_that_only_some_databases_reserve_are_quoted(empty_database):
     prepare_target(empty_database.target, Schema("shop", (table,)))
     loader = empty_database.open()
     loader.connect()
-    for statement in loader.prepared("insert", table, tuple(names)), loader.prepared("delete", table, ()):
+    for statement in loader.driver.prepared("insert", table, tuple(names)), loader.driver.prepared("delete", table, ()):
         assert not re.search(r"""[ (](within|try_convert|name)""", statement.sql, re.IGNORECASE), statement.sql
     loader.close()
     for number in 1, 2:

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.databases import SCHEMA, order
+from transforms.database.errors import TransientError
 from transforms.insert import LoadError, LoadPolicy, load_batch
-from transforms.insert.database import TransientError
 from transforms.insert.duplicates import settle
 from transforms.insert.ledger import LEDGER, Entry, History
 from transforms.records import MappedRecord

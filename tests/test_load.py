@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from tests.databases import ORDERS, SCHEMA, column, order
+from transforms.database.errors import TransientError
 from transforms.insert import LoadError, LoadPolicy, Target, load_batch, open_database, prepare_target
-from transforms.insert.database import TransientError
 from transforms.insert.load import by_columns
 from transforms.records import BatchResult
 from transforms.schema import ABSENT, ForeignKey, Schema, Table

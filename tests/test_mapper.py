@@ -278,6 +278,12 @@ tables:
         assert mapped(tables, f"<r id='1'><s>{text}</s></r>", head).rows["t"] == [(1, 9, 5, 2)]
 
 
+def test_trimmed_text_is_looked_up_without_its_blanks() -> None:
+    head = f"{HEAD}\nlookups: {{l: {{A: 1, ' A': 2}}}}"
+    tables = "tables: {t: {columns: {trimmed: {from: s, lookup: l, type: int, clean: trim}}}}"
+    assert mapped(tables, "<r id='1'><s> A</s></r>", head).rows["t"] == [(1, 1)]
+
+
 # Errors
 
 

@@ -13,8 +13,8 @@ import pytest
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
 from pipeline import remote
+from pipeline.command_line import parse_options
 from pipeline.job import Job
-from pipeline.options import parse_options
 from pipeline.report import Report
 from pipeline.signals import Interrupts
 from tests.jobs import Folder, order, orders

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from pipeline import launch
 from pipeline.command import main
+from pipeline.command_line import parse_options
 from pipeline.job import Job
-from pipeline.options import OptionsError, parse_options
-from pipeline.overlap import Overlap
+from pipeline.local import launch
+from pipeline.local.overlap import Overlap
+from pipeline.options import OptionsError
 from pipeline.slices import Slice
 from tests.jobs import Folder, order, orders
 from tests.round_trips import CountingProxy
@@ -159,7 +160,7 @@ def test_killed_worker_gives_its_core_back_and_its_slice_is_loaded_again(
 ) -> None:
     monkeypatch.setattr(launch, "_Load", Dying)
     monkeypatch.setattr(launch, "Overlap", Far)
-    monkeypatch.setattr("pipeline.processes.PAUSES", (0.1, 0.1))
+    monkeypatch.setattr("pipeline.local.processes.PAUSES", (0.1, 0.1))
     flags = folder.arguments("--workers", "1", "--connections", "3", "--slice_bytes", "2k")
     assert main([*flags, "--target", proxy.target]) == 0
     assert rows(proxy.target, "SELECT count(*) FROM orders") == [(80,)]

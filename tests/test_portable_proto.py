@@ -15,8 +15,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.portability.api import beam_runner_api_pb2
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
 
+from pipeline.command_line import parse_options
 from pipeline.job import Job
-from pipeline.options import parse_options
 from pipeline.remote import build, options_for
 from pipeline.wheel import make_wheel
 from tests.jobs import CONTRACT, order, orders

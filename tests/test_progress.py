@@ -12,9 +12,9 @@ import pytest
 from rich.console import Console
 
 from pipeline.display import clock, line, rendered
-from pipeline.processes import Pool, tell
-from pipeline.progress import Progress
-from pipeline.pulse import INSERT, News, Pulse
+from pipeline.local.processes import Pool, tell
+from pipeline.local.progress import Progress
+from pipeline.local.pulse import INSERT, News, Pulse
 from pipeline.report import Report, Timeline
 from tests.jobs import Folder, order, orders
 from transforms.metrics import Slowest, count, counted, spent
@@ -149,7 +149,7 @@ def test_pulse_names_the_stage_that_takes_the_time(monkeypatch: pytest.MonkeyPat
 def test_stage_that_has_told_no_time_yet_is_seen_in_its_code(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Pulse, "TELL_SECONDS", 0.05)
     told: list[News] = []
-    names: dict = {"__name__": "transforms.insert.turn", "sleep": time.sleep}
+    names: dict = {"__name__": "transforms.database.drivers.turn", "sleep": time.sleep}
     exec("def wait(told):\n    while not told:\n        sleep(0.01)\n", names)
     with Pulse(told.append):
         names["wait"](told)

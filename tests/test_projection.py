@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from transforms.names import NameTest
+from transforms.names import NameTest, Reach
 from transforms.parse.projection import Projection
-from transforms.reach import Reach
 
 LEAF = Reach()
 WHOLE = Reach(whole=True)

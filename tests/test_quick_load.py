@@ -7,9 +7,10 @@ import random
 import pytest
 
 from tests.databases import SCHEMA, order
+from transforms.database.database import Database
+from transforms.database.errors import TransientError
 from transforms.insert import LoadPolicy, load_batch, prepare_target
 from transforms.insert import load as module
-from transforms.insert.database import Database, TransientError
 from transforms.insert.ledger import LEDGER
 
 

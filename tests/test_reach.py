@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks.documents import documents
-from transforms import Context, MappedRecord, Reject, XmlRecord, load_contract, parse_contract, reach_of
+from transforms import Context, MappedRecord, ParsedRecord, Reject, XmlRecord, load_contract, parse_contract, reach_of
 from transforms.map.compiler import Mapper
+from transforms.names import Reach
 from transforms.parse import projection
 from transforms.parse.parser import RecordParser
-from transforms.reach import Reach
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -22,9 +22,10 @@ tables:
 """
 
 
-@pytest.fixture(autouse=True)
-def _project_short_records_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(projection, "MIN_BYTES", 0)
+def long(document: bytes) -> bytes:
+    """The document with so much in an element that no contract reads that it is projected; its lines are the same."""
+    head, end, rest = document.partition(b">")
+    return head + end + b"<filler>" + b"x" * projection.MIN_BYTES + b"</filler>" + rest
 
 
 def rows(contract, document: bytes, **options):
@@ -34,10 +35,14 @@ def rows(contract, document: bytes, **options):
     return mapped
 
 
-def same_rows(tables: str, document: str) -> Reach:
+def same_rows(tables: str, document: str, is_cut: bool | None = None) -> Reach:
     contract = parse_contract(CONTRACT + tables)
     reach = reach_of(contract)
-    assert rows(contract, document.encode(), reach=reach) == rows(contract, document.encode())
+    given = long(document.encode())
+    cut = RecordParser(reach=reach).parse(XmlRecord("s", 0, 0, len(given), given))
+    assert isinstance(cut, ParsedRecord)
+    assert bool(cut.root.findtext("filler")) is (reach.whole if is_cut is None else not is_cut)
+    assert rows(contract, given, reach=reach) == rows(contract, given)
     return reach
 
 
@@ -88,7 +93,7 @@ def test_what_no_path_reaches_is_left_out() -> None:
     ],
 )
 def test_elements_that_are_counted_anywhere_leave_the_rest_to_be_cut(document: str, cut: bool) -> None:
-    reach = same_rows("  t: {columns: {n: {from: .//a, take: count, type: int}, m: a}}", document)
+    reach = same_rows("  t: {columns: {n: {from: .//a, take: count, type: int}, m: a}}", document, cut)
     assert not reach.whole
     found = projection.Projection(reach).cut(document.encode())
     assert (b"skip" not in found) is cut
@@ -108,7 +113,8 @@ def test_wide_documents_map_to_the_same_rows() -> None:
         assert rows(contract, document, reach=reach) == rows(contract, document)
 
 
-BROKEN = b"<app id='1'><skip><b x=1></b></skip><a><b>t</b></a></app>"
+SHORT_BROKEN = b"<app id='1'><skip><b x=1></b></skip><a><b>t</b></a></app>"
+BROKEN = long(SHORT_BROKEN)
 
 
 def test_damage_in_what_is_cut_is_found_when_strict() -> None:
@@ -138,7 +144,8 @@ NOT_WELL_FORMED_BY_NAMESPACE = [
 @pytest.mark.parametrize("damage", NOT_WELL_FORMED_BY_NAMESPACE)
 def test_wrong_use_of_namespaces_in_what_is_cut_is_found_when_strict(damage: str) -> None:
     contract = parse_contract(CONTRACT + "  t: {columns: {v: a/b}}")
-    document = f"<app id='1'><skip>{damage}</skip><a><b>t</b></a></app>".encode()
+    document = long(f"<app id='1'><skip>{damage}</skip><a><b>t</b></a></app>".encode())
+    assert rows(contract, document, reach=reach_of(contract)).rows == {"t": [("1", "t")]}
     parser = RecordParser(reach=reach_of(contract), strict=True)
     refused = parser.parse(XmlRecord("s", 0, 0, len(document), document))
     assert isinstance(refused, Reject)
@@ -147,7 +154,7 @@ def test_wrong_use_of_namespaces_in_what_is_cut_is_found_when_strict(damage: str
 
 def test_prefix_declared_above_the_record_is_right_when_strict() -> None:
     contract = parse_contract(CONTRACT + "  t: {columns: {v: a/b}}")
-    document = b"<app id='1'><p:skip/><a><b>t</b></a></app>"
+    document = long(b"<app id='1'><p:skip/><a><b>t</b></a></app>")
     context = Context(b"", b"<r xmlns:p='u'>", b"</r>", 1)
     parsed = RecordParser(reach=reach_of(contract), strict=True).parse(
         XmlRecord("s", 0, 0, len(document), document, context)
@@ -164,15 +171,17 @@ def test_whether_a_record_is_cut_does_not_depend_on_those_before_it() -> None:
     assert len(verdicts) == 1
 
 
-def test_short_record_is_parsed_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(projection, "MIN_BYTES", len(BROKEN) + 1)
+@pytest.mark.parametrize(("size", "is_whole"), [(projection.MIN_BYTES - 1, True), (projection.MIN_BYTES, False)])
+def test_short_record_is_parsed_whole(size: int, is_whole: bool) -> None:
     contract = parse_contract(CONTRACT + "  t: {columns: {v: a/b}}")
-    assert isinstance(RecordParser(reach=reach_of(contract)).parse(XmlRecord("s", 0, 0, len(BROKEN), BROKEN)), Reject)
+    document = SHORT_BROKEN.replace(b"<a>", b"<a>" + b" " * (size - len(SHORT_BROKEN)))
+    parsed = RecordParser(reach=reach_of(contract)).parse(XmlRecord("s", 0, 0, size, document))
+    assert isinstance(parsed, Reject) is is_whole
 
 
 def test_damage_in_what_is_kept_is_told_of_the_whole() -> None:
     contract = parse_contract(CONTRACT + "  t: {columns: {v: a/b}}")
-    document = b"<app id='1'>\n<skip>\n</skip><a><b x=1>t</b></a></app>"
+    document = long(b"<app id='1'>\n<skip>\n</skip><a><b x=1>t</b></a></app>")
     refused = RecordParser(reach=reach_of(contract)).parse(XmlRecord("s", 0, 0, len(document), document))
     assert isinstance(refused, Reject)
     assert "line 3" in refused.message
@@ -180,7 +189,7 @@ def test_damage_in_what_is_kept_is_told_of_the_whole() -> None:
 
 def test_record_below_a_prolog_is_not_cut() -> None:
     contract = parse_contract(CONTRACT + "  t: {columns: {v: a/b}}")
-    payload = b"<app id='1'><skip/>&e;</app>"
+    payload = long(b"<app id='1'><skip/>&e;</app>")
     context = Context(b"<!DOCTYPE r [<!ENTITY e '<a><b>t</b></a>'>]>", b"<r>", b"</r>", 1)
     parsed = RecordParser(reach=reach_of(contract)).parse(XmlRecord("s", 0, 0, len(payload), payload, context))
     assert Mapper(contract).map(parsed).rows == {"t": [("1", "t")]}

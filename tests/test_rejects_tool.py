@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from beamshred import cli
-from beamshred import rejects as tool
+from beamshred import show_rejects as tool
 from beamshred.excerpt import MOST_CHARACTERS, MOST_LINES, excerpt, visible
 from pipeline.command import main
 from tests.jobs import Folder, order, orders

@@ -7,8 +7,9 @@ import argparse
 import pytest
 
 from pipeline.command import main
+from pipeline.command_line import REMOTE_ONLY, parse_options
 from pipeline.flags import add_job_flags
-from pipeline.options import REMOTE_ONLY, OptionsError, parse_options
+from pipeline.options import OptionsError
 from pipeline.remote_flags import LOCAL_ONLY, shards_for
 from tests.jobs import Folder, order, orders
 
@@ -116,3 +117,9 @@ def test_missing_number_of_slots_ends_the_command_before_anything_is_made(tmp_pa
     assert "--parallelism" in capfd.readouterr().err
     assert not folder.run_dir.exists()
     assert not folder.database.exists()
+
+
+@pytest.mark.parametrize("flag", ["--job-server-timeout", "--job_server_timeout"])
+def test_flag_that_beam_writes_with_hyphens_passes_through(flag: str) -> None:
+    options = parse_options(["--input", "x.xml", "--contract", "c.yaml", "--target", "sqlite:///x.db", f"{flag}=7"])
+    assert options.beam["job_server_timeout"] == 7

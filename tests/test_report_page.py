@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from lxml import html
 
-from beamshred.report import page_of, words
-from beamshred.report.read import masked, reject_examples, shape
+from beamshred.report import page_of, sentences
+from beamshred.report.report_file import masked, reject_examples, shape
 from pipeline.command import main
 from tests.jobs import Folder, order, orders
 
@@ -109,7 +109,7 @@ def test_what_a_report_says_more_is_shown(folder: Folder) -> None:
 def test_result_in_a_sentence(change: dict[str, Any], said: str) -> None:
     records = {"read": 3, "loaded": 3, "skipped": 0, "replaced": 0, "rejected": 0}
     report = {"state": "done", "error": None, "contract": {"name": "t"}, "records": records, "seconds": 90.04}
-    assert said in words.sentence(report | change)
+    assert said in sentences.sentence(report | change)
 
 
 def test_masks() -> None:

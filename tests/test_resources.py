@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from pipeline import options
-from pipeline.options import parse_options
+from pipeline.command_line import parse_options
 from pipeline.resources import cores, memory
 
 GROUP = "sys/fs/cgroup/jobs/one"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.check import check_target
 from pipeline.command import main
+from pipeline.preflight import check_target
 from tests.databases import SCHEMA
 from tests.jobs import CONTRACT, Folder, order, orders
 from tests.round_trips import CountingProxy

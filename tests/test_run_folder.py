@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.command import main
 from pipeline.options import OptionsError
-from pipeline.run_folder import RUNS, RunFolder
+from pipeline.report import RUNS, RunFolder
 from tests.jobs import Folder, order, orders
 
 

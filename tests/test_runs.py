@@ -7,8 +7,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from tests.databases import SCHEMA
+from transforms.database.errors import TransientError
 from transforms.insert import Run, TargetError, begin_run, end_run
-from transforms.insert.database import TransientError
 from transforms.schema import Schema
 
 NOON = datetime(2026, 5, 31, 12, tzinfo=timezone.utc)

@@ -18,14 +18,14 @@ from tests.faults.targets import SQLiteTarget
 from tests.faults.workload import CONTRACT, make
 from tests.jobs import Folder
 from transforms import load_contract, plan_splits, prepare_target, reach_of, read_split, schema_of
-from transforms.insert.database import open_database
+from transforms.database.opening import open_database
+from transforms.database.target import Target
 from transforms.insert.load import LoadPolicy, load_batch
 from transforms.map.compiler import Mapper
 from transforms.names import RecordPath
 from transforms.parse.parser import RecordParser
 from transforms.read import SourceFile, Split
 from transforms.records import MappedRecord, Reject, XmlRecord
-from transforms.target import Target
 
 STARTED = datetime(2026, 1, 1, tzinfo=timezone.utc)
 

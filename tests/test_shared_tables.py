@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from pipeline.check import check_target
 from pipeline.command import main
+from pipeline.preflight import check_target
 from tests.databases import LINES, ORDERS, SCHEMA, TargetDatabase
 from tests.jobs import CONTRACT, Folder, order, orders
 from tests.servers import new_schema

@@ -16,14 +16,14 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from pipeline.check import check_target
 from pipeline.command import main
+from pipeline.preflight import check_target
 from tests.databases import SCHEMA
 from tests.jobs import ROOT, Folder, order, orders
 from tests.servers import need_odbc, new_schema, postgresql_by_odbc
+from transforms.database.database import Database
+from transforms.database.errors import fault_of_connecting
 from transforms.insert import TargetError, prepare_target, writers
-from transforms.insert.database import fault_of_connecting
-from transforms.insert.postgresql import PostgreSQL
 
 
 @pytest.fixture
@@ -163,15 +163,15 @@ def test_table_that_is_locked(at_first_failure: Any, caplog: pytest.LogCaptureFi
 
 def test_deadlock_of_two_that_create_tables(monkeypatch: pytest.MonkeyPatch) -> None:
     tries = []
-    create = PostgreSQL.create_tables
+    create = Database.create_tables
 
-    def deadlocked(self: PostgreSQL, *arguments: Any) -> None:
+    def deadlocked(self: Database, *arguments: Any) -> None:
         tries.append(arguments)
         if len(tries) == 1:
             raise psycopg.errors.DeadlockDetected("deadlock detected")
         create(self, *arguments)
 
-    monkeypatch.setattr(PostgreSQL, "create_tables", deadlocked)
+    monkeypatch.setattr(Database, "create_tables", deadlocked)
     prepare_target(new_schema()[0].render_as_string(hide_password=False), SCHEMA)
     assert len(tries) > 1
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from transforms.insert.turn import Turn
+from transforms.database.drivers.turn import Turn
 
 SPAWN = multiprocessing.get_context("spawn")
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from transforms.filesystems import is_local
 from transforms.read import expand
-from transforms.read import walk as walking
-from transforms.read.walk import _translated, glob, walk
+from transforms.read import listing as walking
+from transforms.read.listing import _translated, glob, walk
 
 NAMES = ["a.xml", "a/b.xml", "a/z/c.xml", "a-b.xml", "a0.xml", "b/a.xml", ".hidden", "ä.xml"]
 

@@ -7,9 +7,19 @@ import sys
 import zipfile
 from pathlib import Path
 
+from setuptools import find_packages
+
 from pipeline.wheel import _needs, make_wheel
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_installing_adds_few_names_to_the_top_level() -> None:
+    text = (ROOT / "pyproject.toml").read_text()
+    assert 'include = ["beamshred*", "pipeline*", "transforms*"]' in text
+    assert 'py-modules = ["run_pipeline"]' in text
+    found = find_packages(str(ROOT), include=["beamshred*", "pipeline*", "transforms*"])
+    assert {name.partition(".")[0] for name in found} == {"beamshred", "pipeline", "transforms"}
 
 
 def test_wheel_is_one_that_pip_installs(tmp_path: Path) -> None:

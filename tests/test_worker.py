@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-import pipeline.worker
+import pipeline.local.worker
+from pipeline.command_line import parse_options
 from pipeline.job import Job
-from pipeline.options import parse_options
+from pipeline.local.worker import Memory, Worker
 from pipeline.slices import Slice, Slicer, SliceSizes
-from pipeline.worker import Memory, Worker
 from tests.jobs import Folder, order, orders
 from transforms import RecordPath, load_contract, prepare_target
 
@@ -26,7 +26,7 @@ def job_of(folder: Folder) -> tuple[Job, list[Slice]]:
 
 
 def test_one_pipeline_loads_all_slices_and_leaves_nothing_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline.worker, "set_up_logging", lambda *given: None)  # it would stay for other tests
+    monkeypatch.setattr(pipeline.local.worker, "set_up_logging", lambda *given: None)  # it would stay for other tests
     folder = Folder(tmp_path)
     folder.write("a.xml", orders(order(number, amount="x" if number % 10 == 0 else "1") for number in range(60)))
     job, parts = job_of(folder)

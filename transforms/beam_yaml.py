@@ -44,7 +44,6 @@ from transforms import (
     load_contract,
     prepare_target,
     schema_of,
-    sink,
 )
 from transforms.limits import (
     DEFAULT_BATCH_BYTES,
@@ -52,6 +51,7 @@ from transforms.limits import (
     DEFAULT_MAX_DEPTH,
     DEFAULT_MAX_RECORD_BYTES,
 )
+from transforms.sink import WriteRejects as WriteRejects
 
 YamlOutputs = dict[str, beam.PCollection]
 
@@ -136,17 +136,6 @@ class LoadToDatabase(beam.PTransform):
 
     def expand(self, records: beam.PCollection) -> YamlOutputs:
         return (records | self.load)._asdict()
-
-
-class WriteRejects(beam.PTransform):
-    """Writes rejects into ``folder``, which must be one that all workers can write to."""
-
-    def __init__(self, folder: str, name: str = "rejects") -> None:
-        super().__init__()
-        self.write = sink.WriteRejects(folder, name)
-
-    def expand(self, rejects: beam.PCollection) -> beam.PCollection:
-        return rejects | self.write
 
 
 @cache

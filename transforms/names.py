@@ -1,4 +1,4 @@
-"""Names of XML elements and attributes, and the record path.
+"""Names of XML elements and attributes, the record path, and what a contract can reach below a record.
 
 A *name test* says which elements a step of a path takes:
 
@@ -21,6 +21,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from transforms.user_errors import UserError
+
 # https://www.w3.org/TR/xml-names/#NT-NCName: Python's \w lacks the vowel signs of many scripts.
 _NAME_START = (
     "A-Z_a-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02ff\u0370-\u037d\u037f-\u1fff\u200c\u200d\u2070-\u218f"
@@ -41,14 +43,14 @@ class NameTest:
 
     @classmethod
     def parse(cls, text: str, namespaces: Mapping[str, str] | None = None, ignore_case: bool = False) -> NameTest:
-        """Read ``text``; raise ``ValueError`` for a name that is none or a prefix nobody declared."""
+        """Read ``text``; raise :class:`UserError` for a name that is none or a prefix nobody declared."""
         match = _NAME_TEST.match(text)
         if match is None:
-            raise ValueError(f"{text!r} is not an element name")
+            raise UserError(f"{text!r} is not an element name")
         uri, prefix, local = match["uri"], match["prefix"], match["local"]
         if prefix is not None:
             if prefix not in (namespaces or {}):
-                raise ValueError(f"the prefix {prefix!r} of {text!r} is not declared under `namespaces`")
+                raise UserError(f"the prefix {prefix!r} of {text!r} is not declared under `namespaces`")
             uri = (namespaces or {})[prefix]
         return cls(None if local == "*" else local, uri, ignore_case)
 
@@ -79,21 +81,21 @@ class RecordPath:
 
     @classmethod
     def parse(cls, text: str, namespaces: Mapping[str, str] | None = None) -> RecordPath:
-        """Read an absolute path of element names; raise ``ValueError`` that says what is wrong."""
+        """Read an absolute path of element names; raise :class:`UserError` that says what is wrong."""
         if not text.startswith("/") or text.endswith("/"):
-            raise ValueError(
+            raise UserError(
                 f"{text!r} is not an absolute path of elements; write it as /root/record, or /* for the document "
                 "element"
             )
         if len(text) > _MAX_LENGTH:
-            raise ValueError(f"{text[:40]!r}... has {len(text):,} characters; a path has at most {_MAX_LENGTH:,}")
+            raise UserError(f"{text[:40]!r}... has {len(text):,} characters; a path has at most {_MAX_LENGTH:,}")
         # A slash inside {uri} is no separator.
         steps = re.findall(r"/((?:\{[^}]*\}|[^/])*)", text)
         if "" in steps:
-            raise ValueError(f"{text!r}: records stand at one depth, and // is any; name each step, or write * for it")
+            raise UserError(f"{text!r}: records stand at one depth, and // is any; name each step, or write * for it")
         for step in steps:
             if step in (".", "..") or re.search(r"[@\[]", re.sub(r"\{[^}]*\}", "", step)):
-                raise ValueError(
+                raise UserError(
                     f"{text!r}: the path of records is of element names alone, without {step!r}; `where` and `rows` "
                     "choose below it"
                 )
@@ -106,3 +108,23 @@ class RecordPath:
 
     def __str__(self) -> str:
         return "".join(f"/{step}" for step in self.steps)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What can be read of an element, besides its attributes.
+
+    ``children`` are the steps down from it, each with what can be read there; a child element that several
+    tests take is read by all of them. ``whole``: all that is below is needed, because its text is a value
+    or a step looks at any depth. An element that is neither ``whole`` nor a child of any step is never seen,
+    nor is text outside ``whole`` elements. ``counted``: elements of these names, in this case, are counted
+    wherever they stand.
+    """
+
+    children: tuple[tuple[NameTest, Reach], ...] = ()
+    whole: bool = False
+    counted: tuple[NameTest, ...] = ()
+
+    def __or__(self, other: Reach) -> Reach:
+        """What either can read."""
+        return Reach(self.children + other.children, self.whole or other.whole, self.counted + other.counted)

@@ -116,7 +116,7 @@ class Column:
 
     ``nullable`` is what CREATE TABLE says. ``identity``: the database would number this column itself,
     and the contract gives the values (``SET IDENTITY_INSERT``). ``may_be_absent``: rows may hold
-    :data:`ABSENT` here.
+    :data:`ABSENT` here. ``exact``: texts that differ in case or accents are different, whatever the database's habit.
     """
 
     name: str
@@ -124,6 +124,7 @@ class Column:
     nullable: bool = True
     identity: bool = False
     may_be_absent: bool = False
+    exact: bool = False
 
 
 @dataclass(frozen=True)

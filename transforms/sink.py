@@ -47,14 +47,18 @@ class WriteRejects(beam.PTransform):
     overwrites what it wrote, and no reject is there twice.
 
     Args:
-      folder: on any Beam filesystem.
+      folder: on any Beam filesystem; all workers must be able to write to it.
       name: of the files, before the stage; or what gives it where they are written.
       read_again: reads the records of rejects that come without one, from their sources.
       keep: ``none``, ``span`` or ``full``, as :mod:`transforms.limits` says.
     """
 
     def __init__(
-        self, folder: str, name: str | Callable[[], str], read_again: ReadAgain | None = None, keep: str = FULL
+        self,
+        folder: str,
+        name: str | Callable[[], str] = "rejects",
+        read_again: ReadAgain | None = None,
+        keep: str = FULL,
     ):
         super().__init__()
         self.folder = folder

@@ -21,19 +21,20 @@ import sys
 from collections.abc import Sequence
 from pathlib import PurePath
 
+from beamshred.infer.contract_text import contract_text
 from beamshred.infer.keys import find_key
 from beamshred.infer.record import Record, find_record, named_record, record_path
-from beamshred.infer.tables import Prefixes, Tables
+from beamshred.infer.table_plans import Prefixes, TablePlanner
 from beamshred.infer.tree import InferError, Profile, profile
-from beamshred.infer.write import contract_text
 from beamshred.sample import sample
 from beamshred.words import counted
+from pipeline.command_line import Parser
 from pipeline.flags import positive
-from pipeline.options import Parser
 from transforms import RecordPath, expand
 from transforms.map.compiler import Mapper
 from transforms.map.load import parse_contract
 from transforms.records import ParsedRecord, Reject
+from transforms.user_errors import UserError
 
 __all__ = ["InferError", "infer_contract", "run"]
 
@@ -58,7 +59,7 @@ def infer_contract(
     prefixes = Prefixes(found)
     records = sample(expand(patterns), RecordPath.parse(path), each=most, files_most=most)
     key = find_key(place, prefixes, records, found.documents, found.names_repeat)
-    tables = Tables(prefixes, place, list(key.columns), key.paths)
+    tables = TablePlanner(prefixes, place, list(key.columns), key.paths)
     return contract_text(
         name or _name(tables.tables[0].name),
         path,
@@ -118,7 +119,7 @@ def run(argv: Sequence[str]) -> int:
             return 0
         text = infer_contract(options.infer, options.record, options.sample)
         mapped, rejects = try_contract(text, options.infer, options.sample)
-    except (ValueError, OSError) as error:
+    except (UserError, OSError) as error:
         print(f"no contract was made: {error}", file=sys.stderr)
         return 2
     print(text, end="")

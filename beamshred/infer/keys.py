@@ -16,9 +16,9 @@ from lxml import etree
 
 from beamshred.infer.naming import Names, snake
 from beamshred.infer.record import Record, element_name
-from beamshred.infer.tables import Prefixes
+from beamshred.infer.table_plans import Prefixes
+from beamshred.infer.text_statistics import Reading, TextStatistics
 from beamshred.infer.tree import Node
-from beamshred.infer.values import Reading, Values
 from transforms.map.paths import parse_path
 from transforms.map.select import compile_path
 from transforms.map.texts import text_of
@@ -44,13 +44,13 @@ _BARE = ("value", "extension")
 
 
 @dataclass
-class Candidate:
+class KeyCandidate:
     """A value that may identify records; ``path`` starts at the record. ``above`` is a value that stands above it."""
 
     path: str
     parts: list[str]
     reading: Reading
-    above: Candidate | None = None
+    above: KeyCandidate | None = None
     file: bool = False
     hashes: set[int] = field(default_factory=set)
     tried: int = 0
@@ -82,8 +82,8 @@ def find_key(
     above = list(_above(record, prefixes))
     candidates = [
         *alone,
-        *(Candidate(one.path, one.parts, one.reading, above=up) for one in alone for up in above),
-        *(Candidate(one.path, one.parts, one.reading, file=True) for one in alone if files > 1 and record.ancestors),
+        *(KeyCandidate(one.path, one.parts, one.reading, above=up) for one in alone for up in above),
+        *(KeyCandidate(one.path, one.parts, one.reading, file=True) for one in alone if files > 1 and record.ancestors),
     ]
     count = _try(candidates, records, prefixes.declared)
     # Of a single record every value is unique: only a name speaks for it.
@@ -103,10 +103,10 @@ def declared_key(record: Record, prefixes: Prefixes) -> Key:
     return Key(_columns(best, record, False), (note,), frozenset({best.path}))
 
 
-def _candidates(record: Record, prefixes: Prefixes) -> Iterator[Candidate]:
+def _candidates(record: Record, prefixes: Prefixes) -> Iterator[KeyCandidate]:
     count = record.node.count
 
-    def of_node(node: Node, path: str, parts: list[str]) -> Iterator[Candidate]:
+    def of_node(node: Node, path: str, parts: list[str]) -> Iterator[KeyCandidate]:
         start = f"{path}/" if path else ""
         for name, values in node.attributes.items():
             one = _candidate(start + prefixes.of_attribute(name), [*parts, split_tag(name)[1]], values, count)
@@ -124,7 +124,7 @@ def _candidates(record: Record, prefixes: Prefixes) -> Iterator[Candidate]:
     yield from of_node(record.node, "", [])
 
 
-def _above(record: Record, prefixes: Prefixes) -> Iterator[Candidate]:
+def _above(record: Record, prefixes: Prefixes) -> Iterator[KeyCandidate]:
     for up, node in enumerate(reversed(record.ancestors), 1):
         for name, values in node.attributes.items():
             path = "../" * up + prefixes.of_attribute(name)
@@ -133,15 +133,17 @@ def _above(record: Record, prefixes: Prefixes) -> Iterator[Candidate]:
                 yield one
 
 
-def _candidate(path: str, parts: list[str], values: Values, count: int) -> Candidate | None:
+def _candidate(path: str, parts: list[str], values: TextStatistics, count: int) -> KeyCandidate | None:
     reading = values.reading(parts[-1])
     kind = reading.type.partition("(")[0]
     if not values.is_everywhere(count) or values.longest > LONGEST_KEY or kind not in ("text", "int", "bigint"):
         return None
-    return Candidate(path, parts, reading)
+    return KeyCandidate(path, parts, reading)
 
 
-def _try(candidates: list[Candidate], records: Iterable[ParsedRecord | Reject], namespaces: Mapping[str, str]) -> int:
+def _try(
+    candidates: list[KeyCandidate], records: Iterable[ParsedRecord | Reject], namespaces: Mapping[str, str]
+) -> int:
     """Marks those that two records share; the result is the number of records."""
     paths = {one.path for each in candidates for one in (each, each.above) if one is not None}
     select = {path: compile_path(parse_path(path, namespaces)) for path in paths}
@@ -178,7 +180,7 @@ def _text(found: list[Any]) -> str:
     return (text_of(found[0]) if isinstance(found[0], etree._Element) else str(found[0])).strip().casefold()
 
 
-def _as_key(best: Candidate, record: Record, count: int, names_repeat: bool) -> Key:
+def _as_key(best: KeyCandidate, record: Record, count: int, names_repeat: bool) -> Key:
     notes = []
     if best.tried < count:
         notes.append(f"UNSURE: no two of the first {best.tried:,} records share it; {count:,} were too many to compare")
@@ -195,7 +197,7 @@ def _as_key(best: Candidate, record: Record, count: int, names_repeat: bool) -> 
     )
 
 
-def _columns(best: Candidate, record: Record, names_repeat: bool) -> dict[str, dict[str, Any]]:
+def _columns(best: KeyCandidate, record: Record, names_repeat: bool) -> dict[str, dict[str, Any]]:
     names, columns = Names(), {}
     if best.file:
         columns["file"] = _file(names_repeat)

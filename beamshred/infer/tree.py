@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
-from beamshred.infer.values import Values
+from beamshred.infer.text_statistics import TextStatistics
 from transforms.limits import DEFAULT_MAX_DEPTH
 from transforms.names import split_tag
 from transforms.read.encoding import BrokenInput, detect
 from transforms.read.files import SourceFile, open_input, unpacked_limit
+from transforms.user_errors import UserError
 
 MAX_PLACES = 20_000
 """Different paths; where there are more, names are data."""
@@ -32,7 +33,7 @@ _PROSE = 4
 _READ_BYTES = 1 << 16
 
 
-class InferError(ValueError):
+class InferError(UserError):
     """Documents that no contract can be made from: the message says why, and what to do."""
 
 
@@ -55,9 +56,9 @@ class Node:
     whole_length: int = 0
     is_recursive: bool = False
     names: Counter[str] = field(default_factory=Counter)
-    attributes: dict[str, Values] = field(default_factory=dict)
-    leaf: Values = field(default_factory=Values)
-    whole: Values = field(default_factory=Values)
+    attributes: dict[str, TextStatistics] = field(default_factory=dict)
+    leaf: TextStatistics = field(default_factory=TextStatistics)
+    whole: TextStatistics = field(default_factory=TextStatistics)
     links: dict[str, Node] = field(default_factory=dict)
 
     @property
@@ -248,7 +249,7 @@ class _Events:
         for name, value in attributes.items():
             values = node.attributes.get(name)
             if values is None:
-                values = node.attributes[name] = Values()
+                values = node.attributes[name] = TextStatistics()
             values.see(value)
         self.frames.append(_Frame(node))
 

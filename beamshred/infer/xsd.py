@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from beamshred.infer.contract_text import contract_text
 from beamshred.infer.keys import declared_key
 from beamshred.infer.record import find_record, named_record, record_path
-from beamshred.infer.tables import Prefixes, Tables
+from beamshred.infer.table_plans import Prefixes, TablePlanner
+from beamshred.infer.text_statistics import MAX_DIGITS, Reading, TextStatistics
 from beamshred.infer.tree import MAX_PLACES, Apart, InferError, Node, Profile
-from beamshred.infer.values import MAX_DIGITS, Reading, Values
-from beamshred.infer.write import contract_text
 from transforms.names import RecordPath, split_tag
 
 _LEGEND = """\
@@ -41,8 +41,8 @@ _SHORT = {"gYear", "gYearMonth", "gMonth", "gMonthDay", "gDay"}
 
 
 @dataclass
-class Declared(Values):
-    """Values that a schema declares, and none of which was seen."""
+class Declared(TextStatistics):
+    """What a schema declares of texts that were not seen."""
 
     declared: Reading = field(default_factory=Reading)
     required: bool = False
@@ -56,7 +56,7 @@ class Declared(Values):
     def reading(self, name: str) -> Reading:
         return self.declared
 
-    def joined(self, other: Values) -> Values:
+    def joined(self, other: TextStatistics) -> TextStatistics:
         return Declared(present=1)
 
 
@@ -68,7 +68,7 @@ def infer_from_schema(file: str, record: str | None = None) -> str:
     place = named_record(found, record) if record and "/" in record[1:] else find_record(found)
     prefixes = Prefixes(found)
     key = declared_key(place, prefixes)
-    tables = Tables(prefixes, place, list(key.columns), key.paths)
+    tables = TablePlanner(prefixes, place, list(key.columns), key.paths)
     about = [f"Schema: {Path(file).name}."]
     if others:
         about.append(f"UNSURE: the documents could begin with {', '.join(others[:20])}, too: say which by --record.")

@@ -21,7 +21,7 @@ quickest."""
 TRUE_WORDS = ("1", "y", "yes", "true", "t")
 FALSE_WORDS = ("0", "n", "no", "false", "f")
 
-LATE_SECONDS = {"find": r"(\d:[0-5]?\d:)[6-9]\d(?!\d)", "replace": r"\g<1>59"}
+LATE_SECONDS = {"find": r"(:[0-5]?\d:)[6-9]\d(?!\d)", "replace": r"\g<1>59"}
 TIME_AT_ALL = {"find": r"[T ]+\d\d?:.*|T\d{4}.*", "replace": ""}
 NUMBER_FORMAT = "1,234.56e7"
 

@@ -13,13 +13,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from beamshred.report.page import page_of
-from beamshred.report.read import read_report, reject_examples
+from beamshred.report.report_file import read_report, reject_examples
+from transforms.user_errors import UserError
 
 __all__ = ["page_of", "read_report", "reject_examples", "run", "write_page"]
 
 
 def write_page(folder: Path) -> Path:
-    """Make ``report.html`` of a run's folder; ``ValueError`` where that has no report, ``OSError`` on a full disk."""
+    """Make ``report.html`` of a run's folder; :class:`UserError` where it has no report, ``OSError`` on a full disk."""
     page = page_of(read_report(folder), reject_examples(folder / "rejects"))
     path = folder / "report.html"
     path.unlink(missing_ok=True)
@@ -35,7 +36,7 @@ def run(argv: Sequence[str]) -> int:
     folder = Path(parser.parse_args(argv).folder)
     try:
         print(write_page(folder.parent if folder.name == "report.json" else folder))
-    except (ValueError, OSError) as error:
+    except (UserError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     return 0

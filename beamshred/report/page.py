@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from beamshred.report import charts, words
+from beamshred.report import charts, sentences
 
 _KNOWN = frozenset((
     "run_id", "state", "error", "contract", "records", "reconciled", "skipped", "tables", "rejects", "conversions",
@@ -27,7 +27,12 @@ def page_of(report: dict[str, Any], examples: Mapping[str, list[dict[str, Any]]]
         loader=PackageLoader("beamshred.report", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters |= {"count": words.count, "duration": words.duration, "size": words.size, "plain": _plain}
+    environment.filters |= {
+        "count": sentences.count,
+        "duration": sentences.duration,
+        "size": sentences.size,
+        "plain": _plain,
+    }
     environment.filters["title"] = lambda name: name.replace("_", " ").capitalize()
     # What is not read first: that is what is looked for.
     found = (report.get("coverage") or {}).get("paths", {})
@@ -36,8 +41,8 @@ def page_of(report: dict[str, Any], examples: Mapping[str, list[dict[str, Any]]]
     return environment.get_template("page.html").render(
         report=report,
         examples=examples,
-        sentence=words.sentence(report),
-        mood=words.mood(report),
+        sentence=sentences.sentence(report),
+        mood=sentences.mood(report),
         throughput=charts.throughput(report.get("timeline") or []),
         stages=charts.bars(report.get("stages") or {}, " s"),
         rows=charts.bars(tables, ""),

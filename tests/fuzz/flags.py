@@ -12,13 +12,14 @@ from pathlib import Path
 
 from pipeline.command import main
 from pipeline.flags import add_job_flags
+from pipeline.private import flag_names
 from tests.faults.workload import CONTRACT
 
 
 def _of_the_job() -> list[str]:
     parser = argparse.ArgumentParser(add_help=False)
     add_job_flags(parser)
-    return [option for action in parser._actions for option in action.option_strings]
+    return flag_names(parser)
 
 
 _FLAGS = (

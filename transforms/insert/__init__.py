@@ -6,19 +6,20 @@
         | beam.ParDo(BulkInsertDoFn("sqlite:///statements.db", schema, run_id)).with_outputs(REJECTS, main="results")
     )
 
-:mod:`~transforms.target` says what a target can be, :mod:`~transforms.insert.ledger` how a record is loaded
-exactly once, :mod:`~transforms.insert.load` what happens to a batch, :mod:`~transforms.insert.database` what a
-database must be able to do; the other modules are one for each database.
+:mod:`~transforms.database.target` says what a target can be, :mod:`~transforms.insert.ledger` how a record is loaded
+exactly once, :mod:`~transforms.insert.load` what happens to a batch, :mod:`transforms.database` what a database must be
+able to do.
 """
 
-from transforms.insert.database import LoadError, open_database
+from transforms.database.errors import LoadError
+from transforms.database.opening import open_database
+from transforms.database.target import Target
 from transforms.insert.decide import DUPLICATE_KEY, LoadPolicy
 from transforms.insert.duplicates import counters_of_tally, settle
 from transforms.insert.load import load_batch
 from transforms.insert.prepare import TargetError, prepare_target, writers
 from transforms.insert.retry import connected
 from transforms.insert.runs import Run, begin_run, end_run
-from transforms.target import Target
 
 __all__ = [
     "DUPLICATE_KEY",

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from transforms.insert.database import Database, LoadError, RefusedError, translated
+from transforms.database.database import Database, session
+from transforms.database.errors import LoadError, RefusedError
 from transforms.insert.ledger import CLAIMS
 from transforms.schema import Schema
 
@@ -29,8 +30,7 @@ def claim_tables(database: Database, schema: Schema) -> None:
     """
     for _ in range(_TRIES):
         try:
-            with translated(database, CLAIMS.label):
-                database.connect()
+            with session(database, CLAIMS.label):
                 with database.reading():
                     claims = _claims(database, schema)
                 if others := _others(claims, schema):
@@ -42,11 +42,7 @@ def claim_tables(database: Database, schema: Schema) -> None:
                     database.commit()
             return
         except RefusedError as error:
-            database.recover()
             refused = error  # another program has claimed a table since we looked
-        except BaseException:
-            database.recover()
-            raise
     raise refused
 
 

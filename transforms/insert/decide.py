@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from transforms.insert.database import LoadError
+from transforms.database.errors import LoadError
 from transforms.insert.ledger import LOADED, Duplicate, Entry
 from transforms.insert.retry import RETRY_SECONDS
 from transforms.records import MappedRecord, Position, Reject

@@ -14,7 +14,9 @@ from transforms import coders as coders
 from transforms import cores
 from transforms.blocks import Batch, families_of
 from transforms.cores import lent
-from transforms.insert.database import Database, open_database
+from transforms.database.database import Database
+from transforms.database.opening import open_database
+from transforms.database.target import Target, is_reference
 from transforms.insert.decide import ON_EXISTING, LoadPolicy
 from transforms.insert.duplicates import counters_of_tally, settle
 from transforms.insert.load import load_batch
@@ -22,7 +24,6 @@ from transforms.insert.retry import RETRY_SECONDS, connected
 from transforms.metrics import NAMESPACE, SKIPPED, count, count_reject, spent
 from transforms.records import REJECTS, BatchResult, Reject
 from transforms.schema import Schema
-from transforms.target import Target, is_reference
 
 
 @beam.typehints.with_input_types(Batch)
@@ -38,7 +39,7 @@ class BulkInsertDoFn(beam.DoFn):
     ``insert.batch_records`` and ``insert.batch_msec``.
 
     Args:
-        target: as in :mod:`transforms.target`; ``env:`` and ``file:`` are read on the workers, too.
+        target: as in :mod:`transforms.database.target`; ``env:`` and ``file:`` are read on the workers, too.
         schema: the tables, parents first.
         run_id: names this run in the ledger; a batch that comes again in the same run is not loaded again.
         batch_size: the most records of one transaction.

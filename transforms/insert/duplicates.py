@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 
-from transforms.insert.database import Database, translated
+from transforms.database.database import Database, session
 from transforms.insert.decide import LoadPolicy, duplicate_reject
 from transforms.insert.ledger import DUPLICATES, LEDGER, Duplicate, Entry, History, Tally
 from transforms.insert.retry import retried
@@ -72,19 +72,13 @@ def settle(database: Database, schema: Schema, policy: LoadPolicy) -> Iterator[t
 
 
 def _read(database: Database, schema: Schema, policy: LoadPolicy, low: str, high: str) -> list[tuple[Duplicate, Entry]]:
-    try:
-        with translated(database):
-            database.connect()
-            with database.reading():
-                rows = database.find_rows(
-                    DUPLICATES, Duplicate._fields, {"contract": schema.contract, "run_id": policy.run_id},
-                    between=("place", low, high),
-                )  # fmt: skip
-                noted = [Duplicate(*row) for row in rows]
-                entries = find_entries(database, schema.contract, list(dict.fromkeys(one.record_key for one in noted)))
-    except BaseException:
-        database.recover()
-        raise
+    with session(database), database.reading():
+        rows = database.find_rows(
+            DUPLICATES, Duplicate._fields, {"contract": schema.contract, "run_id": policy.run_id},
+            between=("place", low, high),
+        )  # fmt: skip
+        noted = [Duplicate(*row) for row in rows]
+        entries = find_entries(database, schema.contract, list(dict.fromkeys(one.record_key for one in noted)))
     # Where another run, or a person, has replaced the record since, nothing more can be said.
     found = [(one, entries[one.record_key]) for one in noted if one.record_key in entries]
     return [(one, entry) for one, entry in found if entry.run_id == policy.run_id and one.position != entry.position]

@@ -34,7 +34,11 @@ from transforms.schema import Column, ColumnType, Table
 
 
 def _table(name: str, columns: dict[str, str], key: tuple[str, ...], nullable: tuple[str, ...] = ()) -> Table:
-    made = tuple(Column(column, ColumnType.parse(text), column in nullable) for column, text in columns.items())
+    # Keys that differ in case or accents are different records.
+    made = tuple(
+        Column(column, ColumnType.parse(text), column in nullable, exact=column in key)
+        for column, text in columns.items()
+    )
     return Table(name, name, None, made, primary_key=key, foreign_key=None, record_key=key)
 
 

@@ -21,9 +21,11 @@ from datetime import datetime, timezone
 from functools import partial
 from itertools import chain, compress
 from operator import itemgetter
+from weakref import WeakSet
 
 from transforms.blocks import Families
-from transforms.insert.database import Database, RefusedError, translated
+from transforms.database.database import Database, translated
+from transforms.database.errors import RefusedError
 from transforms.insert.decide import Decision, LoadPolicy, decide
 from transforms.insert.duplicates import find_duplicates, find_entries, lost
 from transforms.insert.ledger import DUPLICATES, LEDGER, LOADED, UNCHANGED, Duplicate, Entry, Tally
@@ -34,6 +36,8 @@ from transforms.schema import ABSENT, Schema, Table
 
 _CLAIMS = 3
 
+_new_to: WeakSet[Database] = WeakSet()
+"""Databases whose ledger knew nothing of the last batch, and refuses what it knows."""
 
 Loaded = tuple[Tally, list[Reject]]
 """What a transaction did, in counts, and the records that were not loaded as others have their keys."""
@@ -104,7 +108,7 @@ class _UnsureError(RefusedError):
 def _transaction(database: Database, schema: Schema, part: Families, policy: LoadPolicy, is_quick: bool) -> Loaded:
     keys = part.keys
     is_distinct = len(set(keys)) == len(keys)
-    looks = not (is_quick and is_distinct and database.expects_new)
+    looks = not (is_quick and is_distinct and database in _new_to)
     at_once: bool | None = False
     expects_new = not looks
     entries: dict[str, Entry] = {}
@@ -119,15 +123,15 @@ def _transaction(database: Database, schema: Schema, part: Families, policy: Loa
                 loaded = _write(database, schema, part.apart(), entries, policy)
                 database.commit()
             else:
-                with database.in_one_go((LEDGER, *schema.tables)) if is_quick else nullcontext() as at_once:
+                with database.pipelined((LEDGER, *schema.tables)) if is_quick else nullcontext() as at_once:
                     if not looks:
                         database.begin()
                     loaded = _write_new(database, schema, part, policy), []
                     database.commit()
-        database.expects_new = expects_new
+        (_new_to.add if expects_new else _new_to.discard)(database)
         return loaded
     except BaseException as error:
-        database.expects_new = False
+        _new_to.discard(database)
         database.recover()
         if isinstance(error, RefusedError) and (at_once or (not looks and error.table == LEDGER.label)):
             raise _UnsureError(error.rule, error.message, error.table) from None

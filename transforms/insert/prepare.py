@@ -6,20 +6,23 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from transforms.insert import ddl
+from transforms.database import ddl
+from transforms.database.database import Database, session
+from transforms.database.errors import LoadError, RefusedError
+from transforms.database.opening import open_database
+from transforms.database.target import Target
 from transforms.insert.claims import claim_tables
-from transforms.insert.database import Database, LoadError, RefusedError, open_database, translated
-from transforms.insert.ledger import BOOKKEEPING, LEDGER
+from transforms.insert.ledger import ADDED_COLUMNS, BOOKKEEPING, LEDGER
 from transforms.insert.retry import RETRY_SECONDS, opened, retried
 from transforms.schema import Schema, Table
-from transforms.target import Target
+from transforms.user_errors import UserError
 
 T = TypeVar("T")
 
 CREATE_IF_NEEDED, CREATE_NEVER = "CREATE_IF_NEEDED", "CREATE_NEVER"
 
 
-class TargetError(ValueError):
+class TargetError(UserError):
     """The target cannot be loaded into; the message is for people and shows no secret."""
 
 
@@ -60,13 +63,8 @@ def ask_target(
     """
 
     def once() -> T:
-        try:
-            with translated(database):
-                database.connect()
-                return action(database)
-        except BaseException:
-            database.recover()
-            raise
+        with session(database):
+            return action(database)
 
     try:
         with opened(target, retry_seconds, odbc_insert) as database:
@@ -90,19 +88,19 @@ def writers(target: str, workers: int, retry_seconds: float = RETRY_SECONDS) -> 
 
 def _create(database: Database, schema: Schema) -> None:
     _check_names(database, schema)
-    missing = database.missing_tables(schema)
+    missing = _missing(database, schema)
     # Our own tables come first: what another contract has claimed is not created either.
-    database.create_tables(schema, [table for table in missing if table in BOOKKEEPING])
+    database.create_tables(BOOKKEEPING, missing)
     if LEDGER not in missing:
-        database.add_ledger_columns()
+        database.add_columns(LEDGER, database.missing_columns(LEDGER, ADDED_COLUMNS))
     claim_tables(database, schema)
-    database.create_tables(schema, [table for table in missing if table not in BOOKKEEPING])
+    database.create_tables(schema.tables, missing)
 
 
 def _look(database: Database, schema: Schema) -> None:
     _check_names(database, schema)
-    missing = database.missing_tables(schema)
-    lacking = [] if LEDGER in missing else database.missing_ledger_columns()
+    missing = _missing(database, schema)
+    lacking = [] if LEDGER in missing else database.missing_columns(LEDGER, ADDED_COLUMNS)
     if lacking:
         raise TargetError(
             f"the ledger {LEDGER.full_name} in {database.target} lacks the column {', '.join(lacking)}, a nullable"
@@ -117,11 +115,18 @@ def _look(database: Database, schema: Schema) -> None:
     claim_tables(database, schema)
 
 
+def _missing(database: Database, schema: Schema) -> list[Table]:
+    """The tables of the schema, and our own, that the database does not have."""
+    tables = (*schema.tables, *BOOKKEEPING)
+    existing = database.existing(tables)
+    return [table for table in tables if table.label not in existing]
+
+
 def _ddl(database: Database, missing: Sequence[Table]) -> str:
     """How our own tables that are missing are made."""
     made = [
         " ".join(statement.split())
-        for statements, table in ddl.statements(Schema("", ()), database)
+        for table, statements in ddl.statements(BOOKKEEPING, database.dialect)
         if table in missing
         for statement in statements
     ]
@@ -131,7 +136,7 @@ def _ddl(database: Database, missing: Sequence[Table]) -> str:
 def _check_names(database: Database, schema: Schema) -> None:
     labels = defaultdict(list)
     for table in (*schema.tables, *BOOKKEEPING):
-        labels[database.folded(database.table_name(table))].append(table)
+        labels[database.dialect.folded(database.dialect.table_name(table))].append(table)
     for same in labels.values():
         if len(same) > 1:
             raise TargetError(

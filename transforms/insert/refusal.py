@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from transforms.insert.database import RefusedError
+from transforms.database.errors import RefusedError
 from transforms.records import MappedRecord
 from transforms.schema import Schema, Table
 

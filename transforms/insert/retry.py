@@ -9,9 +9,11 @@ from typing import TypeVar
 
 import tenacity
 
-from transforms.insert.database import Database, LoadError, TransientError, open_database, translated
+from transforms.database.database import Database, translated
+from transforms.database.errors import LoadError, TransientError
+from transforms.database.opening import open_database
+from transforms.database.target import Target
 from transforms.limits import RETRY_SECONDS as RETRY_SECONDS
-from transforms.target import Target
 
 T = TypeVar("T")
 

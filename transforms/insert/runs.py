@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TypeVar
 
-from transforms.insert.database import Database, LoadError, RefusedError, translated
+from transforms.database.database import Database, session
+from transforms.database.errors import LoadError, RefusedError
 from transforms.insert.ledger import RUNS
 from transforms.insert.prepare import TargetError
 from transforms.insert.retry import RETRY_SECONDS, opened, retried
@@ -91,16 +92,11 @@ def end_run(
 
 
 def _transaction(database: Database, action: Callable[[], T]) -> T:
-    try:
-        with translated(database, RUNS.label):
-            database.connect()
-            database.begin()
-            result = action()
-            database.commit()
-        return result
-    except BaseException:
-        database.recover()
-        raise
+    with session(database, RUNS.label):
+        database.begin()
+        result = action()
+        database.commit()
+    return result
 
 
 def _text(moment: datetime) -> str:

@@ -21,21 +21,38 @@ class _Folds(dict):
 _FOLDS = _Folds()
 
 
+class _Spellings(dict):
+    """From the names of an element's attributes to how each is spelled there, by its name in one case.
+
+    The elements of a kind have the same few sets of attributes in most documents.
+    """
+
+    def __missing__(self, names: tuple[str, ...]) -> dict[str, str]:
+        # The first of several that differ in nothing but case.
+        spelled = {_FOLDS[name]: name for name in reversed(names)}
+        if len(self) < 1000:
+            self[names] = spelled
+        return spelled
+
+
+_SPELLINGS = _Spellings()
+
+
 class Attributes(dict):
     """An element's attributes by name: exactly so, or but for its case; ``None`` where there is none."""
 
-    __slots__ = ("_by_folded_name",)
+    __slots__ = ("_spelled",)
 
     def __init__(self, element: _Element | None):
         super().__init__(() if element is None else element.items())
-        self._by_folded_name: dict[str, str] | None = None
+        self._spelled: dict[str, str] | None = None
 
     def __missing__(self, name: str) -> str | None:
-        if self._by_folded_name is None:
-            # The first of several that differ in nothing but case.
-            self._by_folded_name = {_FOLDS[key]: value for key, value in reversed(self.items()) if value is not None}
-        value = self._by_folded_name.get(_FOLDS[name])
-        self[name] = value
+        spelled = self._spelled
+        if spelled is None:
+            spelled = self._spelled = _SPELLINGS[tuple(self)]
+        exact = spelled.get(_FOLDS[name])
+        value = self[name] = None if exact is None else self[exact]
         return value
 
 
@@ -66,10 +83,18 @@ class Owners:
         return None
 
     def first_folded(self, name: str) -> str | None:
-        return next((found[name] for found in self._attributes() if found[name] is not None), None)
+        for attributes in self._attributes():
+            value = attributes[name]
+            if value is not None:
+                return value
+        return None
 
     def last_folded(self, name: str) -> str | None:
-        return next((found[name] for found in reversed(self._attributes()) if found[name] is not None), None)
+        for attributes in reversed(self._attributes()):
+            value = attributes[name]
+            if value is not None:
+                return value
+        return None
 
     def _attributes(self) -> list[Attributes]:
         if self._folded is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections import Counter
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -18,10 +19,12 @@ from transforms.map.calls import (
     make_refusal,
     make_rule,
     one_by_one,
+    refused,
 )
 from transforms.map.climb import depth_of
 from transforms.map.column_model import ColumnModel
-from transforms.map.columns import ColumnError, Failures, default_of, is_system, make_column, usual
+from transforms.map.columns import ColumnError, Failures, default_of, make_column
+from transforms.map.computed import COMPUTING_FAILED, Computed
 from transforms.map.contract import Contract, Rule, Source, TableModel
 from transforms.map.elements import Element, reference
 from transforms.map.expressions import Expression, compile_expression
@@ -40,8 +43,9 @@ from transforms.map.tables import (
 )
 from transforms.map.takes import compile_unpivot
 from transforms.map.unique import Candidates, Choose, make_choice
+from transforms.map.usual import is_system, usual
 from transforms.map.walk import indented
-from transforms.schema import Schema
+from transforms.schema import ABSENT, Schema
 
 _TOP = ((),)
 """The alternatives of the path ``.``."""
@@ -63,7 +67,10 @@ class Builder:
         self.scopes: list[Scope] = []
         self.names = self._raw.names
         self.names |= {
+            "ABSENT": ABSENT,
+            "COMPUTING_FAILED": COMPUTING_FAILED,
             "ColumnError": ColumnError,
+            "Decimal": Decimal,
             "named": {},
             "Candidates": Candidates,
             "Attributes": Attributes,
@@ -71,6 +78,7 @@ class Builder:
             "attributes_of_one": attributes_of_one,
             "attributes": {},
             "attempt": partial(attempt, failures),
+            "refused": partial(refused, failures),
             "one_by_one": partial(one_by_one, failures),
             "first_given": first_given,
             "file_name": posixpath.basename,
@@ -266,14 +274,18 @@ class Builder:
         types = types_of(self.contract, self.schema, label, source)
         for name in computed_in_order(self.contract, source.named, types):
             column, is_late = source.named[name], name not in source.let
-            make = make_column(
-                self.contract, f"{label}.{name}", column, column.required or name in keys, self.failures, is_late
-            )
+            computed = Computed(f"{label}.{name}", column, column.required or name in keys, self.failures, is_late)
             expression = compile_expression(column.expression or "", types, self.contract.formats)
             self._reads(f"{label}.{name}", column)
-            compute = self._call(scope, expression, expression.compile(expression_slot(expression)), places, position)
+            call = self._raw.name("expression", expression.compile(expression_slot(expression)))
+            arguments = self._arguments(scope, expression, places, position)
             places[name] = f"{row}_{len(places)}"
-            lines.append(f"{places[name]} = attempt({self._raw.name('column', make)}, lambda: {compute}, {errors})")
+            lines += [
+                f"try: {places[name]} = {self._raw.name('fit', computed.fit)}({call}({arguments}))",
+                f"except ColumnError as error: {places[name]} = refused(error, {errors})",
+                f"except COMPUTING_FAILED: {places[name]} = "
+                f"attempt({self._raw.name('column', computed)}, {call}, {arguments}, {errors})",
+            ]
         final = [places[name] for name in takes] + [
             self._with_default(places[name], column) for name, column in source.columns.items()
         ]
@@ -308,8 +320,8 @@ class Builder:
         return {name: f"{parent}[{names.index(origin)}]" for origin, name in inherited(self.contract, label).items()}
 
     def _with_default(self, place: str, column: ColumnModel) -> str:
-        default = default_of(column)
-        return place if default is None else f"({self._raw.name('default', default)} if {place} is None else {place})"
+        default = self._default(column)
+        return place if default == "None" else f"({default} if {place} is None else {place})"
 
     def _rules(
         self,
@@ -353,16 +365,6 @@ class Builder:
         keeps = make_filter(expression.compile_condition(expression_slot(expression)), f"{label}.where", paths)
         return f"{self._raw.name('where', keeps)}({self._arguments(scope, expression, places, position)}, {errors})"
 
-    def _call(
-        self,
-        scope: Scope,
-        expression: Expression,
-        function: Callable[..., Any],
-        places: Mapping[str, str],
-        position: str,
-    ) -> str:
-        return f"{self._raw.name('expression', function)}({self._arguments(scope, expression, places, position)})"
-
     def _arguments(self, scope: Scope, expression: Expression, places: Mapping[str, str], position: str) -> str:
         """The values of an expression's slots, as a tuple."""
         ignore_case = self.contract.defaults.ignore_case
@@ -395,12 +397,25 @@ class Builder:
             raw = raws[0] if len(raws) == 1 else f"first_given({', '.join(raws)})"
         if make is None:
             return raw
-        call, usually = self._raw.name("column", make), usual(column, required)
-        if usually is None:
-            return f"{call}({raw})"
-        test, value = usually
+        call, usually = self._raw.name("column", make), usual(self.contract, column, required)
         name, given = (raw, raw) if raw.isidentifier() else ("raw", f"(raw := {raw})")
-        return f"({value.format(raw=name)} if {test.format(given=given, raw=name)} else {call}({name}))"
+        seldom = f"{call}({name})"
+        if column.take in ("first", "last") and column.from_ and not is_system(column) and not required:
+            # Most of what is not there says nothing.
+            instead = "None" if late_default else self._default(column)
+            first = name if usually else given
+            seldom = f"{instead} if {first} is None else {seldom}"
+        if usually is None:
+            return f"({seldom})" if " " in seldom else f"{call}({raw})"
+        names = {"given": given, "raw": name}
+        if usually.thing is not None:
+            names["thing"] = self._raw.name("usual", usually.thing)
+        return f"({usually.value.format(**names)} if {usually.test.format(**names)} else {seldom})"
+
+    def _default(self, column: ColumnModel) -> str:
+        """What stands for no value."""
+        default = default_of(column)
+        return "None" if default is None else "ABSENT" if default is ABSENT else self._raw.name("default", default)
 
 
 def _position_of(label: str | None, labels: list[str]) -> str:

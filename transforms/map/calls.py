@@ -10,6 +10,7 @@ from typing import Any
 from lxml.etree import _Element
 
 from transforms.map.columns import ColumnError, Failures
+from transforms.map.computed import Computed
 from transforms.map.expressions import ExpressionError
 from transforms.records import Row
 
@@ -62,15 +63,23 @@ def is_broken(errors: Iterable[ColumnError]) -> bool:
 
 
 def attempt(
-    failures: Failures, make: Callable[[Any], Any], compute: Callable[[], Any], errors: list[ColumnError]
+    failures: Failures,
+    column: Computed,
+    compute: Callable[[Sequence[Any]], Any],
+    arguments: Sequence[Any],
+    errors: list[ColumnError],
 ) -> Any:
-    """A computed column's value; NULL where it is an error."""
+    """A computed column's value where computing it failed; NULL where that is an error."""
     try:
-        return make(compute)
+        return column.attempt(compute, arguments)
     except ColumnError as error:
-        failures[error.path, error.rule] += 1
-        errors.append(error)
-        return None
+        return refused(failures, error, errors)
+
+
+def refused(failures: Failures, error: ColumnError, errors: list[ColumnError]) -> None:
+    """NULL in place of a value that is an error."""
+    failures[error.path, error.rule] += 1
+    errors.append(error)
 
 
 def one_by_one(

@@ -10,6 +10,7 @@ Cleaning = Callable[[str], str]
 
 _NUMBER = r"(?:(?<!\w)[-\u2212]\$?)?(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d*)?|\.\d+)"
 _FIRST_NUMBER = re.compile(_NUMBER, re.ASCII)
+_NO_DIGITS = re.compile("[^0-9]+")
 _ALL_NUMBER = re.compile(rf"\s*(?:\$\s*)?({_NUMBER})\s*", re.ASCII)
 
 
@@ -21,7 +22,7 @@ def _first_number(text: str) -> str:
 
 
 def _digits(text: str) -> str:
-    return "".join(re.findall("[0-9]", text))
+    return text if text.isdigit() and text.isascii() else _NO_DIGITS.sub("", text)
 
 
 def _number_or_digits(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import date, datetime, time, timezone
+from datetime import date, time
 from decimal import Decimal
 from functools import reduce
 from typing import Any
@@ -15,8 +15,8 @@ from transforms.map.combine import COMBINATIONS
 from transforms.map.constants import convert_constant
 from transforms.map.contract import Contract
 from transforms.map.convert import ConversionError, make_converter, short
-from transforms.map.expressions import ExpressionError
-from transforms.schema import ABSENT, INTEGER_RANGES, ColumnType
+from transforms.map.usual import is_system, is_trimmed, keeps_numbers, known
+from transforms.schema import ABSENT
 
 Raw = Any
 """``None``, a text, the list of texts that ``take`` asked for, or a system value."""
@@ -41,10 +41,40 @@ class ColumnError(ValueError):
         return f"{self.path}: {self.message}"
 
 
+class Instead:
+    """What becomes of a column where there is no value; see :func:`make_column`."""
+
+    def __init__(self, path: str, column: ColumnModel, required: bool, failures: Failures, late_default: bool = False):
+        self.value = None if late_default else default_of(column)
+        self.keeps_blank = (
+            column.column_type.name == "text" and column.lookup is None and not required and column.blank == "keep"
+        )
+        self._path, self._column, self._required, self._failures = path, column, required, failures
+
+    def missing(self) -> Any:
+        """What stands for nothing at all."""
+        if self._required and self._column.default is None:
+            raise ColumnError(self._path, "required", "a required value is missing or blank")
+        return self.value
+
+    def failed(self, rule: str, message: str, text: Any) -> Any:
+        """What stands for a text that is no value, by ``on_error``."""
+        column = self._column
+        if not self.keeps_blank and isinstance(text, str) and not text.strip():
+            return self.missing()
+        if column.on_error == "truncate" and rule == "length":
+            self._failures[self._path, CUT] += 1
+            return text_of_value(text)[: column.column_type.length]
+        if column.on_error != "default" and (column.on_error != "null" or self._required):
+            raise ColumnError(self._path, rule, message)
+        self._failures[self._path, rule] += 1
+        return self.value
+
+
 def make_column(
     contract: Contract, path: str, column: ColumnModel, required: bool, failures: Failures, late_default: bool = False
 ) -> MakeValue | None:
-    """The function of a column, from raw to value; ``None`` where raw is the value already.
+    """The function of a column that is read, from raw to value; ``None`` where raw is the value already.
 
     Args:
       contract: for its lookups.
@@ -65,34 +95,12 @@ def make_column(
         if type_.length is None and (type_.name == natural or type_.name == "bigint"):
             return None
     steps = _steps(column)
-    default = default_of(column)
-    instead = None if late_default else default
+    instead = Instead(path, column, required, failures, late_default)
+    missing, failed, keeps_blank = instead.missing, instead.failed, instead.keeps_blank
     is_text = type_.name == "text"
-    keeps_blank = is_text and column.lookup is None and not required and column.blank == "keep"
-    is_read = column.expression is None and not is_system(column) and column.take not in COMBINATIONS
-    if keeps_blank and type_.length is None and not steps and instead is None and is_read:
+    is_read = not is_system(column) and column.take not in COMBINATIONS
+    if keeps_blank and type_.length is None and not steps and instead.value is None and is_read:
         return None
-
-    def missing() -> Any:
-        if required and column.default is None:
-            raise ColumnError(path, "required", "a required value is missing or blank")
-        return instead
-
-    def failed(rule: str, message: str, text: Any) -> Any:
-        if not keeps_blank and isinstance(text, str) and not text.strip():
-            return missing()
-        if column.on_error == "truncate" and rule == "length":
-            failures[path, CUT] += 1
-            return text_of_value(text)[: type_.length]
-        if column.on_error == "default" or (column.on_error == "null" and not required):
-            instead_of_it = instead
-        else:
-            raise ColumnError(path, rule, message)
-        failures[path, rule] += 1
-        return instead_of_it
-
-    if column.expression is not None:
-        return _computed(type_, convert, missing, failed)
     if column.lookup is not None:
         convert = _look_up(contract, column)
     elif is_text and not keeps_blank:
@@ -138,7 +146,7 @@ def make_column(
 
     def looked_up(raw: str | None) -> Any:
         """The same for texts that stand in a lookup as they are."""
-        return known[raw] if raw in known else value(raw)
+        return stands_for[raw] if raw in stands_for else value(raw)
 
     def of_all(raw: list[str] | None) -> Any:
         """What ``take: sum``, ``min`` and ``max`` make of the values of all texts that are not blank."""
@@ -161,52 +169,15 @@ def make_column(
         return of_all
     if is_system(column):
         return lambda raw: simple(text_of_value(raw))
-    if column.lookup is not None and steps == [str.strip]:
-        known = _known(contract, column)
+    is_one = _gather(column) is None
+    if column.lookup is not None and is_one and is_trimmed(column):
+        stands_for = known(contract, column)
         return looked_up
-    if is_text and not keeps_blank and column.lookup is None and steps == [str.strip]:
+    if is_text and not keeps_blank and column.lookup is None and is_one and is_trimmed(column):
         return trimmed
-    if type_.is_integer and column.lookup is None and _gather(column) is None and _keep_digits(column):
+    if type_.is_integer and column.lookup is None and is_one and steps and keeps_numbers(column, ""):
         return digits
     return value if steps else simple
-
-
-def usual(column: ColumnModel, required: bool) -> tuple[str, str] | None:
-    """What generated code does itself with nearly all texts, without a call of the column's function.
-
-    The result is two Python expressions: whether a text is one of the usual ones, and if so, the column's value.
-    In them ``{given}`` is where the raw value, which may be ``None``, comes first, and ``{raw}`` that again.
-    ``None``: there is no such way for this column.
-    """
-    type_ = column.column_type
-    if column.take not in ("first", "last") or not column.from_ or is_system(column):
-        return None
-    if column.lookup is not None or column.value is not None:
-        return None
-    steps = [make_cleaning(step) for step in column.clean]
-    if type_.is_integer and (not steps or _keep_digits(column)):
-        most = len(str(INTEGER_RANGES[type_.name][1])) - 1
-        return f"{{given}} and {{raw}}.isdigit() and len({{raw}}) <= {most} and {{raw}}.isascii()", "int({raw})"
-    if type_.name != "text":
-        return None
-    fits = "" if type_.length is None else f" and len({{raw}}) <= {type_.length}"
-    if not steps and column.blank == "keep" and not required:
-        return "{given} is not None" + fits, "{raw}"
-    if not steps:
-        return "{given} and not {raw}.isspace()" + fits, "{raw}"
-    if steps == [str.strip]:
-        return "{given} and (text := {raw}.strip())" + fits.format(raw="text"), "text"
-    return None
-
-
-def _keep_digits(column: ColumnModel) -> bool:
-    """Whether there are cleanings, and all leave a text of digits as it is."""
-    return bool(column.clean) and all(isinstance(step, str) for step in column.clean)
-
-
-def is_system(column: ColumnModel) -> bool:
-    """Whether the column takes a system value, as it is."""
-    return bool(column.from_) and (column.from_ or [""])[0] in SYSTEM_VALUES
 
 
 def default_of(column: ColumnModel) -> Any:
@@ -214,56 +185,6 @@ def default_of(column: ColumnModel) -> Any:
     if column.default is not None:
         return convert_constant(column.column_type, column.default)
     return ABSENT if column.omit else None
-
-
-def _computed(
-    type_: ColumnType, convert: Callable[[str], Any], missing: Callable[[], Any], failed: Callable[..., Any]
-) -> MakeValue:
-    """The function of an expression's column: from a call without arguments to the value, as the column's type."""
-    fits = fit(type_, convert)
-
-    def value(compute: Callable[[], Any]) -> Any:
-        computed = None
-        try:
-            computed = compute()
-            fitted = None if computed is None else fits(computed)
-        except (ExpressionError, ConversionError) as error:
-            return failed(error.rule, error.message, computed)
-        except ColumnError:  # of a path in it
-            raise
-        except (ArithmeticError, ValueError) as error:
-            # Python's dates end where those of XML go on: 0001-01-01T00:00:00+01:00 is in the year 0 of UTC.
-            return failed("overflow", f"{computed} cannot be a value of {type_}: {error}", computed)
-        return missing() if computed is None else fitted
-
-    return value
-
-
-def fit(type_: ColumnType, convert: Callable[[str], Any]) -> Callable[[Any], Any]:
-    """A function that brings a computed value into a column's type; decimals are rounded half up, as by CAST."""
-    name = type_.name
-    if name == "decimal":
-        rounded = make_converter(type_, rounding="half_up")
-        return lambda value: rounded(format(value, "f") if isinstance(value, Decimal) else str(value))
-    if name == "text":
-        return lambda value: convert(value if isinstance(value, str) else text_of_value(value))
-    if name == "float":
-        return float
-    if name == "date":
-        return lambda value: value.date() if isinstance(value, datetime) else value
-    if name == "datetimetz":
-        return lambda value: value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value
-    if name == "datetime":
-        return _naive
-    if type_.is_integer:
-        return lambda value: convert(str(value))
-    return lambda value: value
-
-
-def _naive(value: Any) -> Any:
-    if not isinstance(value, datetime):
-        return datetime(value.year, value.month, value.day)
-    return value.astimezone(timezone.utc).replace(tzinfo=None) if value.tzinfo else value
 
 
 def text_of_value(value: Any) -> str:
@@ -290,12 +211,6 @@ def _steps(column: ColumnModel) -> list[Callable[[Any], Any]]:
 
 def _in_turn(steps: list[Callable[[Any], Any]]) -> Callable[[Any], Any]:
     return lambda text: reduce(lambda cleaned, step: step(cleaned), steps, text)
-
-
-def _known(contract: Contract, column: ColumnModel) -> dict[str | None, Any]:
-    """What the texts of a lookup stand for; those with blanks around them are never found by one that is trimmed."""
-    values = contract.lookups[column.lookup or ""].values or {}
-    return {text: convert_constant(column.column_type, value) for text, value in values.items() if text == text.strip()}
 
 
 def _look_up(contract: Contract, column: ColumnModel) -> Callable[[str], Any]:

@@ -86,9 +86,7 @@ def make_converter(
     if name == "float":
         return _float(plain)
     if name == "decimal":
-        # Only then is 12.50 one number in all these ways.
-        has_point = not formats or NUMBER_FORMATS[formats[0]][1] == "."
-        return _decimal(type_, plain, rounding, has_point)
+        return _decimal(type_, plain, rounding, has_point(formats))
     return _integer(name, plain, rounding)
 
 
@@ -160,6 +158,11 @@ def _binary(length: int | None, formats: Sequence[str]) -> Converter:
     return binary
 
 
+def has_point(formats: Sequence[str]) -> bool:
+    """Whether 12.50 is the number that it is without a format, too."""
+    return not formats or NUMBER_FORMATS[formats[0]][1] == "."
+
+
 def _plain_number(formats: Sequence[str]) -> Callable[[str], str]:
     """A function that brings a number's text into the form with a point and no separators."""
     if not formats:
@@ -185,7 +188,7 @@ _FLOAT = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\
 _ZERO = re.compile(r"[+-]?[0.]+(?:[eE]|\Z)")
 _LONGEST_NUMBER = 400
 """Characters of a number's text: int() and Decimal take quadratic time, and no type here holds so many digits."""
-_EXACT = Context(prec=_LONGEST_NUMBER + MAX_DECIMAL_PRECISION)
+EXACT = Context(prec=_LONGEST_NUMBER + MAX_DECIMAL_PRECISION)
 """The default context rounds to 28 digits in silence."""
 
 
@@ -217,7 +220,7 @@ def _integer(name: str, plain: Callable[[str], str], rounding: str | None) -> Co
     return integer
 
 
-def _decimal(type_: ColumnType, plain: Callable[[str], str], rounding: str | None, has_point: bool) -> Converter:
+def _decimal(type_: ColumnType, plain: Callable[[str], str], rounding: str | None, is_plain: bool) -> Converter:
     scale, precision = type_.scale or 0, type_.precision or MAX_DECIMAL_PRECISION
     unit = Decimal(1).scaleb(-scale)
     limit = Decimal(10) ** (precision - scale)
@@ -229,7 +232,7 @@ def _decimal(type_: ColumnType, plain: Callable[[str], str], rounding: str | Non
     def decimal(value: str) -> Decimal:
         # Nearly all texts: digits, and no more of them than the type holds.
         whole, _, fraction = value.partition(".")
-        if has_point and whole.isdigit() and len(whole) <= whole_digits and value.isascii():
+        if is_plain and whole.isdigit() and len(whole) <= whole_digits and value.isascii():
             if len(fraction) == scale and fraction.isdigit():
                 return Decimal(value)
             if not fraction or (len(fraction) < scale and fraction.isdigit()):
@@ -240,7 +243,7 @@ def _decimal(type_: ColumnType, plain: Callable[[str], str], rounding: str | Non
         if len(text) > _LONGEST_NUMBER:
             raise ConversionError("overflow", f"{short(value)} has more than {_LONGEST_NUMBER} characters")
         exact = Decimal(text)
-        number = exact.quantize(unit, mode, _EXACT)
+        number = exact.quantize(unit, mode, EXACT)
         if rounding is None and number != exact:
             raise ConversionError("scale", f"{short(value)} has more decimals than {type_}")
         if not -limit < number < limit:

@@ -21,6 +21,13 @@ _ISO = {
     "time": re.compile(rf"{_TIME}{_OFFSET}\Z", re.ASCII),
     "datetime": re.compile(rf"{_DATE}[T ]{_TIME}{_OFFSET}\Z", re.ASCII),
 }
+_QUICK: dict[str, tuple[Callable[[str], Any], Callable[[str], Any]]] = {
+    "date": (re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch, date.fromisoformat),
+    "datetime": (
+        re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}").fullmatch,
+        datetime.fromisoformat,
+    ),
+}
 _EPOCH = date(1970, 1, 1)
 
 
@@ -44,7 +51,16 @@ def make_temporal(name: str, formats: Sequence[str], rounding: str | None, zone:
     else:
         finish = _without_zone(name, zone, zone_info)
 
+    # What nearly all texts look like, in a third of the time.
+    quick = _QUICK.get(name) if not formats or formats[0] == "iso" else None
+    is_plain, from_iso = quick or (None, None)
+
     def temporal(value: str) -> date | time | datetime:
+        if is_plain and from_iso and is_plain(value):
+            try:
+                return from_iso(value)
+            except ValueError:
+                pass  # 24:00:00, or the error that the other way names
         text = value.strip()
         try:
             return finish(parse(text), text)

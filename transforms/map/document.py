@@ -15,6 +15,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent
 from ruamel.yaml.nodes import MappingNode, ScalarNode
 
+from transforms.user_errors import UserError
+
 Location = tuple["str | int", ...]
 
 _MAX_DEPTH = 50
@@ -41,7 +43,7 @@ class Problem:
         return f"{place} {path + ': ' if path else ''}{self.message}{value}{remedy}"
 
 
-class ContractError(ValueError):
+class ContractError(UserError):
     """A contract with mistakes: all of them, in the order of the file."""
 
     def __init__(self, problems: Sequence[Problem]):

@@ -10,10 +10,11 @@ from collections.abc import Collection, Iterator, Mapping
 from operator import itemgetter
 from typing import Any
 
-from transforms.map.columns import default_of, is_system
+from transforms.map.columns import default_of
 from transforms.map.contract import Contract
 from transforms.map.resolve import resolve, sources
 from transforms.map.tables import parents_first
+from transforms.map.usual import is_system
 from transforms.records import Row
 from transforms.schema import Schema
 

@@ -12,7 +12,7 @@ from transforms.map.elements import elements_of, is_of_one, read_path, unpivoted
 from transforms.map.frame import Frame
 from transforms.map.paths import parse_path
 from transforms.map.scope import Scope
-from transforms.map.select import compile_from_all, compile_path, within
+from transforms.map.select import compile_from_all, compile_path, own_attribute, within
 from transforms.map.steps import Above, Attribute, Follow, Path, Up, all_steps
 from transforms.map.takes import IN_A_LIST, Pairs, compile_pairs, compile_take, leaves
 from transforms.map.texts import TextOf, make_text_of, text_of
@@ -108,7 +108,7 @@ class RawValues:
         if name:
             return self._of_named(scope, name, path, take)
         frame = self.frame_for(path, scope.depth)
-        own = _own_attribute(path)
+        own = own_attribute(path)
         if own is not None and take in ("first", "last"):
             if not own.ignore_case:
                 return f"get({own.name!r})"
@@ -146,7 +146,7 @@ class RawValues:
     def _of_named(self, scope: Scope, name: str, path: Path, take: str) -> str:
         """A value below a named element, which has been looked up for the record."""
         frame = self.frame_for(path, self.elements[name].depth)
-        attribute = _own_attribute(path)
+        attribute = own_attribute(path)
         if attribute is not None and take in ("first", "last"):
             is_one = attribute.ignore_case and self.elements[name].is_one
             if name not in scope.owners:
@@ -173,12 +173,3 @@ def _shared(path: Path) -> tuple[Path, Attribute] | None:
     if steps == [Up()] and not attribute.ignore_case:
         return None  # there is a quicker way for ../@name
     return Path(path.text, (tuple(steps),)), attribute
-
-
-def _own_attribute(path: Path) -> Attribute | None:
-    """The step of a path that is just one attribute of the element at hand."""
-    if len(path.alternatives) == 1 and len(path.alternatives[0]) == 1:
-        step = path.alternatives[0][0]
-        if isinstance(step, Attribute) and not step.pattern:
-            return step
-    return None

@@ -26,8 +26,7 @@ from transforms.map.steps import (
     Up,
 )
 from transforms.map.tables import parents_first, schema_of, system_types, types_of
-from transforms.names import NameTest
-from transforms.reach import Reach
+from transforms.names import NameTest, Reach
 
 
 @dataclass

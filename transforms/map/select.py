@@ -325,27 +325,75 @@ def compile_condition(condition: Condition, frame: Frame | None = None) -> Calla
         is_named = lru_cache(maxsize=1000)(lambda tag: any(test.matches(tag) for test in tests))
         return lambda element: is_named(element.tag)
     if isinstance(condition, Compare):
-        select, values, negated = compile_path(condition.path, frame), condition.values, condition.negated
-        if values is None and not condition.normalized:
+        attribute = own_attribute(condition.path)
+        if attribute is not None:
+            return _compare_attribute(attribute, condition)
+        select = compile_path(condition.path, frame)
+        if condition.values is None and not condition.normalized:
             return lambda element: bool(select(element))
-        # Without values: any text but a blank one.
-        values, negated = (frozenset([""]), True) if values is None else (values, negated)
         if frame is not None and condition.path.selects_elements:
             select = within(select, frame)
-        normalized, fold = condition.normalized, CASES.get(condition.case or "")
-
-        def compare(element: _Element) -> bool:
-            for node in select(element):
-                text = node if isinstance(node, str) else text_of(node)
-                if normalized:
-                    text = " ".join(text.split())
-                if ((fold(text) if fold else text) in values) is not negated:
-                    return True
-            return False
-
-        return compare
+        fits = _compile_test(condition)
+        return lambda element: any(fits(node if isinstance(node, str) else text_of(node)) for node in select(element))
     terms = [compile_condition(term, frame) for term in condition.terms]
     if condition.operator == "not":
-        return lambda element: not terms[0](element)
+        [term] = terms
+        return lambda element: not term(element)
+    if len(terms) == 2:
+        one, other = terms
+        if condition.operator == "and":
+            return lambda element: one(element) and other(element)
+        return lambda element: one(element) or other(element)
     decide = all if condition.operator == "and" else any
     return lambda element: decide(term(element) for term in terms)
+
+
+def own_attribute(path: Path) -> Attribute | None:
+    """The step of a path that is just one attribute of the element at hand."""
+    if len(path.alternatives) == 1 and len(path.alternatives[0]) == 1:
+        step = path.alternatives[0][0]
+        if isinstance(step, Attribute) and not step.pattern:
+            return step
+    return None
+
+
+def _compile_test(condition: Compare) -> Callable[[str], bool]:
+    """Whether a text is what a comparison asks for."""
+    # Without values: any text but a blank one.
+    values, negated = (frozenset([""]), True) if condition.values is None else (condition.values, condition.negated)
+    normalized, fold = condition.normalized, CASES.get(condition.case or "")
+
+    def fits(text: str) -> bool:
+        if normalized:
+            text = " ".join(text.split())
+        return ((fold(text) if fold else text) in values) is not negated
+
+    return fits
+
+
+class _Verdicts(dict):
+    """From a text to whether it is what a comparison asks for, worked out once for each of the short ones."""
+
+    def __init__(self, fits: Callable[[str], bool]):
+        self._fits = fits
+
+    def __missing__(self, text: str) -> bool:
+        verdict = self._fits(text)
+        if len(text) <= 40 and len(self) < 1000:
+            self[text] = verdict
+        return verdict
+
+
+def _compare_attribute(attribute: Attribute, condition: Compare) -> Callable[[_Element], bool]:
+    """The same for one attribute of the element, as nearly all comparisons are: of few values, each judged once."""
+    is_there = condition.values is None and not condition.normalized
+    fits = _Verdicts((lambda text: True) if is_there else _compile_test(condition))
+    name, names = attribute.name, _attribute_names(attribute) if attribute.ignore_case else None
+
+    def compare(element: _Element) -> bool:
+        value = element.get(name)
+        if value is None and names is not None:
+            value = next(map(element.get, names(element)), None)
+        return value is not None and fits[value]
+
+    return compare

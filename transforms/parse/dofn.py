@@ -13,8 +13,8 @@ from apache_beam.pvalue import TaggedOutput
 from transforms import coders as coders
 from transforms.limits import DEFAULT_MAX_DEPTH, DEFAULT_MAX_RECORD_BYTES, MAX_MAX_DEPTH
 from transforms.metrics import NAMESPACE, count, count_reject, slowest, spent
+from transforms.names import Reach
 from transforms.parse.parser import RecordParser
-from transforms.reach import Reach
 from transforms.records import REJECTS, ParsedRecord, Reject, XmlRecord
 
 

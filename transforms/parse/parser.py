@@ -8,10 +8,11 @@ from xml.parsers import expat
 from lxml import etree
 
 from transforms.limits import DEFAULT_MAX_DEPTH, DEFAULT_MAX_RECORD_BYTES
+from transforms.names import Reach
 from transforms.parse import projection
 from transforms.parse.projection import Projection
-from transforms.parse.refusal import explained
-from transforms.reach import Reach
+from transforms.parse.syntax_errors import explained
+from transforms.private import DEPTH, ENTITIES, ENTITY_LOOP, TEXT, limit_of
 from transforms.records import ParsedRecord, Reject, XmlRecord
 
 _LONGEST_TEXT = 10_000_000
@@ -110,18 +111,18 @@ def _is_well_formed(document: bytes) -> bool:
     return True
 
 
-_LIMITS = (
-    ("excessive depth", "max_depth", "elements nest deeper than --max_depth {max_depth} allows, or 256 with a DOCTYPE"),
-    ("amplification", "entities", "its entities expand to far more than its own size"),
-    ("entity reference loop", "entities", "its entities refer to one another in a circle"),
-    ("text node too long", "max_text", "a text of more than 10,000,000 bytes in a document with a DOCTYPE"),
-)
-"""What libxml2 says of a broken limit, our rule, and what a person can do something with."""
+_LIMITS = {
+    DEPTH: ("max_depth", "elements nest deeper than --max_depth {max_depth} allows, or 256 with a DOCTYPE"),
+    ENTITIES: ("entities", "its entities expand to far more than its own size"),
+    ENTITY_LOOP: ("entities", "its entities refer to one another in a circle"),
+    TEXT: ("max_text", "a text of more than 10,000,000 bytes in a document with a DOCTYPE"),
+}
+"""Of a limit of libxml2: our rule, and what is said to people."""
 
 
 def _refused(record: XmlRecord, parser: etree.XMLParser, error: etree.XMLSyntaxError, max_depth: int) -> Reject:
-    said = (error.msg or "").lower()
-    for words, rule, message in _LIMITS:
-        if words in said:
-            return Reject.of(record, "parse", rule, message.format(max_depth=max_depth))
-    return Reject.of(record, "parse", "not_well_formed", explained(record, parser, error))
+    limit = limit_of(error)
+    if limit is None:
+        return Reject.of(record, "parse", "not_well_formed", explained(record, parser, error))
+    rule, message = _LIMITS[limit]
+    return Reject.of(record, "parse", rule, message.format(max_depth=max_depth))

@@ -31,9 +31,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from transforms.names import NameTest
+from transforms.names import NameTest, Reach
 from transforms.parse.tags import Flags, Places, Tags, find_tags
-from transforms.reach import Reach
 
 __all__ = ["MIN_BYTES", "Projection", "Reach"]
 
@@ -53,7 +52,7 @@ so whether damage out of reach is noticed, follows from its bytes and the contra
 _FIRST_BYTES = np.array([(1 << 8 * length) - 1 for length in range(5)], np.uint32)
 
 
-class _Node:
+class _ReachedNode:
     """A :class:`Reach`, made ready. ``match(record, place)`` finds a start tag that may be of a child in reach.
 
     The local name is its group.
@@ -62,11 +61,11 @@ class _Node:
     def __init__(self, reach: Reach) -> None:
         self.whole = reach.whole
         self._steps = [(replace(test, uri=None), below) for test, below in reach.children]
-        self._known: dict[bytes, _Node | None] = {}
+        self._known: dict[bytes, _ReachedNode | None] = {}
         names = {rb"[^ \t\r\n/>]+" if _is_loose(test) else re.escape(_local(test)) for test, _ in self._steps}
         self.match = re.compile(rb"<(?:[^ \t\r\n/>:]+:)?(" + b"|".join(names) + rb")(?=[ \t\r\n/>])").match
 
-    def child(self, name: bytes) -> _Node | None:
+    def child(self, name: bytes) -> _ReachedNode | None:
         """The child of this local name; ``None`` if it is not in reach."""
         try:
             return self._known[name]
@@ -75,7 +74,7 @@ class _Node:
             below = [below for test, below in self._steps if test.matches(tag)]
             if len(self._known) == _MAX_KNOWN:
                 self._known.clear()
-            child = self._known[name] = _Node(reduce(or_, below)) if below else None
+            child = self._known[name] = _ReachedNode(reduce(or_, below)) if below else None
             return child
 
 
@@ -127,7 +126,7 @@ class Projection:
     """
 
     def __init__(self, reach: Reach) -> None:
-        self._root = _Node(reach)
+        self._root = _ReachedNode(reach)
         self._counted = [_local(test) for test in reach.counted]
         self._tails: list[Flags] = []  # of the levels below the record's element
         steps = reach.children
@@ -216,7 +215,7 @@ class Projection:
         return zip(start.tolist(), end.tolist(), strict=True)
 
 
-def _reached(record: bytes, starts: list[int], parents: list[_Node]) -> tuple[list[int], list[_Node]]:
+def _reached(record: bytes, starts: list[int], parents: list[_ReachedNode]) -> tuple[list[int], list[_ReachedNode]]:
     """Which of the elements that start there are in reach of their parents, and what is reached of each."""
     found, nodes = [], []
     for number, (start, parent) in enumerate(zip(starts, parents, strict=True)):

@@ -4,10 +4,6 @@
 """
 
 from transforms.read.columns import (
-    KeyRange,
-    Loaded,
-    RowsAgain,
-    XmlColumn,
     check_column,
     input_bytes,
     plan_ranges,
@@ -15,10 +11,10 @@ from transforms.read.columns import (
     read_range,
     read_rows,
 )
-from transforms.read.connect import InputError
 from transforms.read.files import SourceFile, changed_at, expand, find_file, unpack
 from transforms.read.parts import read_part
-from transforms.read.replay import RejectLines, RejectPlan, plan_rejects, read_rejects, reject_files
+from transforms.read.reject_lines import RejectLines, RejectPlan, plan_rejects, read_rejects, reject_files
+from transforms.read.rows import KeyRange, Loaded, RowsAgain, XmlColumn
 from transforms.read.splits import (
     MAX_RECORD_BYTES,
     SPLIT_BYTES,
@@ -29,6 +25,7 @@ from transforms.read.splits import (
     read_splits_again,
 )
 from transforms.read.wanted import Wanted, records_at
+from transforms.user_errors import InputError
 
 __all__ = [
     "MAX_RECORD_BYTES", "SPLIT_BYTES", "InputError", "KeyRange", "Loaded", "RejectLines", "RejectPlan", "RowsAgain",

@@ -13,7 +13,6 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 Read = Callable[[int], bytes]
 """Returns up to so many bytes, ``b""`` at the end, or raises :class:`BrokenInput`."""
@@ -88,10 +87,11 @@ def detect(head: bytes) -> Encoding:
         return UTF8
     name = declaration[1].decode("ascii")
     try:
-        info: Any = codecs.lookup(name)  # typeshed does not know _is_text_encoding
-    except LookupError:
+        "".encode(name)  # refuses what is no encoding of text, such as base64
+        info = codecs.lookup(name)
+    except (LookupError, UnicodeError):
         info = None
-    if info is None or not info._is_text_encoding or info.name in _NO_CHARSETS:
+    if info is None or info.name in _NO_CHARSETS:
         raise BrokenInput(
             "encoding", f"the encoding {name!r} that the document declares is not known; convert it to UTF-8"
         )

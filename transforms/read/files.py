@@ -30,10 +30,10 @@ from typing import IO
 import zstandard
 
 from transforms.filesystems import is_local
-from transforms.read.connect import InputError
 from transforms.read.encoding import BrokenInput, Read
-from transforms.read.walk import glob, walk
+from transforms.read.listing import glob, walk
 from transforms.read.wanted import Wanted
+from transforms.user_errors import InputError
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ class SourceFile:
 def expand(patterns: Iterable[str], max_unpacked: int | None = None) -> Iterator[SourceFile]:
     """The files that the patterns mean, each once, by name, found while they are asked for.
 
-    Raises ``ValueError`` at once for a pattern that means none.
+    Raises :class:`InputError` at once for a pattern that means none.
     """
     lists = [_checked(pattern) for pattern in dict.fromkeys(patterns)]
     merged = heapq.merge(*lists, key=attrgetter("path"))
@@ -88,7 +88,7 @@ def _checked(pattern: str) -> Iterator[SourceFile]:
     found = find_files(pattern)
     first = next(found, None)
     if first is None:
-        raise ValueError(f"the input {pattern!r} matches no file; give a file, a folder of *.xml files or a glob")
+        raise InputError(f"the input {pattern!r} matches no file; give a file, a folder of *.xml files or a glob")
     return chain([first], found)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from transforms.names import RecordPath
-from transforms.read.columns import KeyRange, RowsAgain, XmlColumn, read_range, read_rows
-from transforms.read.replay import RejectLines, read_rejects
+from transforms.read.columns import read_range, read_rows
+from transforms.read.reject_lines import RejectLines, read_rejects
+from transforms.read.rows import KeyRange, RowsAgain, XmlColumn
 from transforms.read.splits import MAX_RECORD_BYTES, Split, read_split
 from transforms.records import Reject, XmlRecord
 

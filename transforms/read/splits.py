@@ -15,7 +15,7 @@ from transforms.names import RecordPath
 from transforms.read.encoding import HEAD_BYTES, BrokenInput, detect
 from transforms.read.files import SourceFile, ending_in, open_input, open_plain, unpacked_limit
 from transforms.read.scan import Damage, Span, scan
-from transforms.read.wanted import Place, Wanted, records_at
+from transforms.read.wanted import RecordPlace, Wanted, records_at
 from transforms.records import Context, Reject, XmlRecord
 
 SPLIT_BYTES = 1 << 20
@@ -85,9 +85,9 @@ def _narrowed(splits: Iterable[Split], file: SourceFile, wanted: Wanted) -> Iter
         if split.spans is None:
             yield replace(split, wanted=wanted)
             return
-        found = [Place(at, start, end) for at, (start, end, _) in enumerate(split.spans, split.first)]
+        found = [RecordPlace(at, start, end) for at, (start, end, _) in enumerate(split.spans, split.first)]
         if split.damage is not None:
-            found.append(Place(split.first + len(found), split.damage.start or 0, file.size))
+            found.append(RecordPlace(split.first + len(found), split.damage.start or 0, file.size))
         if wanted.has_moved_rest(found, place):
             yield Split(file.source, file.path, 0, spans=(), damage=wanted.rest_not_found(file.source))
             wanted = replace(wanted, rest=None)

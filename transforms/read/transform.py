@@ -32,10 +32,11 @@ from transforms import coders as coders
 from transforms.metrics import NAMESPACE, count, count_reject, spent
 from transforms.names import RecordPath
 from transforms.outputs import Outputs
-from transforms.read.columns import KeyRange, RowsAgain, XmlColumn, plan_ranges, read_range
+from transforms.read.columns import plan_ranges, read_range
 from transforms.read.files import SourceFile, expand
 from transforms.read.parts import Part, read_part
-from transforms.read.replay import RejectLines
+from transforms.read.reject_lines import RejectLines
+from transforms.read.rows import KeyRange, RowsAgain, XmlColumn
 from transforms.read.splits import MAX_RECORD_BYTES, SPLIT_BYTES, Split, plan_splits, read_split
 from transforms.records import REJECTS, Reject, XmlRecord
 

@@ -25,7 +25,7 @@ _MOVED = (
 _GONE = "{source} is not there any more; a row of a table is read again with --input_table and its sisters"
 
 
-class Place(NamedTuple):
+class RecordPlace(NamedTuple):
     """Where a reject stands in its source."""
 
     ordinal: int
@@ -37,8 +37,8 @@ class Place(NamedTuple):
 class Wanted:
     """The places of records, in order, and the place of a rest; ``is_gone``: there is no such source any more."""
 
-    records: tuple[Place, ...] = ()
-    rest: Place | None = None
+    records: tuple[RecordPlace, ...] = ()
+    rest: RecordPlace | None = None
     is_gone: bool = False
 
     def __bool__(self) -> bool:
@@ -53,7 +53,7 @@ class Wanted:
             replace(self, records=self.records[len(here) :]),
         )
 
-    def has_moved_rest(self, found: Iterable[Place], end: int) -> bool:
+    def has_moved_rest(self, found: Iterable[RecordPlace], end: int) -> bool:
         """Whether something else stands at the place of the rest than what could not be read; ``end`` is that of what
         stands before the first that was found."""
         for place in found:
@@ -71,7 +71,7 @@ class Wanted:
         records = {place.ordinal: place for place in self.records}
         rest, ordinal, before = self.rest, first - 1, 0
         for item in found:
-            here = Place(item.ordinal or 0, item.start or 0, item.end or 0)
+            here = RecordPlace(item.ordinal or 0, item.start or 0, item.end or 0)
             ordinal = here.ordinal
             if self.has_moved_rest([here], before):
                 yield self.rest_not_found(source)
@@ -93,7 +93,7 @@ class Wanted:
         assert self.rest is not None
         return self._not_found(source, self.rest, is_rest=True)
 
-    def _not_found(self, source: str, place: Place, is_rest: bool = False) -> Reject:
+    def _not_found(self, source: str, place: RecordPlace, is_rest: bool = False) -> Reject:
         rule, message = ("source", _GONE) if self.is_gone else ("moved", _MOVED)
         return Reject("read", rule, message.format(source=source), source, *place, is_rest=is_rest)
 
