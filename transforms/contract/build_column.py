@@ -92,7 +92,7 @@ class ColumnBuilder:
         """An expression and its paths."""
         key = text, frozenset(row.types.items())
         try:
-            expression = self._expressions.get(key) or compile_expression(text, row.types)
+            expression = self._expressions.get(key) or compile_expression(text, row.types, self._model.formats)
             if is_condition:
                 expression.check_condition()
         except ExpressionError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from transforms.contract.plan import ColumnPlan, Contract, Formula, Read, SourcePlan, SystemValue
 from transforms.contract.steps import (
@@ -56,7 +56,7 @@ def reach_of(contract: Contract) -> Reach:
             found = finder.found(rows[table.parent], source.rows)
             rows[table.label] += found
             finder.source(found, source)
-    return root.reach()
+    return replace(root.reach(), counted=tuple(finder.counted))
 
 
 class _Finder:
@@ -64,6 +64,7 @@ class _Finder:
         self.root = root
         self.elements: dict[str, list[_Node]] = {}
         self.index: dict[str, list[_Node]] = {}
+        self.counted: dict[NameTest, None] = {}
         for name, index in contract.indexes.items():
             self.index[name] = self._walk([root], index.path)
             _read_whole(self._walk(self.index[name], index.key))
@@ -83,7 +84,10 @@ class _Finder:
 
     def column(self, rows: list[_Node], column: ColumnPlan) -> None:
         for read in column.reads:
-            self._value(rows, read, column.model.take not in ("name", "count"))
+            if column.model.take == "count" and isinstance(read, Read) and (name := _counted(read)):
+                self.counted[name] = None
+            else:
+                self._value(rows, read, column.model.take not in ("name", "count"))
 
     def formula(self, rows: list[_Node], formula: Formula) -> None:
         for read in formula.reads.values():
@@ -164,3 +168,11 @@ class _Finder:
 def _read_whole(nodes: list[_Node]) -> None:
     for node in nodes:
         node.whole = True
+
+
+def _counted(read: Read) -> NameTest | None:
+    """The name in ``.//name``, whose elements are few and need only be there to be counted."""
+    step = read.path.alternatives[0][0] if [*map(len, read.path.alternatives)] == [1] else None
+    if read.element or not isinstance(step, Child) or not step.deep or step.predicates or step.name.ignore_case:
+        return None
+    return step.name if step.name.local is not None else None

@@ -24,7 +24,16 @@ from transforms.contract.plan import (
 from transforms.contract.steps import depth_of
 from transforms.map.access import RawValues
 from transforms.map.attributes import Attributes, Owners, attributes_of_one
-from transforms.map.calls import attempt, first_given, in_document_order, is_broken, make_filter, make_rule, one_by_one
+from transforms.map.calls import (
+    attempt,
+    first_given,
+    in_document_order,
+    is_broken,
+    make_filter,
+    make_refusal,
+    make_rule,
+    one_by_one,
+)
 from transforms.map.cells import ColumnError, Failures, make_column
 from transforms.map.collect import indented
 from transforms.map.computed import COMPUTING_FAILED, Computed
@@ -91,6 +100,7 @@ class Builder:
     def _record(self) -> None:
         root, record = self._new_scope(0, ()), self.contract.record
         for name, element in self.contract.elements.items():
+            self._reads(f"elements.{name}")
             root.opening.append(f"named[{name!r}] = {self._found(root, element)}")
             if element.is_one and self.contract.ignore_case:
                 root.opening.append(f"attributes[{name!r}] = attributes_of_one(named[{name!r}])")
@@ -100,6 +110,11 @@ class Builder:
         root.lines += self._rules(root, "record", record.rules, places)
         root.lines += self._below(None, root, ("row_0",))
         root.result = "row_0"
+
+    def _reads(self, path: str, column: ColumnPlan | None = None) -> None:
+        """Say what the paths that are compiled next are for: it is named where a text of theirs cannot be followed."""
+        is_forgiven = column is not None and column.model.on_error in ("null", "default")
+        self._raw.frame.refuse = make_refusal(self.failures, path, is_forgiven)
 
     def _found(self, root: Scope, element: ElementPlan) -> str:
         """A named element, looked up in the record: by the walk that collects all else, as far as that goes."""
@@ -142,7 +157,7 @@ class Builder:
                 else:
                     below = None if table.unique else shared.get(source.rows.text)
                     if below is None:
-                        elements, below = self._selected(scope, source.rows, above)
+                        elements, below = self._selected(scope, source.rows, above, f"{table.label}.rows")
                         lines.append(f"for place, child in enumerate({elements}, 1):")
                         lines.append("    " + below.call("child", "place", into))
                         if not table.unique and not source.rows.element:
@@ -152,12 +167,13 @@ class Builder:
                 lines.append("candidates.close(rows, errors)")
         return lines
 
-    def _selected(self, scope: Scope, rows: Read, above: tuple[str, ...]) -> tuple[str, Scope]:
+    def _selected(self, scope: Scope, rows: Read, above: tuple[str, ...], place: str) -> tuple[str, Scope]:
         """The elements that are rows, as source, and a new scope whose function makes the rows of one."""
         path, name = rows.path, rows.element
         is_top = path.alternatives == _TOP
         element = self.contract.elements[name] if name else None
         depth = element.depth if element else scope.depth
+        self._reads(place)
         frame = self._raw.frame_for(path, depth)
         below = self._new_scope(depth + min(map(depth_of, path.alternatives)), above)
         if name and element:
@@ -178,7 +194,7 @@ class Builder:
         """The lines that make the rows of all sources of a union as their elements stand in the document."""
         selected, calls = [], []
         for number, source in enumerate(table.sources):
-            elements, below = self._selected(scope, source.rows, above)
+            elements, below = self._selected(scope, source.rows, above, f"{table.label}.rows")
             below.lines += self._table(table, source, below, above)
             selected.append(elements)
             calls += [f"    if source == {number}:", "        " + below.call("child", "place", into)]
@@ -211,6 +227,7 @@ class Builder:
         if table.unique:
             lines = ["rows, errors = candidates.next()", *lines]
         if source.unpivot:
+            self._reads(f"{label}.unpivot")
             parts = [self._raw.pairs(read, scope.depth) for read in source.unpivot]
             pairs = self._raw.name("unpivot", compile_unpivot(parts, source.split))
             lines = [f"for place, pair in enumerate({pairs}(element), 1):", *indented(lines)]
@@ -246,13 +263,17 @@ class Builder:
             assert column.formula is not None
             computed = Computed(f"{label}.{name}", column, self.failures, late_default=name not in source.let)
             expression = column.formula.expression
+            self._reads(f"{label}.{name}", column)
             call = self._raw.name("expression", expression.compile(expression_slot(expression)))
             arguments = self._arguments(scope, column.formula, places, position)
             places[name] = f"{row}_{len(places)}"
             lines += [
-                f"try: {places[name]} = {self._raw.name('fit', computed.fit)}({call}({arguments}))",
-                f"except COMPUTING_FAILED: {places[name]} = "
-                f"attempt({self._raw.name('column', computed)}, {call}, {arguments}, {errors})",
+                "try:",
+                "    given = None",
+                f"    given = {arguments}",
+                f"    {places[name]} = {self._raw.name('fit', computed.fit)}({call}(given))",
+                "except COMPUTING_FAILED as error:",
+                f"    {places[name]} = attempt({self._raw.name('column', computed)}, {call}, given, error, {errors})",
             ]
         final = [places[name] for name in inherited] + [
             self._with_default(places[name], column) for name, column in source.columns.items()
@@ -302,6 +323,7 @@ class Builder:
 
     def _when(self, scope: Scope, label: str, rule: RulePlan, places: Mapping[str, str], position: str) -> str:
         expression = rule.when.expression
+        self._reads(f"{label}: {rule.message}")
         holds = make_rule(expression.compile_condition(expression_slot(expression)), f"{label}: {rule.message}")
         return f"{self._raw.name('rule', holds)}({self._arguments(scope, rule.when, places, position)}, errors)"
 
@@ -310,6 +332,7 @@ class Builder:
     ) -> str:
         assert source.where is not None
         expression = source.where.expression
+        self._reads(f"{label}.where")
         named = source.named
         read = source.columns_behind(source.where)
         paths = {f"{label}.{name}" for name in read if name in named and named[name].model.on_error != "null"}
@@ -332,6 +355,7 @@ class Builder:
         self, scope: Scope, path: str, column: ColumnPlan, late_default: bool = False, position: str = "position"
     ) -> str:
         """A column as a Python expression in the scope's function."""
+        self._reads(path, column)
         make = make_column(path, column, self.failures, late_default)
         raw = "None"
         if column.model.from_ is not None:

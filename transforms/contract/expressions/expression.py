@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from types import CodeType
+from types import CodeType, MappingProxyType
 from typing import Any
 
 from transforms.generated import compile_shown
@@ -36,6 +36,7 @@ class Expression:
     type: ColumnType | None
     slots: tuple[tuple[str, str], ...]
     _slot_types: tuple[tuple[str, ColumnType], ...]
+    _formats: tuple[tuple[str, tuple[str, ...]], ...]
     _code: CodeType
     _constants: tuple[Any, ...]
 
@@ -75,7 +76,7 @@ class Expression:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Code is not pickled, nor are the functions among its constants: it is made again of the text.
-        return _again, (self.text, self._slot_types)
+        return _again, (self.text, self._slot_types, self._formats)
 
     def _function(self, name: str, slot_of: SlotOf) -> Callable[[Sequence[Any]], Any]:
         namespace = {**vars(runtime), "failed": self._failed}
@@ -96,20 +97,27 @@ class Expression:
         return ExpressionError(message, None, self.text, rule)
 
 
-def compile_expression(text: str, columns: Mapping[str, ColumnType], *, paths: bool = True) -> Expression:
+def compile_expression(
+    text: str,
+    columns: Mapping[str, ColumnType],
+    formats: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    *,
+    paths: bool = True,
+) -> Expression:
     """Parse and check an expression.
 
     Args:
       text: SQL, see :mod:`transforms.contract.expressions`.
       columns: the types of the columns that it may name, and of the system values, such as ``$position``,
         that it may name in brackets.
+      formats: the lists of formats that STRPTIME may name.
       paths: whether it may hold XML paths in brackets.
 
     Raises:
       ExpressionError: what is wrong, with its position and a remedy.
     """
     syntax = parse(text)
-    builder = Builder(syntax)
+    builder = Builder(syntax, formats)
     try:
         code = Visitor(builder, columns, paths).visit(syntax.root)
         parameters = ", ".join(["v", *(f"{name}=0" for name in (*builder.slots.values(), *builder.constants))])
@@ -121,12 +129,15 @@ def compile_expression(text: str, columns: Mapping[str, ColumnType], *, paths: b
         raise ExpressionError(TOO_DEEP, 0, text) from None
     slots = tuple(builder.slots)
     slot_types = tuple((name, columns[name]) for _, name in slots if name in columns)
-    return Expression(text, code.type, slots, slot_types, compiled, tuple(builder.constants.values()))
+    named = tuple((name, tuple(listed)) for name, listed in formats.items())
+    return Expression(text, code.type, slots, slot_types, named, compiled, tuple(builder.constants.values()))
 
 
 @lru_cache(maxsize=10_000)
-def _again(text: str, slot_types: tuple[tuple[str, ColumnType], ...]) -> Expression:
-    return compile_expression(text, dict(slot_types))
+def _again(
+    text: str, slot_types: tuple[tuple[str, ColumnType], ...], formats: tuple[tuple[str, tuple[str, ...]], ...]
+) -> Expression:
+    return compile_expression(text, dict(slot_types), dict(formats))
 
 
 _SOURCE = """
