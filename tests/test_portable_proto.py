@@ -39,7 +39,7 @@ import pipeline, transforms
 assert pipeline.__file__.startswith(sys.argv[1]), pipeline.__file__
 proto = beam_runner_api_pb2.Pipeline.FromString(open(sys.argv[2], "rb").read())
 loaded = []
-for transform in proto.components.transforms.conversion():
+for transform in proto.components.transforms.values():
     if transform.spec.urn == "beam:transform:pardo:v1":
         do_fn = beam_runner_api_pb2.ParDoPayload.FromString(transform.spec.payload).do_fn
         if do_fn.urn == python_urns.PICKLED_DOFN_INFO:  # others are Beam's, by name
