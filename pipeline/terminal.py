@@ -160,6 +160,7 @@ _RULES = {
     "scale": ("of more decimals than it has", "give the type more, or `rounding`"),
     "overflow": ("too large for it", "widen its type"),
     "length": ("too long for it", "widen its type"),
+    "reference": ("a list of references", "`unpivot` and `split` make a row of each"),
     "lookup": ("not in its lookup", "add them, or `otherwise`"),
     "several": ("several where one may be", "see its `take`"),
 }

@@ -13,12 +13,13 @@ COLUMNS = {
         "doc": "json", "p": "bool", "q": "bool", "odd name": "int",
     }.items()
 }  # fmt: skip
+FORMATS = {"us_dates": ["%m/%d/%Y", "iso"], "US": ["%y"], "us": ["%Y"], "odd dates": ["%Y."]}
 NOW = datetime(2024, 3, 10, 12, 30)
 
 
 def bound(text, values, method="compile"):
     """The compiled function and the list of its values; paths are given by their text in brackets."""
-    expression = compile_expression(text, COLUMNS)
+    expression = compile_expression(text, COLUMNS, FORMATS)
     spelled = {("path" if name[0] == "[" else "column", name.strip("[]")): value for name, value in values.items()}
     slots = [spelled.get(slot, NOW if slot[0] == "now" else None) for slot in expression.slots]
     return getattr(expression, method)(lambda kind, name: expression.slots.index((kind, name))), slots

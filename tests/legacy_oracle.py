@@ -238,7 +238,9 @@ class Document:
                 counts = counts or step == "char_to_bit"
             elif step in ("numbers_only", "extract_numeric") and value is not None:
                 is_plain = mapping["data_type"] != "string" and not mapping.get("enum_name")
-                is_number = is_plain and number_of(str(value).lstrip("$").strip(BLANKS))
+                plain = str(value).strip(BLANKS).replace("−", "-").lstrip("$").strip(BLANKS)
+                plain = plain.replace("-$", "-") if plain.startswith("-") else plain
+                is_number = is_plain and not re.search("[eE+]", plain) and number_of(plain)
                 value = str(is_number) if is_number else re.sub("[^0-9]", "", str(value)) or None
             elif step == "extract_date" and value is not None:
                 value = moment_of(str(value))
@@ -295,7 +297,8 @@ class Document:
             value, counts = self.value(mapping, hand, contact)
             if value is not None:
                 row[mapping["target_column"]] = value
-                data = data or counts
+                selected = any(step in SELECTORS for step, _ in steps_of(mapping.get("mapping_type")))
+                data = data or (counts and not (selected and value == ""))
         return row, data
 
     def rows(self) -> Rows:

@@ -8,7 +8,9 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 RANGES = {"tinyint": (0, 255), "smallint": (-(2**15), 2**15 - 1), "int": (-(2**31), 2**31 - 1)}
-NUMBER = re.compile(r"[-+]?(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]*)?|[-+]?\.[0-9]+")
+NUMBER = re.compile(
+    r"(?:[+]|(?<!\w)[-−]\$?)?(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]*)?|(?<!\w)[-−]?\.[0-9]+"
+)
 BLANKS = None  # all that Python strips
 
 
@@ -17,7 +19,10 @@ class Sum(Decimal):
 
 
 def number_of(text: str) -> Decimal | None:
-    return Decimal(text.replace(",", "")) if NUMBER.fullmatch(text) else None
+    if re.fullmatch(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE][-+]?[0-9]{1,2}", text):
+        return Decimal(text)
+    plain = "$" not in text and "−" not in text  # they do not count in decimals
+    return Decimal(text.replace(",", "")) if plain and NUMBER.fullmatch(text) else None
 
 
 def rounded(number: Decimal, places: int) -> Decimal:
@@ -26,16 +31,17 @@ def rounded(number: Decimal, places: int) -> Decimal:
 
 def moment_of(text: str) -> datetime | None:
     clock = r"(\d{1,2}):(\d{1,2}):(\d{1,2})"
-    part = re.fullmatch(rf"(\d{{4}})-(\d{{1,2}})-(\d{{1,2}})(?: {clock}(?:\.(\d{{1,6}}))?)?", text, re.ASCII)
+    part = re.fullmatch(rf"(\d{{4}})-(\d{{1,2}})-(\d{{1,2}})(?: +{clock}(?:\.(\d{{1,6}}))?)?", text, re.ASCII)
     if part:
         y, m, d, *time, fraction = part.groups()
         return moment(y, m, d, time, fraction=fraction)
-    part = re.fullmatch(rf"(\d{{1,2}})/(\d{{1,2}})/(\d{{4}})(?: {clock}(?: (AM|PM))?)?", text, re.ASCII | re.IGNORECASE)
+    us = rf"(\d{{1,2}})/(\d{{1,2}})/(\d{{4}})(?: +{clock}(?: +(AM|PM))?)?"
+    part = re.fullmatch(us, text, re.ASCII | re.IGNORECASE)
     if part:
         m, d, y, *time, half = part.groups()
         return moment(y, m, d, time, half) or (None if half else moment(y, d, m, time))
     try:
-        return datetime.fromisoformat(text).replace(tzinfo=None) if re.match(r"\d{4}-?\d\d", text) else None
+        return datetime.fromisoformat(text).replace(tzinfo=None) if re.match(r"\d{4}-?[\dW]\d", text) else None
     except ValueError:
         return None
 
@@ -72,12 +78,13 @@ def convert(value: Any, mapping: dict[str, Any]) -> Any:
         if "calculated_field" in types and not NUMBER.fullmatch(text):
             return None
         found = NUMBER.search(text)
-        whole = int(rounded(Decimal(found[0].replace(",", "")), 0)) if found else None
+        first = found and found[0].replace(",", "").replace("$", "").replace("−", "-")
+        whole = int(rounded(Decimal(first), 0)) if first else None
         low, high = RANGES.get(kind, (-(2**63), 2**63 - 1))
         return whole if whole is not None and low <= whole <= high else None
     if kind in ("decimal", "float"):
         number = number_of(text)
-        if number is None:
+        if number is None or (kind == "decimal" and abs(number) >= 10**16):  # the import gives them 18 digits
             return None
         return float(number) if kind == "float" else rounded(number, 2 if length is None or length < 0 else length)
     if kind in ("bit", "boolean"):

@@ -176,8 +176,25 @@ def test_decimal_round_trip(spec: tuple[int, int, int]) -> None:
 
 @pytest.mark.parametrize("form", NUMBER_FORMATS)
 def test_number_format_example(form: str) -> None:
-    assert str(convert("decimal(9,2)", form, format=form)) == "1234.56"
-    assert convert("float", form, format=form) == 1234.56
+    exponent = form.endswith("e7")
+    assert str(convert("decimal(18,2)", form, format=form)) == ("12345600000.00" if exponent else "1234.56")
+    assert convert("float", form, format=form) == (12345600000 if exponent else 1234.56)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1.0E7", "10000000.00"), ("1e-2", "0.01"), ("-2.5e1", "-25.00"), ("1,234.5", "1234.50"), ("12", "12.00"),
+        ("1e99", None), ("1e999999999", None), ("e5", None), ("1e", None), ("1e1.5", None), ("12,34e1", None),
+    ],
+)  # fmt: skip
+def test_numbers_with_an_exponent(text: str, expected: str | None) -> None:
+    if expected is None:
+        with pytest.raises(ConversionError):
+            convert("decimal(18,2)", text, format="1,234.56e7")
+    else:
+        assert str(convert("decimal(18,2)", text, format="1,234.56e7")) == expected
+        assert convert("float", text, format="1,234.56e7") == float(text.replace(",", ""))
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,12 @@ COLUMNS = {
         "created": "datetime", "sent": "datetimetz", "photo": "binary",
     }.items()
 }  # fmt: skip
+FORMATS = {"us_dates": ["%m/%d/%Y", "iso"]}
 
 
 def refused(text, **options):
     with pytest.raises(ExpressionError) as caught:
-        compile_expression(text, COLUMNS, **options)
+        compile_expression(text, COLUMNS, FORMATS, **options)
     return caught.value
 
 
@@ -46,7 +47,12 @@ def refused(text, **options):
         ("DATEADD(fortnight, 1, booked)", "fortnight", "'fortnight' is no unit; the units are year, quarter,"),
         ("DATEADD(hour, 1, booked)", "booked", "write CAST(booked AS datetime)"),
         ("EXTRACT(epoch FROM booked)", "booked", "'epoch' is no part of a date"),
-        ("STRPTIME(status, status)", "status)", "the format must be a literal"),
+        ("STRPTIME(status, status)", "status)", "there is no list 'status' under `formats`; known: us_dates"),
+        ("STRPTIME(status, us_date)", "us_date", "under `formats`; did you mean 'us_dates'?"),
+        ("STRPTIME(status, [us_dates])", "[us_dates]", "the format must be a literal, such as '%d/%m/%Y', or the name"),
+        ("STRPTIME(status, 1)", "1", "the format must be a literal"),
+        ("STRPTIME(status, UPPER('%Y'))", "UPPER", "the format must be a literal"),
+        ("us_dates || 'x'", "us_dates", "there is no column 'us_dates'"),
         ("STRPTIME(status, '%Q')", "'%Q'", "is not a date format of strptime"),
     ],
 )
@@ -190,7 +196,7 @@ def test_part_of_a_node_that_nobody_reads_is_refused():
     syntax = parse("qty = 1")
     syntax.root.set("negate", True)
     with pytest.raises(ExpressionError, match="EQ cannot have negate"):
-        Visitor(Builder(syntax), COLUMNS, paths=True).visit(syntax.root)
+        Visitor(Builder(syntax, {}), COLUMNS, paths=True).visit(syntax.root)
 
 
 def test_path_where_none_can_stand():

@@ -323,3 +323,32 @@ def test_a_slot_without_a_default_has_none() -> None:
             columns: {n: {value: "{n}", type: int}, x: {from: "@x{n}", type: int, default: "{d}"}}
     """
     assert rows(contract, '<r id="1"/>') == [(1, 5), (2, None)]
+
+
+def test_expressions_name_lists_of_formats_wherever_they_stand() -> None:
+    contract = """
+formats: {us: ["%m/%d/%Y", iso]}
+tables:
+  t:
+    rows: a
+    let: {at: {expression: "STRPTIME([@at], us)", type: datetime}}
+    where: YEAR(TRY_STRPTIME([@at], us)) = 2024
+    warn_when: [{when: "MONTH(STRPTIME([@at], us)) = 12", message: late}]
+    columns:
+      next: {expression: "DATEADD(day, 1, at)", type: date}
+      v: {expression: "CONCAT(DAY(STRPTIME([@at], '%d.%m.%Y', us)), [@x])"}
+"""
+    made = mapper(contract)
+    xml = "<r id='1'><a at='2/28/2024' x='!'/><a at='2023-01-01'/><a at='soon'/><a at='2024-12-31'/></r>"
+    assert rows(made, xml) == [(date(2024, 2, 29), "28!"), (date(2025, 1, 1), "31")]
+    assert made.warnings == {"t: late": 1}
+    assert reach_of(made.contract)
+
+
+def test_an_unknown_list_of_formats_in_an_expression_is_a_mistake() -> None:
+    contract = (
+        'formats: {us: ["%m/%d/%Y"]}\ntables: {t: {columns: {a: {expression: "STRPTIME([@a], usa)", type: datetime}}}}'
+    )
+    assert mistake(contract).startswith(
+        "tables.t.columns.a.expression: line 1, column 16: there is no list 'usa' under `formats`; did you mean 'us'?"
+    )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.language import column, mapper, mistake, mistakes, reject, rows
+from tests.language import all_rows, column, mapper, mistake, mistakes, reject, rows
 from transforms import parse_contract, reach_of
 from transforms.map.compiler import Mapper
 from transforms.map.paths import parse_path
@@ -89,6 +89,72 @@ tables:
     people = "<person id='a'><name>Ann</name></person><person id='b'><name>Bob</name></person>"
     xml = f"<r id='1'><sp who='#a #b #c'/>{people}</r>"
     assert column(contract, xml) == ["Ann", "Bob"]
+
+
+LISTS = "index: {person: {path: person, key: '@id'}}\n"
+PEOPLE = "<person id='a' n='1'><name>Ann</name></person><person id='b' n='2'><name>Bob</name></person>"
+SEVERAL = 'is a list of references, and `-> person` follows one; `unpivot` with `split: "{}"` makes a row of each'
+
+
+@pytest.mark.parametrize(
+    ("text", "separator"),
+    [("#a #b", " "), ("a b", " "), (" a\tb ", " "), ("a a", " "), ("#a #nobody", " "), ("a, b", ","), ("b;a", ";")],
+)
+@pytest.mark.parametrize("path", ["@who -> person/name", "@who -> person/@n", "(@who -> person)[last()]/name"])
+def test_a_list_of_references_in_one_text_is_refused(text: str, separator: str, path: str) -> None:
+    contract = f'{LISTS}tables: {{t: {{columns: {{u: "@x", v: "{path}"}}}}}}'
+    rejected = reject(contract, f"<r id='1' who='{text}'>{PEOPLE}</r>")
+    assert (rejected.rule, rejected.path) == ("reference", "t.v")
+    assert rejected.message.endswith(SEVERAL.format(separator))
+
+
+@pytest.mark.parametrize("text", ["", " ", "nobody", "#nobody #no-one", "no one, nobody"])
+def test_references_to_nothing_find_nothing(text: str) -> None:
+    contract = f"{LISTS}tables: {{t: {{columns: {{v: '@who -> person/name'}}}}, u: {{rows: '@who -> person'}}}}"
+    assert all_rows(contract, f"<r id='1' who='{text}'>{PEOPLE}</r>") == {"t": [(None,)], "u": []}
+
+
+def test_a_key_with_blanks_is_one_reference() -> None:
+    people = "<person id='a b'><name>Both</name></person>" + PEOPLE
+    contract = f"{LISTS}tables: {{t: {{columns: {{v: '@who -> person/name'}}}}}}"
+    assert column(contract, f"<r id='1' who='#a b'>{people}</r>") == ["Both"]
+
+
+@pytest.mark.parametrize(
+    ("table", "place"),
+    [
+        ("{columns: {v: {expression: 'UPPER([@who -> person/name])'}}}", "t.v"),
+        ("{columns: {v: person, w: {from: 'person[../@who -> person]'}}}", "t.w"),
+        ("{let: {w: '@who -> person/name'}, where: w = 'Ann'}", "t.w"),
+        ("{where: \"[@who -> person/name] = 'Ann'\"}", "t.where"),
+        ("{rows: '@who -> person', columns: {v: name}}", "t.rows"),
+        ("{unpivot: '@who -> person/name', columns: {v: $value}}", "t.unpivot"),
+        ("{unpivot: '@who', columns: {v: $value -> person/name}}", "t.v"),
+        ("{reject_when: [{when: '[@who -> person/@n] IS NULL', message: nobody}]}", "t: nobody"),
+    ],
+)
+def test_a_list_of_references_is_refused_wherever_it_is_followed(table: str, place: str) -> None:
+    rejected = reject(f"{LISTS}tables: {{t: {table}}}", f"<r id='1' who='a b'>{PEOPLE}</r>")
+    assert (rejected.rule, rejected.path) == ("reference", place)
+    assert rejected.key in ("1", None)
+
+
+def test_a_list_of_references_to_a_named_element_is_refused() -> None:
+    contract = f"{LISTS}elements: {{who: '@who -> person'}}\ntables: {{t: {{columns: {{v: $who/name}}}}}}"
+    rejected = reject(contract, f"<r id='1' who='a b'>{PEOPLE}</r>")
+    assert (rejected.rule, rejected.path) == ("reference", "elements.who")
+
+
+@pytest.mark.parametrize("spec", ["from: '@who -> person/name'", "expression: '[@who -> person/name]'"])
+def test_on_error_takes_a_list_of_references_for_none(spec: str) -> None:
+    made = mapper(f"{LISTS}tables: {{t: {{columns: {{v: {{{spec}, on_error: null, default: x}}}}}}}}")
+    assert column(made, f"<r id='1' who='a b'>{PEOPLE}</r>") == ["x"]
+    assert made.failures == {("t.v", "reference"): 1}
+
+
+def test_a_row_that_is_dropped_drops_its_list_of_references() -> None:
+    contract = f"{LISTS}tables: {{t: {{rows: sp, where: '[@x] IS NULL', columns: {{v: '@who -> person/name'}}}}}}"
+    assert column(contract, f"<r id='1'><sp who='a b' x='1'/><sp who='b'/>{PEOPLE}</r>") == ["Bob"]
 
 
 def test_an_index_is_built_anew_for_each_record() -> None:

@@ -105,6 +105,19 @@ def test_a_blank_text_makes_no_row() -> None:
     assert rows_of(slots, request("", 'c1=" " w1=""')) == {"app_base": [{"app_id": 7}]}
 
 
+def test_a_blank_text_that_a_selector_gives_is_a_value_but_makes_no_row() -> None:
+    mapper = imported(
+        mapping(f"{CONTACT}/@a", "more.a", "string", "last_valid_pr_contact"),
+        mapping(f"{APP}/@b", "more.b", "int", default_value="1"),
+        mapping(f"{APP}/@c", "more.c", "int", "calculated_field", expression="c + 1"),
+    )
+    blank, full = ('<contact con_id="1" role="PR" a=" "/>', '<contact con_id="1" role="PR" a="x"/>')
+    assert "more" not in rows_of(mapper, request(blank))
+    assert rows_of(mapper, request(full))["more"] == [{"app_id": 7, "a": "x", "b": 1}]
+    assert rows_of(mapper, request(blank, 'b="2"'))["more"] == [{"app_id": 7, "a": "", "b": 2}]
+    assert rows_of(mapper, request(blank, 'c="2"'))["more"] == [{"app_id": 7, "a": "", "b": 1, "c": 3}]
+
+
 # Keys
 
 
@@ -247,10 +260,14 @@ def test_a_salary_of_0_makes_no_employment(attributes: str, kept: bool) -> None:
         f'<Request ID="7"><contact/>{request()[16:]}',
         request().replace("<CustData>", "<CustData><contact/>"),
         request("<contacts><contact/></contacts>"),
+        request("<a><b><c><contact/></c></b></a>"),
+        request('<contact con_id="1" role="X"><contact/></contact>'),
     ],
 )
 def test_contacts_outside_of_their_place_are_counted(document: str) -> None:
     mapper = imported(CON_ID)
+    assert rows_of(mapper, request('<contact con_id="1" role="X"/><contacts/>'))
+    assert mapper.warnings == {}
     assert rows_of(mapper, document) == {"app_base": [{"app_id": 7}]}
     assert mapper.warnings == {"app_base: contacts outside of CustData/application/contact": 1}
 

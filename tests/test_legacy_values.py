@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.legacy_contracts import APP, KEY, converted, imported, mapping, request, rows_of, value
+from tests.legacy_contracts import APP, KEY, converted, imported, mapped, mapping, request, rows_of, value
+from transforms.records import Reject
 from transforms.schema import ABSENT
 
 ENUMS = {"c": {"Web": 1, "web": 2, "Phone": 3, "": 9}, "color_enum": {"R": "red"}, "loud": {"X": 1}}
@@ -171,6 +172,18 @@ def test_bits(kind: str, text: str | None, expected: bool) -> None:
     assert value(f"{APP}/@a", "bit", kind, attributes=attributes, top={"bit_conversions": BITS}) is expected
 
 
+def test_a_bit_is_0_without_a_text_whatever_its_default() -> None:
+    top = {"bit_conversions": BITS}
+    for attributes in ("", 'a=" "', 'a="?"'):
+        assert value(f"{APP}/@a", "bit", "char_to_bit", attributes=attributes, default_value="1", top=top) is False
+
+
+@pytest.mark.parametrize("data_type", ["string", "int", "date", "bit"])
+def test_a_blank_default_is_none(data_type: str) -> None:
+    assert value(f"{APP}/@a", data_type, default_value=" ") is ABSENT
+    assert value(f"{APP}/@a", data_type, default_value="") is ABSENT
+
+
 @pytest.mark.parametrize("kind", ["numbers_only", "extract_numeric"])
 @pytest.mark.parametrize(
     ("data_type", "text", "expected"),
@@ -269,8 +282,6 @@ def test_two_mappings_of_one_column() -> None:
 
 
 def test_the_other_product_is_rejected() -> None:
-    from tests.legacy_contracts import mapped
-
     mapper = imported(source_application_table="application")
     found = [
         mapped(mapper, f'<Request ID="7"><CustData>{inner}</CustData></Request>')
@@ -320,3 +331,6 @@ def test_what_stands_beside_the_request_makes_the_record_larger() -> None:
     assert mapper.contract.record.path == "/Root"
     found = rows_of(mapper, f'<Root><Header version="3"/>{request()}</Root>')
     assert found["app_base"] == [{"app_id": 7, "version": "3"}]
+    several = mapped(mapper, f'<Root><Header version="3"/>{request()}{request()}</Root>')
+    assert isinstance(several, Reject)
+    assert several.message == "app_base: more than one Request"

@@ -35,13 +35,13 @@ def rows(contract, document: bytes, **options):
     return mapped
 
 
-def same_rows(tables: str, document: str) -> Reach:
+def same_rows(tables: str, document: str, is_cut: bool | None = None) -> Reach:
     contract = parse_contract(CONTRACT + tables)
     reach = reach_of(contract)
     given = long(document.encode())
     cut = RecordParser(reach=reach).parse(XmlRecord("s", 0, 0, len(given), given))
     assert isinstance(cut, ParsedRecord)
-    assert bool(cut.root.findtext("filler")) is reach.whole
+    assert bool(cut.root.findtext("filler")) is (reach.whole if is_cut is None else not is_cut)
     assert rows(contract, given, reach=reach) == rows(contract, given)
     return reach
 
@@ -76,6 +76,33 @@ def test_what_no_path_reaches_is_left_out() -> None:
     cut = projection.Projection(reach).cut(DOCUMENT.encode())
     assert b"skip" not in cut
     assert b"<e>" not in cut
+
+
+@pytest.mark.parametrize(
+    ("document", "cut"),
+    [
+        ("<app id='1'><skip><b/></skip><a/></app>", True),
+        ("<app id='1'><skip><aa/><b a='a>'/><!-- --></skip><a/><a></a></app>", True),
+        ("<app id='1'><skip><b><a/></b></skip><a/></app>", False),
+        ("<app id='1'><skip><p:a xmlns:p='u'></p:a></skip></app>", False),
+        ("<app id='1'><skip><a\nx='1'></a></skip><a/></app>", False),
+        ("<app id='1'><skip><!-- <a/> --><![CDATA[<a></a>]]><b>a/></b></skip><a/></app>", True),
+        ("<app id='1'><skip><a-long-prefix-of-a-name:a xmlns:a-long-prefix-of-a-name='u'/></skip></app>", False),
+        ("<app id='1'><skip><a-long-name-of-an-element/><ab c='a:b'/><ab>a</ab ></skip></app>", True),
+        ("<app id='1'><skip><a></a\t></skip></app>", False),
+    ],
+)
+def test_elements_that_are_counted_anywhere_leave_the_rest_to_be_cut(document: str, cut: bool) -> None:
+    reach = same_rows("  t: {columns: {n: {from: .//a, take: count, type: int}, m: a}}", document, cut)
+    assert not reach.whole
+    found = projection.Projection(reach).cut(document.encode())
+    assert (b"skip" not in found) is cut
+
+
+def test_what_is_read_at_any_depth_leaves_nothing_to_be_cut() -> None:
+    assert same_rows("  t: {columns: {n: .//a}}", DOCUMENT).whole
+    assert same_rows("  t: {columns: {n: {from: './/a[b]', take: count, type: int}}}", DOCUMENT).whole
+    assert same_rows("  t: {columns: {n: {from: .//a, take: count, type: int, ignore_case: true}}}", DOCUMENT).whole
 
 
 def test_wide_documents_map_to_the_same_rows() -> None:

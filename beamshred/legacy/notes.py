@@ -12,8 +12,7 @@ ALWAYS = (
     "two records in one file are two records",
     "contacts of one con_id: the addresses and employments of all of them stay with the one that is kept",
     "an ID or con_id such as 100.0, A100 or 0 rejects its document, with the reason",
-    "contacts outside of their place in the contract are counted as warnings: above it, beside it, and one level "
-    "deeper in the application",
+    "contacts outside of their place in the contract, at whatever depth, are counted as warnings",
     "texts that are cut, and those that are no values, are counted by column in the report",
     "`required` and `nullable` are left to the tables of the database, as before",
 )

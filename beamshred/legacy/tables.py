@@ -103,26 +103,25 @@ class Tables:
             count = self._let("applications", take="count", type="int", path=elements_path(self.record, application))
             said = "wrong product line: there is no" if self.legacy.application_element else "there is no"
             rules["reject_when"] = [{"when": f"{count} = 0", "message": f"{said} {product}"}]
-        if strays := self._strays():
-            count = self._let("stray_contacts", take="count", type="int", path=strays)
+        key = self.legacy.key.path
+        if key != self.record[: len(key)]:
+            # What is read beside them makes one record of all: only one can be loaded.
+            count = self._let(f"{key[-1].lower()}s", take="count", type="int", path=elements_path(self.record, key))
+            rule = {"when": f"{count} > 1", "message": f"more than one {key[-1]}"}
+            rules["reject_when"] = [*rules.get("reject_when", ()), rule]
+        if any(mapping.table == CONTACT_TABLE for mapping in self.legacy.mappings):
             where = elements_path(self.record, self.places.contact.path)
-            rules["warn_when"] = [{"when": f"{count} > 0", "message": f"contacts outside of {where}"}]
+            name = self.places.contact.path[-1]
+            there, found = (
+                self._let(label, take="count", type="int", ignore_case=False, path=path)
+                for label, path in ((f"{name}s", where), (f"all_{name}s", f".//{name}"))
+            )
+            rules["warn_when"] = [{"when": f"{found} > {there}", "message": f"contacts outside of {where}"}]
         return self._placed(name, rules, mappings, self.record, always=True)
 
     def _let(self, name: str, path: str | list[str], **more: Any) -> str:
         """A value that conditions of the table at hand name; its name in SQL."""
         return column_name(self.values.fields.add(name, {"from": path, **more}))
-
-    def _strays(self) -> str:
-        """The places beside and above the declared one where contacts may stand: they are not loaded."""
-        *above, contact = self.places.contact.path
-        if not any(mapping.table == CONTACT_TABLE for mapping in self.legacy.mappings):
-            return ""
-        found = []
-        for length in range(len(self.record), len(above)):
-            found.append("/".join([*above[len(self.record) : length], contact]))
-        found.append("/".join([*above[len(self.record) :], "*", contact]))
-        return " | ".join(found)
 
     def _order(self) -> list[str]:
         mapped = list(dict.fromkeys(mapping.table for mapping in self.legacy.mappings))
@@ -209,10 +208,9 @@ class Tables:
         if any(column.always for column in columns.values()):
             return {}
         data = {name: column for name, column in columns.items() if column.source != "NULL"}
-        if not any(column.is_expression for column in data.values()):
-            return {"skip_empty": True}
         if all(column.has_value == Column.has_value for column in data.values()):
-            return {"skip_empty": "unless_computed"}
+            computes = any(column.is_expression for column in data.values())
+            return {"skip_empty": "unless_computed" if computes else True}
         return {"where": " OR ".join(column.has_value.format(column_name(name)) for name, column in data.items())}
 
     # Contacts

@@ -87,7 +87,7 @@ class Values:
                 and not mapping.selector
                 and not mapping.maker
             )
-            if mapping.conversions[-1] == "enum" or (first and default is None):
+            if mapping.conversions[-1] == "enum" or first:
                 column = replace(column, default=default if otherwise is None else constant(type_, otherwise))
         column = column if column.default is not None else replace(column, default=default)
         return replace(column, options={**column.options, **self._on_error(column)})
@@ -137,12 +137,13 @@ class Values:
             if mapping.selector and "enum" not in tables:
                 options["blank"] = "keep"  # a selector's blank is a value, whose bit is 0
         elif mapping.selector and type_.name == "text" and not mapping.maker and "clean" not in options:
-            options["blank"] = "keep"
+            # It is a value, but no data.
+            return Column(mapping, type_, path, options={"blank": "keep"}, has_value="{} <> ''")
         always = bool(conversions) and conversions[0] == "char_to_bit" and not mapping.selector and not mapping.maker
         return Column(mapping, type_, path, options=options, always=always)
 
     def _default(self, mapping: Mapping, type_: ColumnType) -> Any:
-        if mapping.default is None or (str(mapping.default).strip() == "" and type_.name != "text"):
+        if mapping.default is None or not str(mapping.default).strip():
             return None
         default = constant(type_, mapping.default)
         if default is None and "enum" in mapping.conversions:

@@ -10,7 +10,16 @@ from functools import partial
 from typing import Any
 
 from transforms.map.attributes import Attributes, Owners, attributes_of_one
-from transforms.map.calls import attempt, first_given, in_document_order, is_broken, make_filter, make_rule, one_by_one
+from transforms.map.calls import (
+    attempt,
+    first_given,
+    in_document_order,
+    is_broken,
+    make_filter,
+    make_refusal,
+    make_rule,
+    one_by_one,
+)
 from transforms.map.climb import depth_of
 from transforms.map.column_model import ColumnModel
 from transforms.map.columns import ColumnError, Failures, default_of, make_column
@@ -94,6 +103,7 @@ class Builder:
     def _record(self) -> None:
         root, model = self._new_scope(0, ()), self.contract.record
         for name, element in self._raw.elements.items():
+            self._reads(f"elements.{name}")
             root.opening.append(f"named[{name!r}] = {self._found(root, element)}")
             if element.is_one and self.contract.defaults.ignore_case:
                 root.opening.append(f"attributes[{name!r}] = attributes_of_one(named[{name!r}])")
@@ -104,6 +114,11 @@ class Builder:
         root.lines += self._rules(root, "record", model, types, places)
         root.lines += self._below(None, root, ("row_0",))
         root.result = "row_0"
+
+    def _reads(self, path: str, column: ColumnModel | None = None) -> None:
+        """Say what the paths that are compiled next are for: it is named where a text of theirs cannot be followed."""
+        is_forgiven = column is not None and column.on_error in ("null", "default")
+        self._raw.frame.refuse = make_refusal(self.failures, path, is_forgiven)
 
     def _found(self, root: Scope, element: Element) -> str:
         """A named element, looked up in the record: by the walk that collects all else, as far as that goes."""
@@ -146,7 +161,7 @@ class Builder:
                 else:
                     below = None if table.unique else shared.get(source.rows)
                     if below is None:
-                        elements, below = self._selected(scope, source.rows, above)
+                        elements, below = self._selected(scope, source.rows, above, f"{label}.rows")
                         lines.append(f"for place, child in enumerate({elements}, 1):")
                         lines.append("    " + below.call("child", "place", into))
                         if not table.unique and not reference(source.rows):
@@ -156,13 +171,14 @@ class Builder:
                 lines.append("candidates.close(rows, errors)")
         return lines
 
-    def _selected(self, scope: Scope, rows: str, above: tuple[str, ...]) -> tuple[str, Scope]:
+    def _selected(self, scope: Scope, rows: str, above: tuple[str, ...], place: str) -> tuple[str, Scope]:
         """The elements that are rows, as source, and a new scope whose function makes the rows of one."""
         named = reference(rows)
         path = self._raw.parse(named[1] if named else rows)
         is_top = path.alternatives == _TOP
         element = self._raw.elements[named[0]] if named else None
         depth = element.depth if element else scope.depth
+        self._reads(place)
         frame = self._raw.frame_for(path, depth)
         below = self._new_scope(depth + min(map(depth_of, path.alternatives)), above)
         if named and element:
@@ -185,7 +201,7 @@ class Builder:
         """The lines that make the rows of all sources of a union as their elements stand in the document."""
         selected, calls = [], []
         for number, (_, source) in enumerate(sources(table)):
-            elements, below = self._selected(scope, source.rows, above)
+            elements, below = self._selected(scope, source.rows, above, f"{label}.rows")
             below.lines += self._table(label, table, source, below, above)
             selected.append(elements)
             calls += [f"    if source == {number}:", "        " + below.call("child", "place", into)]
@@ -218,6 +234,7 @@ class Builder:
         if table.unique:
             lines = ["rows, errors = candidates.next()", *lines]
         if source.unpivot:
+            self._reads(f"{label}.unpivot")
             parts = [self._raw.pairs(text, scope.depth) for text in source.unpivot]
             pairs = self._raw.name("unpivot", compile_unpivot(parts, source.split))
             lines = [f"for place, pair in enumerate({pairs}(element), 1):", *indented(lines)]
@@ -253,17 +270,20 @@ class Builder:
         lines = [f"{errors} = []", *guarded(values, list(takes.values()), expressions, errors)]
         places = {name: f"{values}[{number}]" for number, name in enumerate([*takes, *read])}
         types = types_of(self.contract, self.schema, label, source)
-        for name in computed_in_order(source.named, types):
+        for name in computed_in_order(self.contract, source.named, types):
             column, is_late = source.named[name], name not in source.let
             computed = Computed(f"{label}.{name}", column, column.required or name in keys, self.failures, is_late)
-            expression = compile_expression(column.expression or "", types)
+            expression = compile_expression(column.expression or "", types, self.contract.formats)
+            self._reads(f"{label}.{name}", column)
             call = self._raw.name("expression", expression.compile(expression_slot(expression)))
-            arguments = self._arguments(scope, expression, places, position)
             places[name] = f"{row}_{len(places)}"
             lines += [
-                f"try: {places[name]} = {self._raw.name('fit', computed.fit)}({call}({arguments}))",
-                f"except COMPUTING_FAILED: {places[name]} = "
-                f"attempt({self._raw.name('column', computed)}, {call}, {arguments}, {errors})",
+                "try:",
+                "    given = None",
+                f"    given = {self._arguments(scope, expression, places, position)}",
+                f"    {places[name]} = {self._raw.name('fit', computed.fit)}({call}(given))",
+                "except COMPUTING_FAILED as error:",
+                f"    {places[name]} = attempt({self._raw.name('column', computed)}, {call}, given, error, {errors})",
             ]
         final = [places[name] for name in takes] + [
             self._with_default(places[name], column) for name, column in source.columns.items()
@@ -321,7 +341,8 @@ class Builder:
         return lines
 
     def _when(self, scope: Scope, label: str, rule: Rule, types: Any, places: Mapping[str, str], position: str) -> str:
-        expression = compile_expression(rule.when, types)
+        expression = compile_expression(rule.when, types, self.contract.formats)
+        self._reads(f"{label}: {rule.message}")
         holds = make_rule(expression.compile_condition(expression_slot(expression)), f"{label}: {rule.message}")
         return f"{self._raw.name('rule', holds)}({self._arguments(scope, expression, places, position)}, errors)"
 
@@ -335,9 +356,10 @@ class Builder:
         errors: str,
         position: str,
     ) -> str:
-        expression = compile_expression(source.where or "", types)
+        expression = compile_expression(source.where or "", types, self.contract.formats)
+        self._reads(f"{label}.where")
         named = source.named
-        read = columns_read(expression, named, types)
+        read = columns_read(self.contract, expression, named, types)
         paths = {f"{label}.{name}" for name in read if name in named and named[name].on_error != "null"}
         keeps = make_filter(expression.compile_condition(expression_slot(expression)), f"{label}.where", paths)
         return f"{self._raw.name('where', keeps)}({self._arguments(scope, expression, places, position)}, {errors})"
@@ -365,6 +387,7 @@ class Builder:
         position: str = "position",
     ) -> str:
         """A column as a Python expression in the scope's function."""
+        self._reads(path, column)
         make = make_column(self.contract, path, column, required, self.failures, late_default)
         if column.from_ is None:
             raw = "None"

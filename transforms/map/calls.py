@@ -46,6 +46,17 @@ def make_filter(holds: Holds, path: str, reads: Collection[str]) -> Condition:
     return keeps
 
 
+def make_refusal(failures: Failures, path: str, is_forgiven: bool) -> Callable[[str], None]:
+    """What is done about a text that is no reference: it is an error of its column, or taken for none, and counted."""
+
+    def refuse(message: str) -> None:
+        if not is_forgiven:
+            raise ColumnError(path, "reference", message)
+        failures[path, "reference"] += 1
+
+    return refuse
+
+
 def is_broken(errors: Iterable[ColumnError]) -> bool:
     """Whether there was a text that is no value: a row that only lacks something may be none at all."""
     return any(error.rule != "required" for error in errors)
@@ -55,11 +66,14 @@ def attempt(
     failures: Failures,
     column: Computed,
     compute: Callable[[Sequence[Any]], Any],
-    arguments: Sequence[Any],
+    arguments: Sequence[Any] | None,
+    error: Exception,
     errors: list[ColumnError],
 ) -> Any:
-    """A computed column's value where computing it failed; NULL where that is an error."""
+    """A computed column's value where computing it failed, or reading its arguments; NULL where that is an error."""
     try:
+        if arguments is None:
+            raise error
         return column.attempt(compute, arguments)
     except ColumnError as error:
         failures[error.path, error.rule] += 1

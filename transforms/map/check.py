@@ -201,7 +201,7 @@ class _Checker:
                     broken = True
                     yield finding
             if computed and not broken and types:
-                for name in set(computed) - set(computed_in_order(source.named, types)):
+                for name in set(computed) - set(computed_in_order(self.contract, source.named, types)):
                     yield (
                         (*self._place_of(label, origin, name), "expression"),
                         "these expressions use one another in a circle",
@@ -371,7 +371,7 @@ class _Checker:
         if not types:
             return None
         try:
-            expression = compile_expression(text, types)
+            expression = compile_expression(text, types, self.contract.formats)
             if is_condition:
                 expression.compile_condition(lambda kind, name: 0)
         except ExpressionError as error:

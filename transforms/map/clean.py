@@ -8,7 +8,7 @@ from typing import Any
 
 Cleaning = Callable[[str], str]
 
-_NUMBER = r"(?:(?<!\w)-)?(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d*)?|\.\d+)"
+_NUMBER = r"(?:(?<!\w)[-\u2212]\$?)?(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d*)?|\.\d+)"
 _FIRST_NUMBER = re.compile(_NUMBER, re.ASCII)
 _NO_DIGITS = re.compile("[^0-9]+")
 _ALL_NUMBER = re.compile(rf"\s*(?:\$\s*)?({_NUMBER})\s*", re.ASCII)
@@ -18,7 +18,7 @@ def _first_number(text: str) -> str:
     if text.isdigit():
         return text
     found = _FIRST_NUMBER.search(text)
-    return found[0] if found else text
+    return _plain(found[0]) if found else text
 
 
 def _digits(text: str) -> str:
@@ -27,7 +27,12 @@ def _digits(text: str) -> str:
 
 def _number_or_digits(text: str) -> str:
     found = _ALL_NUMBER.fullmatch(text)
-    return found[1] if found else _digits(text)
+    return _plain(found[1]) if found else _digits(text)
+
+
+def _plain(number: str) -> str:
+    """A number with its minus sign alone before it: $ and the sign of typographers go."""
+    return number.replace("$", "").replace("\u2212", "-")
 
 
 CLEANINGS: dict[str, Cleaning] = {

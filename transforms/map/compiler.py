@@ -75,6 +75,11 @@ class Mapper:
             key_values = self._shred(parsed.root, 1, record, rows, errors)
         except RecursionError:
             return Reject.of(record, "map", "depth", "its elements nest too deep for `take: json`")
+        except ColumnError as error:
+            # Of what makes rows: it is no row's own.
+            self.failures[error.path, error.rule] += 1
+            errors.append(error)
+            key_values = (None,)
         self.finder.look(rows)
         if errors:
             return self._reject(record, errors, key_values)

@@ -238,7 +238,8 @@ class Contract(ContractPart):
         default_factory=Defaults.model_construct, description="What columns say unless they say otherwise."
     )
     formats: dict[Name, Texts] = Field(
-        default_factory=dict, description='Lists of formats by name, for `format`: {us_dates: ["%m/%d/%Y", iso]}.'
+        default_factory=dict,
+        description='Lists of formats by name, for `format` and STRPTIME: {us_dates: ["%m/%d/%Y", iso]}.',
     )
     elements: dict[Name, str] = Field(
         default_factory=dict,

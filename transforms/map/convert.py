@@ -26,7 +26,13 @@ __all__ = ["BINARY_FORMATS", "NUMBER_FORMATS", "ROUNDINGS", "ConversionError", "
 
 Converter = Callable[[str], Any]
 
-NUMBER_FORMATS = {"1,234.56": (",", "."), "1.234,56": (".", ","), "1 234,56": (" ", ","), "1'234.56": ("'", ".")}
+NUMBER_FORMATS = {
+    "1,234.56": (",", "."), "1.234,56": (".", ","), "1 234,56": (" ", ","), "1'234.56": ("'", "."),
+    "1,234.56e7": (",", "."),
+}  # fmt: skip
+_WITH_EXPONENT = "1,234.56e7"
+_EXPONENT = re.compile(r"[+-]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})[eE][+-]?[0-5]?[0-9]\Z")
+"""What is written out; no decimal holds more."""
 BINARY_FORMATS = ("base64", "hex")
 
 
@@ -164,13 +170,15 @@ def _plain_number(formats: Sequence[str]) -> Callable[[str], str]:
     if len(formats) > 1 or formats[0] not in NUMBER_FORMATS:
         raise ValueError(f"the format {', '.join(formats)!r} of a number is none of {' or '.join(NUMBER_FORMATS)}")
     thousands, point = NUMBER_FORMATS[formats[0]]
-    grouped = re.compile(rf"[+-]?\d{{1,3}}(?:{re.escape(thousands)}\d{{3}})+(?:{re.escape(point)}\d*)?\Z")
+    more = "(?:[eE][+-]?[0-9]+)?" if formats[0] == _WITH_EXPONENT else ""
+    grouped = re.compile(rf"[+-]?\d{{1,3}}(?:{re.escape(thousands)}\d{{3}})+(?:{re.escape(point)}\d*)?{more}\Z")
 
     def plain(value: str) -> str:
         text = value.strip()
         if (thousands in text and not grouped.match(text)) or (point != "." and thousands != "." and "." in text):
             raise ConversionError("type", f"{short(value)} is not a number like {formats[0]}")
-        return text.replace(thousands, "").replace(point, ".")
+        text = text.replace(thousands, "").replace(point, ".")
+        return format(Decimal(text), "f") if more and _EXPONENT.match(text) else text
 
     return plain
 

@@ -148,7 +148,7 @@ class Coverage:
         self, what: str, rows: list[_Element], text: str, types: Callable[[], Any], own: dict[str, str]
     ) -> None:
         if (what, text) not in self._paths:
-            self._paths[what, text] = tuple(compile_expression(text, types()).paths)
+            self._paths[what, text] = tuple(compile_expression(text, types(), self.contract.formats).paths)
         for path in self._paths[what, text]:
             self._read(what, rows, path, "first", self.contract.defaults.ignore_case, own)
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from lxml.etree import _Element
 
 from transforms.map.content import content_hash
+from transforms.map.conversion import short
 from transforms.map.texts import text_of
 from transforms.names import split_tag
 
 Select = Callable[[_Element], "list[Any]"]
+
+_PART = re.compile(r"[^\s,;]+")
+"""A reference in a list of them."""
 
 
 class Frame:
@@ -19,12 +24,15 @@ class Frame:
 
     Args:
       indexes: of each, what selects the elements of the record, and what selects the keys of one.
+
+    ``refuse`` is what the paths that are compiled next do about a text that they cannot follow, by its message.
     """
 
     def __init__(self, indexes: Mapping[str, tuple[Select, Select]]):
         self._indexes = indexes
         self._built: dict[str, dict[str, _Element]] = {}
         self._content: str | None = None
+        self.refuse: Callable[[str], None] = lambda message: None
         self.record: _Element | None = None
         self.above: frozenset[Any] = frozenset()
 
@@ -63,8 +71,18 @@ class Frame:
         built = self._built.get(index)
         if built is None:
             built = self._built[index] = self._build(index)
-        key = reference.strip()
-        return built.get(key if key in built else key.removeprefix("#"))
+        return _named_in(built, reference.strip())
+
+    def several(self, index: str, reference: str) -> str | None:
+        """What is wrong with a text that refers to no element, where a part of it does: it is a list of references."""
+        parts = _PART.findall(reference)
+        if len(parts) < 2 or all(_named_in(self._built[index], part) is None for part in parts):
+            return None
+        separator = next((sign for sign in ",;" if sign in reference), " ")
+        return (
+            f"{short(reference)} is a list of references, and `-> {index}` follows one; `unpivot` with "
+            f'`split: "{separator}"` makes a row of each'
+        )
 
     def _build(self, index: str) -> dict[str, _Element]:
         select, keys = self._indexes[index]
@@ -75,3 +93,7 @@ class Frame:
                 if key:
                     found.setdefault(key, element)
         return found
+
+
+def _named_in(built: Mapping[str, _Element], key: str) -> _Element | None:
+    return built.get(key if key in built else key.removeprefix("#"))

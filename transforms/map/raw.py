@@ -118,7 +118,8 @@ class RawValues:
             slot = scope.slot()
             if scope.walk.add_value(path, take, slot):
                 return f"found_{slot}"
-        shared = _shared(path) if take in ("first", "last") else None
+        follows = any(isinstance(step, Follow) for step in all_steps(path))  # what may be an error of this column
+        shared = _shared(path) if take in ("first", "last") and not follows else None
         if shared is not None:
             owners, attribute = shared
             is_one = attribute.ignore_case and is_of_one(owners)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from transforms.map.column_model import LEAVES, SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel
+from transforms.map.column_model import LEAVES, SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel, is_system_value
 from transforms.map.contract import Contract, Source
 from transforms.map.elements import elements_of, read_path, unpivoted_reference
 from transforms.map.expressions import compile_expression
@@ -74,7 +74,7 @@ def reach_of(contract: Contract) -> Reach:
             for text in [*rules, *computed, *([source.where] if source.where else [])]:
                 finder.expression(rows, text, types)
         nodes[label] = found
-    return root.reach()
+    return replace(root.reach(), counted=tuple(finder.counted))
 
 
 class _Finder:
@@ -84,6 +84,7 @@ class _Finder:
         self.elements: dict[str, list[_Node]] = {}
         self.index: dict[str, list[_Node]] = {}
         self.own: dict[str, str] = {}
+        self.counted: dict[NameTest, None] = {}
 
     def named(self, root: _Node) -> None:
         """Find the named elements of the contract, which all paths may begin with."""
@@ -107,13 +108,15 @@ class _Finder:
         for text in column.from_ or ():
             if text == "$content":
                 self.root.whole = True
-            if text not in SYSTEM_VALUES and text not in UNPIVOT_VALUES:
+            if column.take == "count" and not column.ignore_case and (name := self._counted(text)):
+                self.counted[name] = None
+            elif text not in SYSTEM_VALUES and text not in UNPIVOT_VALUES:
                 found = self.path(rows, text, column.ignore_case)
                 if column.take not in ("name", "count"):
                     _read_whole(found)
 
     def expression(self, rows: list[_Node], text: str, types: dict) -> None:
-        for path in compile_expression(text, types).paths:
+        for path in compile_expression(text, types, self.contract.formats).paths:
             if path == "$content":
                 self.root.whole = True
             if path not in SYSTEM_VALUES and path not in UNPIVOT_VALUES:
@@ -126,6 +129,16 @@ class _Finder:
             start, text = [_Node()], follow[1]
         name, path = read_path(text, self.contract.namespaces, ignore_case, self.own)
         return self._walk(self.elements[name] if name else start, path)
+
+    def _counted(self, text: str) -> NameTest | None:
+        """The name in ``.//name``, whose elements are few and need only be there to be counted."""
+        if is_system_value(text):
+            return None
+        name, path = read_path(text, self.contract.namespaces, False, self.own)
+        step = path.alternatives[0][0] if name is None and [*map(len, path.alternatives)] == [1] else None
+        if not isinstance(step, Child) or not step.deep or step.predicates or step.name.local is None:
+            return None
+        return step.name
 
     def _walk(self, start: list[_Node], path: Path) -> list[_Node]:
         return [end for steps in path.alternatives for node in start for end in self._steps(node, steps)]

@@ -281,10 +281,18 @@ def _follow(step: Follow, frame: Frame | None) -> Callable[[list[Any]], list[Any
     if frame is None:
         raise ValueError(f"the index {step.index!r} belongs to a record, and there is none here")
 
+    refuse = frame.refuse
+
     def follow(nodes: list[Any]) -> list[Any]:
-        texts = [node if isinstance(node, str) else text_of(node) for node in frame.leave_out_above(nodes)]
-        found = [frame.referred(step.index, text) for text in texts]
-        return [element for element in found if element is not None]
+        found = []
+        for node in frame.leave_out_above(nodes):
+            text = node if isinstance(node, str) else text_of(node)
+            element = frame.referred(step.index, text)
+            if element is not None:
+                found.append(element)
+            elif message := frame.several(step.index, text):
+                refuse(message)
+        return found
 
     return follow
 

@@ -129,7 +129,7 @@ def types_of(contract: Contract, schema: Schema, label: str, source: Source) -> 
 
 
 def columns_read(
-    expression: Expression, columns: Mapping[str, ColumnModel], types: Mapping[str, ColumnType]
+    contract: Contract, expression: Expression, columns: Mapping[str, ColumnModel], types: Mapping[str, ColumnType]
 ) -> set[str]:
     """The columns that an expression uses, and those that they are computed from."""
     found: set[str] = set()
@@ -138,14 +138,19 @@ def columns_read(
         for name in set(waiting.pop().columns) - found:
             found.add(name)
             if name in columns and columns[name].expression is not None:
-                waiting.append(compile_expression(columns[name].expression or "", types))
+                waiting.append(compile_expression(columns[name].expression or "", types, contract.formats))
     return found
 
 
-def computed_in_order(columns: Mapping[str, ColumnModel], types: Mapping[str, ColumnType]) -> list[str]:
+def computed_in_order(
+    contract: Contract, columns: Mapping[str, ColumnModel], types: Mapping[str, ColumnType]
+) -> list[str]:
     """The columns with an expression, each after those that it uses; those in a circle are left out."""
     computed = {name: column.expression for name, column in columns.items() if column.expression is not None}
-    uses = {name: set(compile_expression(text, types).columns) & set(computed) for name, text in computed.items()}
+    uses = {
+        name: set(compile_expression(text, types, contract.formats).columns) & set(computed)
+        for name, text in computed.items()
+    }
     order: list[str] = []
     while ready := [name for name in uses if name not in order and uses[name] <= set(order)]:
         order += ready

@@ -21,10 +21,11 @@ balance, is not noticed.
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import reduce
-from operator import or_
+from operator import itemgetter, or_
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ _WHITESPACE = b" \t\r\n"
 _SLASH, _COLON = b"/:"
 _MAX_KNOWN = 1000
 _NAME = re.compile(rb"[^ \t\r\n/>]*")
+_LOCAL_NAME = re.compile(rb"</?(?:[^ \t\r\n/>:]+:)?([^ \t\r\n/>]+)")
 # Byte order mark, XML declaration, and what else may stand above an element, but no DOCTYPE.
 _PROLOG = re.compile(rb"(?:\xef\xbb\xbf)?(<\?xml\s[^>]*\?>)?(?:\s+|<\?.*?\?>|<!--.*?-->)*", re.DOTALL)
 _OTHER_ENCODING = re.compile(rb"""\sencoding\s*=\s*["'](?!(?:utf-8|us-ascii)["'])""", re.IGNORECASE)
@@ -107,6 +109,15 @@ def _tails(tests: Iterable[NameTest]) -> Flags:
     return tails.reshape(-1)
 
 
+def _followed_by(text: NDArray[np.uint8], places: Places, name: bytes) -> Places:
+    """Those of the places in a text that a name follows."""
+    for number, byte in enumerate(name, 1):
+        if not len(places):
+            break
+        places = places.compress(text.take(places + number, mode="clip") == byte)
+    return places
+
+
 class Projection:
     """Cuts out of records what cannot be reached.
 
@@ -116,6 +127,7 @@ class Projection:
 
     def __init__(self, reach: Reach) -> None:
         self._root = _ReachedNode(reach)
+        self._counted = [_local(test) for test in reach.counted]
         self._tails: list[Flags] = []  # of the levels below the record's element
         steps = reach.children
         while steps:
@@ -140,7 +152,24 @@ class Projection:
         kept = self._kept(record, tags)
         if kept is None:
             return record
-        return b"".join([record[start:end] for start, end in kept])
+        parts = list(kept)
+        if self._counted and self._cuts_counted(record, tags, parts):
+            return record
+        return b"".join([record[start:end] for start, end in parts])
+
+    def _cuts_counted(self, record: bytes, tags: Tags, parts: list[tuple[int, int]]) -> bool:
+        """Whether an element that is counted wherever it stands is in what is cut."""
+        text = np.frombuffer(record, np.uint8)
+        for name in self._counted:
+            found = _followed_by(text, tags.start, name)
+            prefixed = _followed_by(text, np.equal(text, _COLON).nonzero()[0], name)
+            if len(prefixed):
+                found = np.append(found, tags.start.take(tags.start.searchsorted(prefixed) - 1))
+            for at in found.tolist():
+                tag = _LOCAL_NAME.match(record, at)
+                if tag and tag[1] == name and at >= parts[bisect(parts, at, key=itemgetter(0)) - 1][1]:
+                    return True
+        return False
 
     def _kept(self, record: bytes, tags: Tags) -> Iterator[tuple[int, int]] | None:
         """The parts of the record to be kept, in order; ``None`` if it is not well-formed."""

@@ -28,7 +28,8 @@
 ``DATEADD(day, 30, d)``                year, quarter, month (ends at the month's last day), week, day, hour,
                                        minute, second
 ``DATEDIFF(day, a, b)``                the borders crossed from a to b, as in SQL Server; weeks begin on Sunday
-``STRPTIME(t, '%d/%m/%Y', ...)``       a datetime by the first format that fits; ``TRY_STRPTIME`` gives NULL
+``STRPTIME(t, '%d/%m/%Y', ...)``       a datetime by the first format that fits, or ``us_dates``, one of the contract's
+                                       ``formats``; ``TRY_STRPTIME`` gives NULL
 ``CURRENT_TIMESTAMP``                  the start of the run, in UTC; ``CURRENT_DATE`` its day
 =====================================  ====================================================================
 

@@ -14,7 +14,7 @@ true* (WHEN, a filter) and *is it false* (beneath NOT). ``amount < 0`` is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -58,8 +58,9 @@ class Code:
 class Builder:
     """The names of one expression's Python source, and the ways to put pieces of it together."""
 
-    def __init__(self, syntax: Syntax):
+    def __init__(self, syntax: Syntax, formats: Mapping[str, Sequence[str]]):
         self.syntax = syntax
+        self.formats = formats
         self.slots: dict[tuple[str, str], str] = {}
         self.constants: dict[str, Any] = {}
         self._temporaries = 0

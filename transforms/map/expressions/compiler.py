@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import CodeType
+from types import CodeType, MappingProxyType
 from typing import Any
 
 from transforms.map.generated import compile_shown
@@ -84,20 +84,27 @@ class Expression:
         return ExpressionError(message, None, self.text, rule)
 
 
-def compile_expression(text: str, columns: Mapping[str, ColumnType], *, paths: bool = True) -> Expression:
+def compile_expression(
+    text: str,
+    columns: Mapping[str, ColumnType],
+    formats: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    *,
+    paths: bool = True,
+) -> Expression:
     """Parse and check an expression.
 
     Args:
       text: SQL, see :mod:`transforms.map.expressions`.
       columns: the types of the columns that it may name, and of the system values, such as ``$position``,
         that it may name in brackets.
+      formats: the lists of formats that STRPTIME may name.
       paths: whether it may hold XML paths in brackets.
 
     Raises:
       ExpressionError: what is wrong, with its position and a remedy.
     """
     syntax = parse(text)
-    builder = Builder(syntax)
+    builder = Builder(syntax, formats)
     try:
         code = Visitor(builder, columns, paths).visit(syntax.root)
         parameters = ", ".join(["v", *(f"{name}=0" for name in (*builder.slots.values(), *builder.constants))])

@@ -1,18 +1,21 @@
 """The functions of expressions: how each is called, and the Python that it becomes.
 
 A parameter is one of ``text``, ``number``, ``integer``, ``date`` (with a calendar day), ``clock`` (with a
-time of day), ``moment`` (either), ``unit`` (a bare word such as ``day``), ``any``.
+time of day), ``moment`` (either), ``unit`` (a bare word such as ``day``), ``format`` (one, or the name of a
+list), ``any``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, time
 from typing import Any
 
 from sqlglot import exp
 
-from transforms.map.convert import make_converter
+from transforms.map.convert import ConversionError, make_converter
+from transforms.map.document import did_you_mean
 from transforms.schema import ColumnType
 
 from . import runtime, types
@@ -64,14 +67,31 @@ def call(builder: Builder, name: str, arguments: Sequence[exp.Expr], visit: Call
     codes = []
     for index, argument in enumerate(arguments):
         kind = function.parameter(index)
-        codes.append(
-            _unit(builder, argument) if kind == "unit" else _checked(builder, name, kind, visit(argument), argument)
-        )
+        bare = _BARE.get(kind)
+        codes.append(bare(builder, argument) if bare else _checked(builder, name, kind, visit(argument), argument))
     return function.build(builder, codes)
 
 
 def _unit(builder: Builder, node: exp.Expr) -> Code:
     return builder.literal(node.name.lower(), None, node)
+
+
+def _formats(builder: Builder, node: exp.Expr) -> Code:
+    """A format, or the name of a list of them."""
+    if isinstance(node, exp.Literal) and node.is_string:
+        return builder.literal([node.this], None, node)
+    if not isinstance(node, exp.Column) or node.this.meta.get("start") in builder.syntax.paths:
+        raise builder.error("the format must be a literal, such as '%d/%m/%Y', or the name of one of `formats`", node)
+    name, known = node.name, {known.lower(): formats for known, formats in builder.formats.items()}
+    formats = builder.formats.get(name, known.get(name.lower()))
+    if formats is None:
+        remedy = did_you_mean(name, builder.formats) or "declare it there, or write '%d/%m/%Y'"
+        raise builder.error(f"there is no list {name!r} under `formats`; {remedy}", node)
+    return builder.literal(list(formats), None, node)
+
+
+_BARE: dict[str, Callable[[Builder, exp.Expr], Code]] = {"unit": _unit, "format": _formats}
+"""Parameters that are no values of the row."""
 
 
 def _checked(builder: Builder, name: str, kind: str, code: Code, node: exp.Expr) -> Code:
@@ -188,17 +208,34 @@ def _datediff(builder: Builder, codes: Sequence[Code]) -> Code:
 
 def _strptime(lenient: bool) -> Build:
     def build(builder: Builder, codes: Sequence[Code]) -> Code:
-        for code in codes[1:]:
-            if not isinstance(code.literal, str):
-                raise builder.error("the format must be a literal, such as '%d/%m/%Y'", code.node)
+        formats = [one for code in codes[1:] for one in code.literal]
         try:
-            convert = make_converter(DATETIME, formats=[code.literal for code in codes[1:]])
+            convert = make_converter(DATETIME, formats=formats)
         except ValueError as error:
             raise builder.error(str(error), codes[1].node) from None
+        if "iso" in formats:
+            convert = _or_day(convert)
         function = builder.constant(types.attempt(convert) if lenient else convert)
         return builder.strict(DATETIME, f"{function}({{0}})", codes[0], nullable=lenient)
 
     return build
+
+
+def _or_day(convert: Callable[[str], Any]) -> Callable[[str], Any]:
+    """The same for a moment or a day: a list of formats may be that of columns of both types."""
+    day = make_converter(DATE)
+
+    def moment(text: str) -> datetime:
+        try:
+            return convert(text)
+        except ConversionError:
+            try:
+                return datetime.combine(day(text), time())
+            except ConversionError:
+                pass
+            raise
+
+    return moment
 
 
 def _now(builder: Builder, _: Sequence[Code]) -> Code:
@@ -237,8 +274,8 @@ FUNCTIONS: dict[str, Function] = {
     **{part.upper(): date_part(part) for part in PARTS},
     "DATEADD": Function("DATEADD(unit, number, date)", ("unit", "integer", "moment"), _dateadd, 3),
     "DATEDIFF": Function("DATEDIFF(unit, start, end)", ("unit", "moment", "moment"), _datediff, 3),
-    "STRPTIME": Function("STRPTIME(text, format, ...)", ("text", "text"), _strptime(False), 2, repeats=True),
-    "TRY_STRPTIME": Function("TRY_STRPTIME(text, format, ...)", ("text", "text"), _strptime(True), 2, repeats=True),
+    "STRPTIME": Function("STRPTIME(text, format, ...)", ("text", "format"), _strptime(False), 2, repeats=True),
+    "TRY_STRPTIME": Function("TRY_STRPTIME(text, format, ...)", ("text", "format"), _strptime(True), 2, repeats=True),
     "CURRENT_TIMESTAMP": Function("CURRENT_TIMESTAMP", (), _now, 0),
     "CURRENT_DATE": Function("CURRENT_DATE", (), _today, 0),
 }
