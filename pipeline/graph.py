@@ -20,9 +20,7 @@ from transforms import (
     MapRecords,
     Outputs,
     ParseXML,
-    ReadRanges,
-    ReadRejects,
-    ReadSplits,
+    ReadParts,
     ReadXML,
     ReadXMLColumn,
     Reject,
@@ -80,31 +78,26 @@ def load(
     )
 
 
-def read_parts(job: Job) -> beam.PTransform:
+def read_parts(job: Job) -> ReadParts:
     """The transform that reads the parts of slices."""
-    record, most = job.contract.record.path, job.max_record_bytes
-    if isinstance(job.input, FileInput):
-        return ReadSplits(record, job.contract.namespaces, most)
-    if isinstance(job.input, ColumnInput):
-        return ReadRanges(job.input.column, record, job.contract.namespaces, most)
-    return ReadRejects(record, job.contract.namespaces, most, job.input.column)
+    record = job.contract.record
+    return ReadParts(record.path, job.contract.namespaces, job.max_record_bytes, getattr(job.input, "column", None))
 
 
 def read_all(job: Job) -> beam.PTransform:
     """The transform that plans and reads by itself."""
-    record, most = job.contract.record.path, job.max_record_bytes
+    record, namespaces, most = job.contract.record.path, job.contract.namespaces, job.max_record_bytes
     if isinstance(job.input, FileInput):
-        given = job.input
-        return ReadXML(given.patterns, record, job.contract.namespaces, most, max_unpacked=given.max_unpacked)
+        return ReadXML(job.input.patterns, record, namespaces, most, max_unpacked=job.input.max_unpacked)
     if isinstance(job.input, ColumnInput):
-        return ReadXMLColumn(job.input.column, record, job.contract.namespaces, most)
-    return _ReplayAll(job.input, ReadRejects(record, job.contract.namespaces, most, job.input.column))
+        return ReadXMLColumn(job.input.column, record, namespaces, most)
+    return _ReplayAll(job.input, read_parts(job))
 
 
 class _ReplayAll(beam.PTransform):
     """Plans and reads rejects by itself."""
 
-    def __init__(self, given: ReplayInput, read: ReadRejects):
+    def __init__(self, given: ReplayInput, read: ReadParts):
         super().__init__()
         self.given = given
         self.read = read

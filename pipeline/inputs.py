@@ -13,10 +13,11 @@ from typing import Any
 
 from pipeline.options import OptionsError
 from pipeline.replay import ReplayInput, make_replay
-from pipeline.slices import Part, Slice, Slicer
+from pipeline.slices import Slice, Slicer
 from transforms import (
     Contract,
     Loaded,
+    Part,
     RecordPath,
     Split,
     Target,

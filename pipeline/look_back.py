@@ -10,8 +10,7 @@ from typing import Any
 from pipeline.inputs import ColumnInput, FileInput
 from pipeline.job import Job
 from pipeline.report import Report
-from pipeline.slices import Part
-from transforms import RecordPath, Reject, Split, XmlRecord, expand, plan_ranges, read_part
+from transforms import Part, RecordPath, Reject, Split, XmlRecord, expand, plan_ranges, read_part
 from transforms.map.coverage import Coverage
 from transforms.map.found import never_found
 from transforms.parse.parser import RecordParser

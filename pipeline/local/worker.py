@@ -19,8 +19,8 @@ from pipeline.local.processes import tell
 from pipeline.local.pulse import Pulse
 from pipeline.local.slice_result import SliceResult
 from pipeline.logs import set_up_logging
-from pipeline.slices import Part, Slice
-from transforms import Outputs, XmlRecord, cores
+from pipeline.slices import Slice
+from transforms import Outputs, Part, XmlRecord, cores
 from transforms.cores import Cores
 from transforms.metrics import slowest
 
