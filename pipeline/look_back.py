@@ -59,12 +59,12 @@ def look_back(job: Job, report: Report) -> None:
 
 def sample(job: Job) -> Iterator[Any]:
     """The elements of some records, parsed whole: those of the same input are the same each time."""
-    parser = RecordParser(job.max_record_bytes, job.max_depth)
+    parser = RecordParser(job.flags.max_record_bytes, job.flags.max_depth)
     left = MOST_BYTES
     for part in islice(_parts(job), MOST_FILES):
         path = RecordPath.parse(job.contract.record.path, job.contract.namespaces)
         column = getattr(job.input, "column", None)
-        for record in islice(read_part(part, path, job.max_record_bytes, column), MOST_OF_EACH):
+        for record in islice(read_part(part, path, job.flags.max_record_bytes, column), MOST_OF_EACH):
             if not isinstance(record, XmlRecord):
                 continue
             left -= len(record.payload)
