@@ -7,13 +7,27 @@ import random
 import re
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import quoteattr
 
 import pytest
 
 from beamshred.legacy import LegacyError, convert_legacy, run_import
 from beamshred.legacy.source import CONVERTERS, MAKERS, SELECTORS, parse_legacy, read_legacy
 from pipeline.command import main
-from tests.legacy_contracts import ADDRESS, APP, CON_ID, CONTACT, EMPLOYMENT, FILTERS, KEY, converted, imported, mapping
+from tests.legacy_contracts import (
+    ADDRESS,
+    APP,
+    CON_ID,
+    CONTACT,
+    EMPLOYMENT,
+    FILTERS,
+    KEY,
+    converted,
+    imported,
+    mapping,
+    request,
+    rows_of,
+)
 from transforms.map.load import parse_contract
 
 FOLDER = Path(__file__).parent / "legacy"
@@ -327,3 +341,39 @@ def test_the_page_shows_parts_of_the_example(language: str, file: str) -> None:
     # What is shown of the file before may leave out what stands between its mappings.
     parts = shown if language == "yaml" else re.split(r"(?<=\},\n)", shown[0])
     assert [part for part in parts if part.rstrip() not in whole] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "??",
+        "?a",
+        ":a",
+        "- a",
+        "a: b",
+        "{x}",
+        "[x]",
+        "a\x85b",
+        "#",
+        "%",
+        "null",
+        "no",
+        "1e3",
+        "a'b",
+        'a"b',
+        "@a",
+        "&a",
+        "*",
+    ],
+)
+def test_texts_that_yaml_reads_otherwise_stay_as_they_are(text: str) -> None:
+    mapper = imported(
+        mapping(f"{APP}/@a", "app_base.a", default_value=text),
+        mapping(f"{APP}/@e", "app_base.e", "string", "enum", enum_name="e"),
+        mapping(f"{APP}/@s", "scores.score", "string", f"add_score({text})"),
+        mapping(f"{APP}/@t", "scores.score", "string", "add_score(other)"),
+        enum_mappings={"e": {text: text, "b": "B"}},
+    )
+    found = rows_of(mapper, request("", f"e={quoteattr(text)} s='1'"))
+    assert found["app_base"] == [{"app_id": 7, "a": text, "e": text}]
+    assert found["scores"] == [{"app_id": 7, "score_identifier": text, "score": "1"}]

@@ -7,7 +7,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.scalarstring import LiteralScalarString
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString, SingleQuotedScalarString
 
 from beamshred.legacy.layout import laid_out
 from beamshred.legacy.source import CONTACT_TABLE, Legacy
@@ -123,9 +123,13 @@ def _line(value: Any) -> str:
 def _flow(value: Any) -> Any:
     """The value on one line."""
     if isinstance(value, dict):
-        shown: Any = CommentedMap({key: _flow(one) for key, one in value.items()})
+        shown: Any = CommentedMap({_flow(key): _flow(one) for key, one in value.items()})
     elif isinstance(value, list):
         shown = CommentedSeq([_flow(one) for one in value])
+    elif isinstance(value, str) and value.startswith(("?", ":")):
+        return SingleQuotedScalarString(value)  # ruamel.yaml leaves them bare, and cannot read them so
+    elif isinstance(value, str) and not value.isprintable():
+        return DoubleQuotedScalarString(value)
     else:
         return value
     shown.fa.set_flow_style()
