@@ -12,9 +12,10 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from pipeline.slices import Part, Slice, Slicer
+from pipeline.slices import Slice, Slicer
 from transforms import (
     Contract,
+    Part,
     RecordPath,
     RowsAgain,
     SourceFile,

@@ -10,10 +10,8 @@ from pathlib import Path
 
 from transforms import (
     SPLIT_BYTES,
-    KeyRange,
+    Part,
     RecordPath,
-    RejectLines,
-    RowsAgain,
     SourceFile,
     Split,
     XmlColumn,
@@ -24,9 +22,6 @@ from transforms import (
     read_split,
     unpack,
 )
-
-Part = Split | KeyRange | RejectLines | RowsAgain
-"""What one reader reads at once: bytes of a file, rows of a table, or rejects."""
 
 FIRST_SLICE_BYTES = 8 << 20
 """The size of the first slices: less than this is loaded by one worker in a second or two."""

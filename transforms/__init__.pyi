@@ -33,6 +33,7 @@ from .read import SPLIT_BYTES as SPLIT_BYTES
 from .read import InputError as InputError
 from .read import KeyRange as KeyRange
 from .read import Loaded as Loaded
+from .read import Part as Part
 from .read import RejectLines as RejectLines
 from .read import RejectPlan as RejectPlan
 from .read import RowsAgain as RowsAgain
@@ -57,9 +58,7 @@ from .read import read_splits_again as read_splits_again
 from .read import records_at as records_at
 from .read import reject_files as reject_files
 from .read import unpack as unpack
-from .read.transform import ReadRanges as ReadRanges
-from .read.transform import ReadRejects as ReadRejects
-from .read.transform import ReadSplits as ReadSplits
+from .read.transform import ReadParts as ReadParts
 from .read.transform import ReadXML as ReadXML
 from .read.transform import ReadXMLColumn as ReadXMLColumn
 from .records import REJECTS as REJECTS
