@@ -17,8 +17,10 @@ from transforms.contract.steps import (
     leaves_record,
     reads_above_record,
 )
+from transforms.map.cells import Failures
 from transforms.map.current_record import Frame
 from transforms.map.row_function import Identifiers, RowFunction
+from transforms.map.runtime import make_refusal
 from transforms.map.select import compile_from_all, compile_path, own_attribute, within
 from transforms.map.take import IN_A_LIST, Pairs, compile_pairs, compile_take, leaves
 from transforms.map.texts import TextOf, make_text_of, text_of
@@ -60,8 +62,9 @@ class Access:
     at hand, if anything read needs to know it: ``uses_frame``.
     """
 
-    def __init__(self, contract: Contract):
+    def __init__(self, contract: Contract, failures: Failures):
         self.contract = contract
+        self._failures = failures
         self.reads_above = False
         self.what = ""
         self.identifiers = Identifiers()
@@ -70,6 +73,12 @@ class Access:
         self._text_of: TextOf = text_of
         self.frame = frame_of(contract)
         self.names: dict[str, Any] = {"frame": self.frame}
+
+    def reads(self, path: str, column: ColumnPlan | None = None) -> None:
+        """Say what the paths that are compiled next are for: it is named where a text of theirs cannot be followed."""
+        self.what = path
+        is_forgiven = column is not None and column.model.on_error in ("null", "default")
+        self.frame.refuse = make_refusal(self._failures, path, is_forgiven)
 
     def frame_for(self, path: Path, depth: int) -> Frame | None:
         """The record at hand, where a path from so far below it, at the least, needs to know it."""
