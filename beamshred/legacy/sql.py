@@ -158,20 +158,26 @@ class Writer:
         if isinstance(value, Field):
             return self.fields.date(self.path_of(value))
         if isinstance(value, Date):
-            return f"CAST({self._date(value.value)} AS date)"
+            return self._day(value.value)
         if isinstance(value, DateAdd):
             number = self._number(value.number)
             number = number if _is_whole(value.number) else f"CAST({number} AS int)"
-            date = self._date(value.date)
-            if value.unit not in ("hour", "minute", "second") and not isinstance(value.date, Date):
-                # What is added to is a day: its time is dropped.
-                date = f"CAST({date} AS date)"
+            # What days are added to is a day: its time is dropped.
+            is_day = value.unit not in ("hour", "minute", "second") and not isinstance(value.date, Date)
+            date = self._day(value.date) if is_day else self._date(value.date)
             return f"DATEADD({value.unit}, {number}, {date})"
         if isinstance(value, Case):
             return Writer(self.path_of, ColumnType("datetime"), self.fields).column(value)
         if isinstance(value, Null):
             return "NULL"
         raise ValueError("a sum is no date; DATEADD adds to one")
+
+    def _day(self, value: Value) -> str:
+        """The day of a date."""
+        if isinstance(value, (Text, Number)):
+            moment = date_of(value.value if isinstance(value, Text) else value.text)
+            return f"DATE {quoted(moment.date().isoformat())}" if moment else "CAST(NULL AS date)"
+        return f"CAST({self._date(value)} AS date)"
 
     def condition(self, condition: Condition) -> str:
         """A condition that is true where the old program's was, and otherwise false or NULL."""
