@@ -9,29 +9,21 @@ The tables of the target are reflected and compared with those of the contract. 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import sqlalchemy as sa
-from sqlalchemy.dialects import mssql
-from sqlalchemy.engine.reflection import ObjectKind
 
 from pipeline.inputs import make_input
 from pipeline.options import JobOptions
 from transforms import Contract, Schema, Target, schema_of
 from transforms.database.capacity import ERROR, WARNING, narrower
 from transforms.database.database import Database
+from transforms.database.reflection import FoundColumn, FoundKey, FoundTable, reflect
 from transforms.insert.claims import REMEDY, claimed_by_others
 from transforms.insert.ledger import ADDED_COLUMNS, BOOKKEEPING, CLAIMS, LEDGER
 from transforms.insert.prepare import CREATE_IF_NEEDED, ask_target
 from transforms.insert.retry import RETRY_SECONDS
 from transforms.schema import Column, Table
-
-_Place = tuple[str | None, str]
-"""A schema, and a table in it."""
 
 NOTE = "note"
 SEVERITIES = (ERROR, WARNING, NOTE)
@@ -49,36 +41,6 @@ class Finding:
     column: str | None
     message: str
     remedy: str
-
-
-@dataclass(frozen=True)
-class FoundColumn:
-    """A column of the target. ``filled``: the database has a value for it where a row gives none."""
-
-    name: str
-    type: sa.types.TypeEngine[Any]
-    nullable: bool = True
-    filled: bool = False
-    identity: bool = False
-    computed: bool = False
-
-
-@dataclass(frozen=True)
-class FoundKey:
-    """A foreign key of the target: ``columns`` point at the table ``parent``, in ``schema`` or where its own is."""
-
-    columns: tuple[str, ...]
-    parent: str
-    schema: str | None = None
-
-
-@dataclass(frozen=True)
-class FoundTable:
-    """A table of the target."""
-
-    columns: tuple[FoundColumn, ...]
-    primary_key: tuple[str, ...] = ()
-    foreign_keys: tuple[FoundKey, ...] = ()
 
 
 def check_job(flags: JobOptions, contract: Contract) -> list[Finding]:
@@ -99,7 +61,7 @@ def check_target(
 
     def check(database: Database) -> list[Finding]:
         try:
-            found = reflect(database, schema)
+            found = reflect(database, (*schema.tables, *BOOKKEEPING))
         except NotImplementedError as error:
             return [Finding(WARNING, str(database.target), None, str(error), "compare tables and contract yourself")]
         claimed = claimed_by_others(database, schema) if CLAIMS.label in found else {}
@@ -109,21 +71,6 @@ def check_target(
     if _is_new_file(target.target if isinstance(target, Database) else Target.parse(target)):
         return compare(schema, {}, "sqlite", create_missing)
     return ask_target(target, check, retry_seconds=retry_seconds)
-
-
-def reflect(database: Database, schema: Schema) -> dict[str, FoundTable]:
-    """The tables of the schema, and our own, that the target has, by label."""
-    inspector = database.inspector()
-    tables = (*schema.tables, *BOOKKEEPING)
-    existing = database.existing(tables)
-    places = [
-        (table.label, (database.dialect.schema_name(table), table.name)) for table in tables if table.label in existing
-    ]
-    with warnings.catch_warnings():
-        # Of types that SQLAlchemy does not know: they are findings.
-        warnings.simplefilter("ignore", sa.exc.SAWarning)
-        found = _reflected(inspector, [place for _, place in places])
-    return {label: found[place] for label, place in places}
 
 
 def compare(
@@ -283,43 +230,6 @@ class _Comparison:
 
     def _finding(self, severity: str, column: str | None, message: str, remedy: str) -> Finding:
         return Finding(severity, self.table.full_name, column, message, remedy)
-
-
-def _reflected(inspector: sa.Inspector, places: Sequence[_Place]) -> dict[_Place, FoundTable]:
-    dialect, found = inspector.dialect.name, {}
-    if dialect != "postgresql":
-        # One by one: a name that differs in its case would not be found among others.
-        for schema, name in places:
-            columns, key = inspector.get_columns(name, schema), inspector.get_pk_constraint(name, schema)
-            found[schema, name] = _found(dialect, columns, key, inspector.get_foreign_keys(name, schema))
-        return found
-    for schema in {schema for schema, _ in places}:
-        names = [name for there, name in places if there == schema]
-        every: dict[str, Any] = {"schema": schema, "filter_names": names, "kind": ObjectKind.ANY}
-        of_tables = inspector.get_multi_columns(**every)
-        keys = inspector.get_multi_pk_constraint(**every)
-        foreign_keys = inspector.get_multi_foreign_keys(**every)
-        for place in of_tables:
-            found[place] = _found(dialect, of_tables[place], keys.get(place), foreign_keys.get(place, []))
-    return found
-
-
-def _found(dialect: str, of_table: Sequence[Any], key_of_table: Any, foreign_keys: Sequence[Any]) -> FoundTable:
-    """A table of what SQLAlchemy says of it."""
-    key = tuple(key_of_table["constrained_columns"] if key_of_table else ())
-    columns = []
-    for column in of_table:
-        computed, identity = "computed" in column, "identity" in column
-        # SQLite numbers the rows of such a key itself; SQL Server fills the column of a row's version.
-        own = key == (column["name"],) and dialect == "sqlite" and isinstance(column["type"], sa.Integer)
-        own = own or isinstance(column["type"], mssql.TIMESTAMP) or column.get("autoincrement") is True
-        filled = computed or identity or own or column["default"] is not None
-        columns.append(FoundColumn(column["name"], column["type"], column["nullable"], filled, identity, computed))
-    keys = [
-        FoundKey(tuple(one["constrained_columns"]), one["referred_table"], one["referred_schema"])
-        for one in foreign_keys
-    ]
-    return FoundTable(tuple(columns), key, tuple(keys))
 
 
 def _is_new_file(target: Target) -> bool:

@@ -13,11 +13,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mssql, postgresql
 
 from pipeline.command import main
-from pipeline.preflight import Finding, FoundColumn, FoundKey, FoundTable, check_target, compare
+from pipeline.preflight import Finding, check_target, compare
 from tests.databases import LINES, ORDERS, SCHEMA, column
 from tests.jobs import Folder, order, orders
 from transforms import prepare_target
 from transforms.database.capacity import narrower
+from transforms.database.reflection import FoundColumn, FoundKey, FoundTable
 from transforms.schema import TYPE_NAMES, ColumnType, Schema, Table
 
 TEXT = sa.VARCHAR(20)

@@ -209,3 +209,9 @@ def test_rows_without_a_key_are_rejects_and_no_other_is_lost(
         ("no_key", "app_xml?id=1"), ("no_key", "app_xml?id=2"),
     ]  # fmt: skip
     assert "id, part is NULL" in rejects[0].message
+
+
+@pytest.mark.parametrize("url", ["postgresql://host/shop", "postgresql+psycopg2://host/shop"])
+def test_postgresql_is_read_by_the_driver_that_is_installed(url: str) -> None:
+    """Whichever SQLAlchemy takes: before 2.1 that is psycopg2."""
+    assert engine_of(url).driver == "psycopg"

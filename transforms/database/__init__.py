@@ -7,6 +7,7 @@
 ``dialects/``       types, names, statements, catalogue and errors: a module for each database
 ``drivers/``        connections, and how rows go in: a module for each driver
 ``ddl.py``          CREATE TABLE and CREATE INDEX
+``reflection.py``   the tables that are there
 ``engines.py``      SQLAlchemy's engines, to reflect tables and to read
 ``capacity.py``     what the type of a column holds of what a contract gives
 ==================  ===============================================================================================

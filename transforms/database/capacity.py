@@ -1,8 +1,8 @@
 """What a column of a database can hold of what a contract gives it.
 
-A column that holds less is *narrower*: the database refuses what does not fit, or changes it in silence. SQLite has
-rules of its own: it takes anything, and makes a number of a text that looks like one where a column is not declared
-as text.
+A column that holds less is *narrower*: the database refuses what does not fit, or changes it without an error. SQLite
+has rules of its own: it takes anything, and makes a number of a text that looks like one where a column is not
+declared as text.
 """
 
 from __future__ import annotations

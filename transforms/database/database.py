@@ -1,7 +1,7 @@
 """The one interface to all databases.
 
-A :class:`Database` has a dialect, which is the SQL that it understands, and a driver, which is the connection: the rows
-go in by it. Neither knows the other's part, so that PostgreSQL, say, is the same by psycopg and by ODBC.
+A :class:`Database` has a dialect, the SQL that it understands, and a driver, the connection through which rows go in.
+So PostgreSQL is one dialect, by psycopg and by ODBC, and ODBC one way to connect, to PostgreSQL and to SQL Server.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from transforms.schema import Table
 class Database:
     """A target database. What asks it or writes to it needs :meth:`connect` to have been called.
 
-    Errors of the driver come out as they are; :func:`translated` makes ours of them.
+    Errors of the driver come out as they are: :func:`translated` is for callers.
     """
 
     def __init__(self, target: Target, dialect: Dialect, driver: Driver) -> None:
@@ -125,7 +125,7 @@ class Database:
         """Columns of the rows in which each column of ``equal`` has that value, and another column one of many texts.
 
         Or the other is ``between`` a text and another, the second excluded. ``lock``: no other transaction changes the
-        rows before ours ends.
+        rows before this one ends.
         """
         mark = self.dialect.placeholder
         conditions = [f"{self.dialect.quoted(name)} = {mark}" for name in equal]
@@ -147,7 +147,7 @@ class Database:
         return self.dialect.without_parameters(self.driver.statement(INSERT, table, table.column_names))
 
     def _define(self, statements: Sequence[str], is_done: Callable[[], object]) -> None:
-        """Execute DDL in one transaction; what fails is well where another program has done it meanwhile."""
+        """Execute DDL in one transaction; an error does not matter where another program has done the same."""
         try:
             self.begin()
             for statement in statements:

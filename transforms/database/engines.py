@@ -18,7 +18,7 @@ from transforms.database.errors import LoadError
 from transforms.database.packages import import_pyodbc
 from transforms.database.target import Target
 
-_OURS = "transforms.database.dialects.sqlalchemy"
+_OURS = "transforms.database.dialects.sqlalchemy_dialects"
 registry.register("postgresql.odbc", _OURS, "PGDialectODBC")
 registry.register("postgresql.psycopg_informed", _OURS, "PGDialectInformed")
 registry.register("sqlite.odbc", _OURS, "SQLiteDialectODBC")
@@ -49,13 +49,17 @@ def reading_engine(target: Target) -> sa.Engine:
 
     Raises :class:`LoadError` where there is no such database, or none that can be read, and what SQLAlchemy raises.
     """
-    if target.url is None:
+    url = target.url
+    if url is None:
         return _odbc_engine(target)
     if target.scheme == "sqlite":
-        return _quoting(_sqlite_engine(target, target.url))
+        return _quoting(_sqlite_engine(target, url))
     if target.scheme == "mssql":
-        return _quoting(sa.create_engine(with_driver(target.url, import_pyodbc(target).drivers)))
-    return _quoting(sa.create_engine(target.url))
+        url = with_driver(url, import_pyodbc(target).drivers)
+    elif target.scheme == "postgresql":
+        # Before version 2.1 SQLAlchemy would take psycopg2.
+        url = url.set(drivername="postgresql+psycopg")
+    return _quoting(sa.create_engine(url))
 
 
 def _quoting(engine: sa.Engine) -> sa.Engine:

@@ -125,7 +125,7 @@ class BulkInsertDoFn(beam.DoFn):
 
 _idle: dict[tuple[str, str | None], Database] = {}
 """Connections of a worker of a local run, between two slices: to make one takes a far server as long as a batch. If one
-is lost meanwhile, the first batch finds out, and makes another."""
+is lost meanwhile, the first batch fails, and is tried again by another."""
 
 
 class SettleDoFn(beam.DoFn):

@@ -28,7 +28,7 @@ _END = "g"
 
 
 def find_entries(database: Database, contract: str, keys: Sequence[str], lock: bool = False) -> dict[str, Entry]:
-    """The ledger's entries of these keys; ``lock``: no other transaction changes them before ours ends."""
+    """The ledger's entries of these keys; ``lock``: no other transaction changes them before this one ends."""
     if not keys:
         return {}
     rows = database.find_rows(

@@ -34,12 +34,12 @@ from transforms.insert.retry import retried
 from transforms.records import BatchResult, MappedRecord, Reject, Row
 from transforms.schema import ABSENT, Schema, Table
 
-_CLAIMS = 3
+_TRIES = 3
 
 _new_to: WeakSet[Database] = WeakSet()
 """Databases whose ledger knew nothing of the last batch, and refuses what it knows."""
 
-Loaded = tuple[Tally, list[Reject]]
+_Outcome = tuple[Tally, list[Reject]]
 """What a transaction did, in counts, and the records that were not loaded as others have their keys."""
 
 
@@ -83,8 +83,8 @@ def load_batch(
     return result, rejects
 
 
-def _load(database: Database, schema: Schema, part: Families, policy: LoadPolicy, is_quick: bool) -> Loaded:
-    for _ in range(_CLAIMS + is_quick):
+def _load(database: Database, schema: Schema, part: Families, policy: LoadPolicy, is_quick: bool) -> _Outcome:
+    for _ in range(_TRIES + is_quick):
         try:
             return retried(
                 database.target, policy.retry_seconds, partial(_transaction, database, schema, part, policy, is_quick)
@@ -105,7 +105,7 @@ class _UnsureError(RefusedError):
     """Refused on the quick way: it may be a key that the ledger knows, or a row of another table than it says."""
 
 
-def _transaction(database: Database, schema: Schema, part: Families, policy: LoadPolicy, is_quick: bool) -> Loaded:
+def _transaction(database: Database, schema: Schema, part: Families, policy: LoadPolicy, is_quick: bool) -> _Outcome:
     keys = part.keys
     is_distinct = len(set(keys)) == len(keys)
     looks = not (is_quick and is_distinct and database in _new_to)
@@ -144,7 +144,7 @@ def _write(
     records: Sequence[MappedRecord],
     entries: dict[str, Entry],
     policy: LoadPolicy,
-) -> Loaded:
+) -> _Outcome:
     by_key: dict[str, list[MappedRecord]] = {}
     for record in records:
         by_key.setdefault(record.key, []).append(record)
@@ -207,7 +207,7 @@ def _count(
     records: Sequence[MappedRecord],
     decisions: Mapping[str, Decision],
     policy: LoadPolicy,
-) -> Loaded:
+) -> _Outcome:
     tally, rejects, differing = Tally(), [], []
     for record in records:
         entry = decisions[record.key].entry

@@ -123,7 +123,7 @@ def _missing(database: Database, schema: Schema) -> list[Table]:
 
 
 def _ddl(database: Database, missing: Sequence[Table]) -> str:
-    """How our own tables that are missing are made."""
+    """The statements that create the program's own tables that are missing."""
     made = [
         " ".join(statement.split())
         for table, statements in ddl.statements(BOOKKEEPING, database.dialect)

@@ -43,7 +43,7 @@ def retried(target: Target, seconds: float, action: Callable[[], T]) -> T:
 
 @contextmanager
 def opened(target: str | Database, seconds: float, odbc_insert: str | None = None) -> Iterator[Database]:
-    """The database of a target, to be connected to by whoever needs it; one that is open already is left open."""
+    """The database of a target, not yet connected; one that is given as a database is left open at the end."""
     if isinstance(target, Database):
         yield target
         return

@@ -23,7 +23,7 @@ T = TypeVar("T")
 _KEY = ("contract", "fingerprint", "input")
 _THIS_RUN = replace(RUNS, record_key=(*_KEY, "run_id"))
 _STATE = ("run_id", "started_at", "ended_at")
-_CLAIMS = 3
+_TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def begin_run(
 
     try:
         with opened(target, retry_seconds) as database:
-            for _ in range(_CLAIMS):
+            for _ in range(_TRIES):
                 try:
                     return retried(database.target, retry_seconds, lambda: _transaction(database, begin))
                 except RefusedError as error:

@@ -19,7 +19,6 @@ from transforms.map.calls import (
     make_refusal,
     make_rule,
     one_by_one,
-    refused,
 )
 from transforms.map.climb import depth_of
 from transforms.map.column_model import ColumnModel
@@ -78,7 +77,6 @@ class Builder:
             "attributes_of_one": attributes_of_one,
             "attributes": {},
             "attempt": partial(attempt, failures),
-            "refused": partial(refused, failures),
             "one_by_one": partial(one_by_one, failures),
             "first_given": first_given,
             "file_name": posixpath.basename,
@@ -278,13 +276,14 @@ class Builder:
             expression = compile_expression(column.expression or "", types, self.contract.formats)
             self._reads(f"{label}.{name}", column)
             call = self._raw.name("expression", expression.compile(expression_slot(expression)))
-            arguments = self._arguments(scope, expression, places, position)
             places[name] = f"{row}_{len(places)}"
             lines += [
-                f"try: {places[name]} = {self._raw.name('fit', computed.fit)}({call}({arguments}))",
-                f"except ColumnError as error: {places[name]} = refused(error, {errors})",
-                f"except COMPUTING_FAILED: {places[name]} = "
-                f"attempt({self._raw.name('column', computed)}, {call}, {arguments}, {errors})",
+                "try:",
+                "    given = None",
+                f"    given = {self._arguments(scope, expression, places, position)}",
+                f"    {places[name]} = {self._raw.name('fit', computed.fit)}({call}(given))",
+                "except COMPUTING_FAILED as error:",
+                f"    {places[name]} = attempt({self._raw.name('column', computed)}, {call}, given, error, {errors})",
             ]
         final = [places[name] for name in takes] + [
             self._with_default(places[name], column) for name, column in source.columns.items()

@@ -66,20 +66,19 @@ def attempt(
     failures: Failures,
     column: Computed,
     compute: Callable[[Sequence[Any]], Any],
-    arguments: Sequence[Any],
+    arguments: Sequence[Any] | None,
+    error: Exception,
     errors: list[ColumnError],
 ) -> Any:
-    """A computed column's value where computing it failed; NULL where that is an error."""
+    """A computed column's value where computing it failed, or reading its arguments; NULL where that is an error."""
     try:
+        if arguments is None:
+            raise error
         return column.attempt(compute, arguments)
     except ColumnError as error:
-        return refused(failures, error, errors)
-
-
-def refused(failures: Failures, error: ColumnError, errors: list[ColumnError]) -> None:
-    """NULL in place of a value that is an error."""
-    failures[error.path, error.rule] += 1
-    errors.append(error)
+        failures[error.path, error.rule] += 1
+        errors.append(error)
+        return None
 
 
 def one_by_one(

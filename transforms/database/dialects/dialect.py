@@ -141,7 +141,7 @@ class Dialect:
         return f"DELETE FROM {self.table_name(table)} WHERE {' OR '.join([f'({one})'] * records)}"
 
     def select(self, table: Table, columns: Sequence[str], conditions: Sequence[str], lock: bool = False) -> str:
-        """SELECT of columns; ``lock``: no other transaction changes the rows before ours ends."""
+        """SELECT of columns; ``lock``: no other transaction changes the rows before this one ends."""
         return (
             f"SELECT {self.quoted(*columns)} FROM {self.table_name(table)} WHERE {' AND '.join(conditions)}"
             f"{' FOR UPDATE' if lock else ''}"

@@ -36,7 +36,7 @@ _COLLATION = "Latin1_General_100_BIN2"
 MAX_NVARCHAR, MAX_VARBINARY = 4000, 8000
 # https://learn.microsoft.com/sql/relational-databases/errors-events/database-engine-events-and-errors
 # Microsoft's driver gives SQLSTATE 42000 for most of them: the server's number tells them apart.
-_FATAL = frozenset({544})  # IDENTITY_INSERT is off: a fault of ours, at every record
+_FATAL = frozenset({544})  # IDENTITY_INSERT is off: a bug of the program, at every record
 _TRANSIENT = frozenset({
     1204, 1205, 1222, 3960, 3961, 41301, 41302, 41305, 41325,  # locks, deadlock, timeout, snapshots
     10928, 10929, 40143, 40197, 40501, 40613, 49918, 49919, 49920,  # Azure: busy, failing over, out of resources
@@ -79,7 +79,7 @@ class SQLServer(Dialect):
             "SELECT c.name FROM sys.indexes i"
             " JOIN sys.index_columns k ON k.object_id = i.object_id AND k.index_id = i.index_id"
             " JOIN sys.columns c ON c.object_id = k.object_id AND c.column_id = k.column_id"
-            # The other setting drops a second row without a word.
+            # The other setting drops a second row without an error.
             " WHERE i.is_primary_key = 1 AND i.ignore_dup_key = 0 AND i.object_id = OBJECT_ID(?)",
             (self.table_name(table),),
         )

@@ -30,7 +30,7 @@ class Statement:
     adapters: tuple[tuple[int, Adapter], ...]
 
     def adapt(self, rows: Sequence[Row]) -> Sequence[Row]:
-        """The rows as the driver takes them; the very same rows where no column needs an adapter."""
+        """The rows as the driver takes them; the rows themselves where no column needs an adapter."""
         if not self.adapters or not rows:
             return rows
         # By column: turning rows into columns and back costs far less than rebuilding each row in Python.
@@ -128,10 +128,7 @@ class Driver(ABC):
         return list(self.cursor.fetchall())
 
     def create(self, statements: Sequence[str]) -> bool:
-        """Execute statements that create several tables, all or none, by one message; ``False``: it is not done.
-
-        It cannot be done by all drivers, and it fails where one of the tables is there: then they go one by one.
-        """
+        """Create tables by one message, all or none; ``False``: none, as the driver cannot or as one failed."""
         return False
 
     @property

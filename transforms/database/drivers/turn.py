@@ -46,7 +46,7 @@ class Turn:
             spent["wait"] += monotonic() - began
 
     def give_back(self) -> None:
-        """Let the next one write; nothing, if the turn is not ours."""
+        """Let the next one write; nothing, if it was not this process's turn."""
         if self._files:
             fcntl.flock(self._files[1], fcntl.LOCK_UN)
 

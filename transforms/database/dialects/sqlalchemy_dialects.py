@@ -18,7 +18,7 @@ from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
 
 class _Text(sa.types.String):
-    # PostgreSQL must be told the type of a parameter that stands where any could.
+    # PostgreSQL must be told the type of a parameter where a value of any type could be.
     render_bind_cast = True
 
 
