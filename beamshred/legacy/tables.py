@@ -208,9 +208,11 @@ class Tables:
         if any(column.always for column in columns.values()):
             return {}
         data = {name: column for name, column in columns.items() if column.source != "NULL"}
+        computes = any(column.is_expression for column in data.values())
         if all(column.has_value == Column.has_value for column in data.values()):
-            computes = any(column.is_expression for column in data.values())
             return {"skip_empty": "unless_computed" if computes else True}
+        if not computes:
+            return {"skip_empty": "with_blanks"}
         return {"where": " OR ".join(column.has_value.format(column_name(name)) for name, column in data.items())}
 
     # Contacts
