@@ -35,13 +35,13 @@ def rows(contract, document: bytes, **options):
     return mapped
 
 
-def same_rows(tables: str, document: str, cut: bool = True) -> Reach:
+def same_rows(tables: str, document: str, is_cut: bool | None = None) -> Reach:
     contract = parse_contract(CONTRACT + tables)
     reach = reach_of(contract)
     given = long(document.encode())
-    parsed = RecordParser(reach=reach).parse(XmlRecord("s", 0, 0, len(given), given))
-    assert isinstance(parsed, ParsedRecord)
-    assert bool(parsed.root.findtext("filler")) is (reach.whole or not cut)
+    cut = RecordParser(reach=reach).parse(XmlRecord("s", 0, 0, len(given), given))
+    assert isinstance(cut, ParsedRecord)
+    assert bool(cut.root.findtext("filler")) is (reach.whole if is_cut is None else not is_cut)
     assert rows(contract, given, reach=reach) == rows(contract, given)
     return reach
 
