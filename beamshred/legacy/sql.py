@@ -13,9 +13,9 @@ numbers, which are NULL where they are none:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from beamshred.legacy.fields import Fields
+from beamshred.legacy.fields import Fields, column_name
 from beamshred.legacy.grammar import (
     Arithmetic,
     Case,
@@ -31,7 +31,7 @@ from beamshred.legacy.grammar import (
     Text,
     Value,
 )
-from beamshred.legacy.types import TRUE_WORDS, date_of
+from beamshred.legacy.types import INTEGERS, TRUE_WORDS, date_of
 from transforms.schema import ColumnType
 
 PathOf = Callable[[Field], str]
@@ -254,3 +254,15 @@ def results(value: Value) -> Iterator[Value]:
         yield from results(value.otherwise)
     else:
         yield value
+
+
+def any_given(types: Mapping[str, str]) -> list[str]:
+    """Conditions of which one is true where one of these columns, by name, has a value; few for columns of one type."""
+    families: dict[str, list[str]] = {}
+    for name, type_ in types.items():
+        family = "number" if type_ in (*INTEGERS, "decimal") else type_
+        families.setdefault(family, []).append(column_name(name))
+    return [
+        f"COALESCE({', '.join(names)}) IS NOT NULL" if len(names) > 1 else f"{names[0]} IS NOT NULL"
+        for names in families.values()
+    ]

@@ -20,7 +20,7 @@ from beamshred.legacy.source import (
     Mapping,
     Steps,
 )
-from beamshred.legacy.sql import quoted
+from beamshred.legacy.sql import any_given, quoted
 from beamshred.legacy.types import DATE_FORMATS, column_type, readings
 from beamshred.legacy.values import Column, Values
 
@@ -213,7 +213,13 @@ class Tables:
             return {"skip_empty": "unless_computed" if computes else True}
         if not computes:
             return {"skip_empty": "with_blanks"}
-        return {"where": " OR ".join(column.has_value.format(column_name(name)) for name, column in data.items())}
+        plain = {name: column.type.name for name, column in data.items() if column.has_value == Column.has_value}
+        others = [
+            column.has_value.format(column_name(name))
+            for name, column in data.items()
+            if column.has_value != Column.has_value
+        ]
+        return {"where": " OR ".join([*any_given(plain), *others])}
 
     # Contacts
 
