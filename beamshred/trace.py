@@ -30,6 +30,7 @@ from transforms.map.contract import Source
 from transforms.map.document import did_you_mean
 from transforms.map.elements import read_path
 from transforms.map.load import load_contract
+from transforms.map.raw import RawValues
 from transforms.map.resolve import resolve
 from transforms.map.select import compile_path
 from transforms.map.tables import inherited
@@ -53,6 +54,7 @@ class Tracer:
     def __init__(self, contract: Contract, place: str) -> None:
         self.contract = resolve(contract)
         self.mapper = Mapper(contract)
+        self._frame = RawValues(self.contract).frame
         self.place = place
         self.label, self.name, self.inherited_from = self._find(place)
 
@@ -77,6 +79,7 @@ class Tracer:
 
     def lines(self, parsed: ParsedRecord) -> Iterator[str]:
         """What is to be said of one record."""
+        self._frame.enter(parsed.root)
         yield f"{self.place} of the record {parsed.record.ordinal} in {parsed.record.source}"
         if not self.label:
             column = self.contract.record.key[self.name]
@@ -121,7 +124,7 @@ class Tracer:
     ) -> list[Any]:
         name, path = read_path(text, self.contract.namespaces, ignore_case, own)
         starts = [element] if name is None else self._found(root, root, self.contract.elements[name], False, {})
-        select = compile_path(path)
+        select = compile_path(path, self._frame)
         return [node for start in starts for node in select(start)]
 
     def _value(
