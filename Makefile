@@ -53,7 +53,7 @@ format: $(VENV)/.installed-test
 
 # The JSON Schema by which editors complete and check contracts; a test says when it is out of date.
 schema: $(VENV)/.installed
-	$(BIN)/python -m transforms.map.schema_file docs/contract.schema.json
+	$(BIN)/python -m transforms.contract.schema_file docs/contract.schema.json
 
 # The documentation as a site in site/, with the page of flags and the pictures anew.
 docs: $(VENV)/.installed-test

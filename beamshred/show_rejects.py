@@ -31,9 +31,9 @@ from beamshred.report.report_file import masked, read_report
 from beamshred.words import counted
 from pipeline.command_line import Parser
 from pipeline.flags import positive
+from transforms.contract.document import did_you_mean
 from transforms.filesystems import is_local, join
 from transforms.lines import lines_before
-from transforms.map.document import did_you_mean
 from transforms.read.encoding import BrokenInput, detect
 from transforms.read.files import changed_at, find_file, open_plain
 from transforms.read.reject_lines import reject_files

@@ -12,7 +12,7 @@ from pipeline.job import Job
 from pipeline.report import Report
 from transforms import Part, RecordPath, Reject, Split, XmlRecord, expand, plan_ranges, read_part
 from transforms.map.coverage import Coverage
-from transforms.map.found import never_found
+from transforms.map.missing import never_found
 from transforms.parse.parser import RecordParser
 
 MOST_FILES = 20

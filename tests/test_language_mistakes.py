@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.language import HEAD, all_rows, column, mistake, mistakes
-from transforms.map.document import ContractError
-from transforms.map.load import parse_contract
+from transforms.contract.document import ContractError
+from transforms.contract.read import parse_contract
 
 # Tables
 

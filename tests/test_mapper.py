@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from transforms.map.compiler import MAX_KEY_LENGTH, Mapper
-from transforms.map.load import parse_contract
+from transforms.contract.read import parse_contract
+from transforms.map.mapper import MAX_KEY_LENGTH, Mapper
 from transforms.parse.parser import RecordParser
 from transforms.records import Context, MappedRecord, ParsedRecord, Reject, XmlRecord
 from transforms.schema import ABSENT

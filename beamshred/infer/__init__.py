@@ -31,8 +31,8 @@ from beamshred.words import counted
 from pipeline.command_line import Parser
 from pipeline.flags import positive
 from transforms import RecordPath, expand
-from transforms.map.compiler import Mapper
-from transforms.map.load import parse_contract
+from transforms.contract.read import parse_contract
+from transforms.map.mapper import Mapper
 from transforms.records import ParsedRecord, Reject
 from transforms.user_errors import UserError
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from textwrap import wrap
 from typing import Any
 
-from beamshred.infer.table_plans import ColumnPlan, TablePlan
+from beamshred.infer.table_plans import ColumnDraft, TableDraft
 
 WIDTH = 118
 _PLAIN = re.compile(r"[A-Za-z_.$/][\w./$()-]*", re.ASCII)
@@ -25,7 +25,7 @@ def contract_text(
     name: str,
     path: str,
     key: Mapping[str, dict[str, Any]],
-    tables: Iterable[TablePlan],
+    tables: Iterable[TableDraft],
     namespaces: Mapping[str, str],
     about: Iterable[str] = (),
     key_notes: Iterable[str] = (),
@@ -47,7 +47,7 @@ def contract_text(
     return "\n".join(lines) + "\n"
 
 
-def _table(table: TablePlan) -> Iterator[str]:
+def _table(table: TableDraft) -> Iterator[str]:
     for note in table.notes:
         yield from _comment(note, "  ")
     yield f"  {_flow(table.name)}:"
@@ -65,7 +65,7 @@ def _table(table: TablePlan) -> Iterator[str]:
         yield from _column(name, column)
 
 
-def _column(name: str, column: ColumnPlan) -> Iterator[str]:
+def _column(name: str, column: ColumnDraft) -> Iterator[str]:
     spec = column.spec["from"] if set(column.spec) == {"from"} else column.spec
     line = f"      {_flow(name)}: {_flow(spec)}"
     note = "; ".join(column.notes)

@@ -19,7 +19,7 @@ from beamshred.infer.record import Record, element_name
 from beamshred.infer.table_plans import Prefixes
 from beamshred.infer.text_statistics import Reading, TextStatistics
 from beamshred.infer.tree import Node
-from transforms.map.paths import parse_path
+from transforms.contract.paths import parse_path
 from transforms.map.select import compile_path
 from transforms.map.texts import text_of
 from transforms.names import split_tag

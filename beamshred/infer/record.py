@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from beamshred.infer.tree import InferError, Node, Profile
-from transforms.map.document import did_you_mean
+from transforms.contract.document import did_you_mean
 from transforms.names import NameTest, RecordPath, split_tag
 
 LARGE_DOCUMENT = 16 << 20

@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from transforms.map.conversion import ConversionError
-from transforms.map.convert import Converter, make_converter
+from transforms.conversion.convert import Converter, make_converter
+from transforms.conversion.errors import ConversionError
 from transforms.schema import ColumnType
 
 _INTEGER = re.compile(r"(?!-0)-?(?:0|[1-9]\d{0,17})")

@@ -9,9 +9,9 @@ from typing import Any
 
 from lxml.etree import _Element
 
-from transforms.map.columns import ColumnError, Failures
+from transforms.contract.expressions import ExpressionError
+from transforms.map.cells import ColumnError, Failures
 from transforms.map.computed import Computed
-from transforms.map.expressions import ExpressionError
 from transforms.records import Row
 
 Holds = Callable[["Sequence[Any]"], bool]

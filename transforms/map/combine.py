@@ -8,7 +8,7 @@ from decimal import Context
 from functools import reduce
 from typing import Any
 
-from transforms.map.convert import make_converter
+from transforms.conversion.convert import make_converter
 from transforms.schema import ColumnType
 
 Combine = Callable[["Sequence[Any]"], Any]
