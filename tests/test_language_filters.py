@@ -139,6 +139,12 @@ def test_blank_row_is_empty_where_blank_is_null() -> None:
     assert [row[0] for row in rows(contract, "<r id='1'><a state=' ' name=''/><a name='x'/></r>")] == [2]
 
 
+def test_blank_row_is_empty_where_skip_empty_says_so() -> None:
+    contract = EMPTY.replace("skip_empty: true", "skip_empty: with_blanks")
+    xml = "<r id='1'><a state=' ' name=''/><a name='x' state=''/><a state='\u00a0'/><a/></r>"
+    assert rows(contract, xml) == [(2, "x", "a.xml", "1", "", "x")]
+
+
 def test_row_with_a_broken_value_is_not_empty() -> None:
     contract = "tables: {t: {rows: a, skip_empty: true, columns: {n: {from: '@n', type: int}}}}"
     assert rows(contract, "<r id='1'><a/><a n=' '/></r>") == []

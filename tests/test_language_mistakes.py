@@ -29,7 +29,7 @@ from transforms.contract.read import parse_contract
         ),
         (
             "{t: {skip_empty: yes, columns: {a: a}}}",
-            "tables.t.skip_empty: not one of False, True or 'unless_computed' (here: 'yes')",
+            "tables.t.skip_empty: not one of False, True, 'unless_computed' or 'with_blanks' (here: 'yes')",
         ),
         ("{t: {parent: u, columns: {a: a}}}", "tables.t.parent: there is no such table (here: 'u'); known: t"),
         (

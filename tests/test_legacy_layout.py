@@ -34,7 +34,7 @@ def test_a_long_condition_goes_on_before_its_words() -> None:
 def test_a_long_path_goes_on_before_a_step() -> None:
     assert laid_out("a_long_name/another_long_name/@an_attribute", 20).splitlines()[1:] == [
         "  /another_long_name",
-        "    /@an_attribute",
+        "  /@an_attribute",
     ]
 
 

@@ -27,6 +27,7 @@ TEXTS = [
     "", " ", "\u00a0", "x", " Auto ", "boat", "r", "G", "?", "0", "1", "07002", "-5", "36.50", "1,234.56", "12-34",
     "abc 7", "99999999999", "y", "N", "TRUE", "false", "yes", "2024-02-29", "2023-02-29", "1/5/2024 3:04:05 PM",
     "25/12/2024", "2024-01-05T10:20:30Z", "20230101", "2024-1-5 10:20:75", "a rather long text", "it's", "5.0",
+    "1.0E7", "-$5", "20240105T1020", "2024-01-05 23:59:59.9999999", "\u200b",
 ]  # fmt: skip
 KEYS = ["1", "2", " 2 ", "03", "4"]
 ATTRIBUTES = [f"a{number}" for number in range(8)]
@@ -39,7 +40,15 @@ EXPRESSIONS = [
 ]
 SUMS = ["a1 + a2 * 2", "(a1 - 1) / 4", "a1 * -1"]
 DATA_TYPES = ["string", "string", "int", "tinyint", "decimal", "datetime", "date", "bit"]
-DEFAULTS = {"string": "none", "int": "5", "tinyint": "7", "decimal": "0", "datetime": "1/1/1900", "date": "1900-01-01"}
+DEFAULTS = {
+    "string": "none",
+    "int": "5",
+    "tinyint": "7",
+    "decimal": "0",
+    "datetime": "1/1/1900",
+    "date": "1900-01-01",
+    "bit": "1",
+}
 
 
 def contract_of(mappings: list[dict[str, Any]], **top: Any) -> dict[str, Any]:
@@ -106,8 +115,8 @@ class Made:
             more["data_length"] = pick([3, 20, -1])
         if data_type == "decimal":
             more["data_length"] = pick([0, 2, 4])
-        if data_type in DEFAULTS and kind != "bit" and pick([True, False]):
-            more["default_value"] = DEFAULTS[data_type]
+        if data_type in DEFAULTS and pick([True, False]):
+            more["default_value"] = pick([DEFAULTS[data_type]] * 4 + ["", " "])
         return mapping(f"{place}/@{pick(ATTRIBUTES)}", f"{table}.{self.column()}", data_type, *types, **more)
 
     def makers(self) -> list[dict[str, Any]]:

@@ -12,6 +12,8 @@ CONTRACT = """\
 contract: orders
 elements:
   buyer: Parties/Party[@role='buyer']
+index:
+  party: {path: Parties/Party, key: "@role"}
 lookups:
   kinds: {B: book}
 record:
@@ -27,6 +29,7 @@ tables:
       notes: {from: Note, take: join, separator: "; "}
       count: {from: Note, take: count, type: int}
       double: {expression: total * 2, type: "decimal(9, 2)"}
+      paid_by: Mail/@by -> party/Name
       file: $file
       system: {value: x}
   line:
@@ -52,7 +55,7 @@ ORDERS = """\
   <order id="1"><Total> </Total><Sum> 12.5 EUR</Sum><Size>big</Size><Note>a</Note><Note>b</Note>
     <Parties><Party role="seller"><Name>Bob</Name></Party><Party role="buyer"><Name>Ann</Name></Party></Parties>
     <Lines><Line k="B"><Discount code="X"/></Line><Line><Discount code="Y"/></Line></Lines>
-    <Phone no="1"/><Mail>m</Mail></order>
+    <Phone no="1"/><Mail by="#seller">m</Mail></order>
   <order id="2"><Total>lots</Total></order>
 </orders>
 """
@@ -88,6 +91,7 @@ def explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
         ("orders.notes", ["path Note: found 'a', 'b' (2 of them)", "take join: ['a', 'b']", "as text: 'a; b'"]),
         ("orders.count", ["as int: 2"]),
         ("orders.double", ["computed: total * 2", "1 row of this record: 25.00"]),
+        ("orders.paid_by", ["path Mail/@by -> party/Name: found 'Bob'", "as text: 'Bob'"]),
         ("orders.file", ["$file", "1 row of this record: 'orders.xml'"]),
         ("orders.system", ["the constant 'x'"]),
         ("orders.shop", ["a column of the record's key", "path ../@name: found 's'"]),

@@ -84,7 +84,7 @@ def _steps(piece: str, room: int) -> list[str]:
 
 def _wrapped(text: str, indent: str, width: int) -> Iterator[str]:
     """A text as lines; those after the first are indented further."""
-    room = width - len(indent)
+    room, further = width - len(indent), indent + _INDENT
     pieces = [part for piece in _PIECE.findall(text) for part in _steps(piece, room - len(_INDENT) * 2)]
     while len(" ".join(pieces)) > room and len(pieces) > 1:
         fitting = [at for at in range(1, len(pieces)) if len(" ".join(pieces[:at])) <= room] or [1]
@@ -92,6 +92,6 @@ def _wrapped(text: str, indent: str, width: int) -> Iterator[str]:
         at = better[-1] if better else fitting[-1]
         yield indent + " ".join(pieces[:at])
         pieces = pieces[at:]
-        indent = indent if indent.endswith(_INDENT * 2) and room < width - len(indent) + 1 else indent + _INDENT
+        indent = further
         room = width - len(indent)
     yield indent + " ".join(pieces)

@@ -15,6 +15,10 @@ class PathsError(ValueError):
     """A place that a path cannot say."""
 
 
+_CONTACTS = {"last_valid_pr_contact": "primary", "last_valid_sec_contact": "secondary"}
+"""What the contact is called that a mapping type selects."""
+
+
 def elements_path(base: Steps, element: Steps) -> str:
     """The path of all elements of a kind."""
     above = len(shared(base, element))
@@ -135,8 +139,9 @@ class Places:
         if selector == "curr_address_only":
             return f"${self._current(base)}/@{attribute}"
         if falls_back:
-            place = "".join(f"{step}/" for step in self._within_contact(mapping.path))
-            return f"{self._last(selector, f'{place}@{attribute}')}/{place}@{attribute}"
+            place = "".join(f"{step}/" for step in self._within_contact(mapping.path)) + f"@{attribute}"
+            name = f"{_CONTACTS.get(selector, 'authorized')}_contact_with_{attribute}"
+            return f"${self._named(self._last(selector, place), name)}/{place}"
         return f"${self._in_contact(self._selected(selector), mapping.path)}/@{attribute}"
 
     def _current(self, base: Steps) -> str:
@@ -168,8 +173,7 @@ class Places:
 
     def _selected(self, selector: str) -> str:
         """The name of the contact that a mapping type selects."""
-        name = {"last_valid_pr_contact": "primary", "last_valid_sec_contact": "secondary"}.get(selector, "authorized")
-        return self._named(self._last(selector), f"{name}_contact")
+        return self._named(self._last(selector), f"{_CONTACTS.get(selector, 'authorized')}_contact")
 
     def _last(self, selector: str, not_blank: str = "") -> str:
         """The last contact of the primary or secondary type; that of a card needs no ``con_id``."""

@@ -11,6 +11,7 @@ from beamshred.legacy.fields import Fields, column_name
 from beamshred.legacy.notes import Notes
 from beamshred.legacy.slots import Row, Spec, kind_of, names_of, reads_of, slots_of
 from beamshred.legacy.source import Mapping, Steps
+from beamshred.legacy.sql import any_given
 from beamshred.legacy.types import column_type, widest
 from beamshred.legacy.values import Column, Values
 from transforms.schema import ColumnType
@@ -247,14 +248,14 @@ def _or_zero(column: Column) -> Column:
 def _any_given(rows: list[Row], names: list[str]) -> str:
     """The condition that one of these columns has a value."""
     types = {name: column.type.name for row in rows for name, column in row.columns.items()}
-    conditions = []
-    for name in map(column_name, names):
-        if name in ("wholesale_value", "wholesale_value_read"):
-            # Zero is what the old documents say of collateral that is not there.
-            is_text = types["wholesale_value"] == "text"
-            conditions.append(f"TRY_CAST({name} AS decimal(38, 10)) > 0" if is_text else f"{name} > 0")
-        else:
-            conditions.append(f"{name} IS NOT NULL")
+    reads = {name: spec.get("type", "text") for row in rows for name, spec in row.reads.items()}
+    types = {**{name: type_.partition("(")[0] for name, type_ in reads.items()}, **types}
+    worth = [name for name in names if name in ("wholesale_value", "wholesale_value_read")]
+    conditions = any_given({name: types[name] for name in names if name not in worth})
+    for name in worth:
+        # Zero is what the old documents say of collateral that is not there.
+        is_text = types["wholesale_value"] == "text"
+        conditions.append(f"TRY_CAST({name} AS decimal(38, 10)) > 0" if is_text else f"{name} > 0")
     return " OR ".join(conditions) or "FALSE"
 
 

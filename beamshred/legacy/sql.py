@@ -13,9 +13,9 @@ numbers, which are NULL where they are none:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from beamshred.legacy.fields import Fields
+from beamshred.legacy.fields import Fields, column_name
 from beamshred.legacy.grammar import (
     Arithmetic,
     Case,
@@ -31,7 +31,7 @@ from beamshred.legacy.grammar import (
     Text,
     Value,
 )
-from beamshred.legacy.types import TRUE_WORDS, date_of
+from beamshred.legacy.types import INTEGERS, TRUE_WORDS, date_of
 from transforms.schema import ColumnType
 
 PathOf = Callable[[Field], str]
@@ -158,20 +158,26 @@ class Writer:
         if isinstance(value, Field):
             return self.fields.date(self.path_of(value))
         if isinstance(value, Date):
-            return f"CAST({self._date(value.value)} AS date)"
+            return self._day(value.value)
         if isinstance(value, DateAdd):
             number = self._number(value.number)
             number = number if _is_whole(value.number) else f"CAST({number} AS int)"
-            date = self._date(value.date)
-            if value.unit not in ("hour", "minute", "second") and not isinstance(value.date, Date):
-                # What is added to is a day: its time is dropped.
-                date = f"CAST({date} AS date)"
+            # What days are added to is a day: its time is dropped.
+            is_day = value.unit not in ("hour", "minute", "second") and not isinstance(value.date, Date)
+            date = self._day(value.date) if is_day else self._date(value.date)
             return f"DATEADD({value.unit}, {number}, {date})"
         if isinstance(value, Case):
             return Writer(self.path_of, ColumnType("datetime"), self.fields).column(value)
         if isinstance(value, Null):
             return "NULL"
         raise ValueError("a sum is no date; DATEADD adds to one")
+
+    def _day(self, value: Value) -> str:
+        """The day of a date."""
+        if isinstance(value, (Text, Number)):
+            moment = date_of(value.value if isinstance(value, Text) else value.text)
+            return f"DATE {quoted(moment.date().isoformat())}" if moment else "CAST(NULL AS date)"
+        return f"CAST({self._date(value)} AS date)"
 
     def condition(self, condition: Condition) -> str:
         """A condition that is true where the old program's was, and otherwise false or NULL."""
@@ -248,3 +254,15 @@ def results(value: Value) -> Iterator[Value]:
         yield from results(value.otherwise)
     else:
         yield value
+
+
+def any_given(types: Mapping[str, str]) -> list[str]:
+    """Conditions of which one is true where one of these columns, by name, has a value; few for columns of one type."""
+    families: dict[str, list[str]] = {}
+    for name, type_ in types.items():
+        family = "number" if type_ in (*INTEGERS, "decimal") else type_
+        families.setdefault(family, []).append(column_name(name))
+    return [
+        f"COALESCE({', '.join(names)}) IS NOT NULL" if len(names) > 1 else f"{names[0]} IS NOT NULL"
+        for names in families.values()
+    ]

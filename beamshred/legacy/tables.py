@@ -20,7 +20,7 @@ from beamshred.legacy.source import (
     Mapping,
     Steps,
 )
-from beamshred.legacy.sql import quoted
+from beamshred.legacy.sql import any_given, quoted
 from beamshred.legacy.types import DATE_FORMATS, column_type, readings
 from beamshred.legacy.values import Column, Values
 
@@ -208,10 +208,18 @@ class Tables:
         if any(column.always for column in columns.values()):
             return {}
         data = {name: column for name, column in columns.items() if column.source != "NULL"}
+        computes = any(column.is_expression for column in data.values())
         if all(column.has_value == Column.has_value for column in data.values()):
-            computes = any(column.is_expression for column in data.values())
             return {"skip_empty": "unless_computed" if computes else True}
-        return {"where": " OR ".join(column.has_value.format(column_name(name)) for name, column in data.items())}
+        if not computes:
+            return {"skip_empty": "with_blanks"}
+        plain = {name: column.type.name for name, column in data.items() if column.has_value == Column.has_value}
+        others = [
+            column.has_value.format(column_name(name))
+            for name, column in data.items()
+            if column.has_value != Column.has_value
+        ]
+        return {"where": " OR ".join([*any_given(plain), *others])}
 
     # Contacts
 

@@ -17,6 +17,9 @@ from transforms.schema import ColumnType
 
 Lookup = dict[str, Any]
 
+GIVEN = "{} <> ''"
+"""The SQL condition that a text is not blank."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -138,7 +141,7 @@ class Values:
                 options["blank"] = "keep"  # a selector's blank is a value, whose bit is 0
         elif mapping.selector and type_.name == "text" and not mapping.maker and "clean" not in options:
             # It is a value, but no data.
-            return Column(mapping, type_, path, options={"blank": "keep"}, has_value="{} <> ''")
+            return Column(mapping, type_, path, options={"blank": "keep"}, has_value=GIVEN)
         always = bool(conversions) and conversions[0] == "char_to_bit" and not mapping.selector and not mapping.maker
         return Column(mapping, type_, path, options=options, always=always)
 
@@ -235,7 +238,7 @@ class Values:
         sql = f"CASE WHEN {text} = '' THEN CURRENT_TIMESTAMP ELSE {self.fields.date(path)} END"
         if type_.name not in ("date", "datetime"):
             sql = f"CAST({sql} AS text)"
-        return Column(mapping, type_, sql, True, has_value=f"{text} <> ''")
+        return Column(mapping, type_, sql, True, has_value=GIVEN.format(text))
 
     def _calculated(self, mapping: Mapping, base: Steps, type_: ColumnType, path: str) -> Column:
         tree = parse(mapping.expression or "")

@@ -151,9 +151,7 @@ def _is_block(place: Place) -> bool:
         return True
     if place[:1] == ("tables",) and (len(place) == 2 or place[-1] in _BLOCKS or place[-2:-1] == ("union",)):
         return len(place) < 4 or place[2] == "union"
-    return place in (("defaults", "types"), ("record", "key"), ("record", "reject_when")) or (
-        place[:1] == ("lookups",) and len(place) == 2
-    )
+    return place in (("defaults", "types"), ("record", "key"), ("record", "reject_when"))
 
 
 def _comment(document: CommentedMap, contract: dict[str, Any], legacy: Legacy) -> None:

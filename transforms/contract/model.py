@@ -151,10 +151,10 @@ class TableModel(Source):
         "$position then counts over all.",
     )
     unique: Unique | None = Field(None, description="Of rows that are the same, one is kept; the others go.")
-    skip_empty: Literal[False, True, "unless_computed"] = Field(
+    skip_empty: Literal[False, True, "unless_computed", "with_blanks"] = Field(
         False,
         description="Leave out rows that hold nothing but keys, constants, computed values and defaults; with "
-        "`unless_computed`, computed values count.",
+        "`unless_computed`, computed values count; with `with_blanks`, blank texts do not.",
     )
     reject_when: list[Rule] = Field(default_factory=list, description="Conditions on a row that reject its record.")
     warn_when: list[Rule] = Field(

@@ -194,7 +194,7 @@ class TablePlan:
     sources: tuple[SourcePlan, ...]
     order: Literal["sources", "document"]
     unique: UniquePlan | None
-    skip_empty: Literal[False, True, "unless_computed"]
+    skip_empty: Literal[False, True, "unless_computed", "with_blanks"]
 
     @property
     def columns(self) -> dict[str, ColumnPlan]:

@@ -282,13 +282,11 @@ class Builder:
         if table.skip_empty:
             counts_computed = table.skip_empty == "unless_computed"
             data = [
-                places[name]
+                _says(places[name], column, table.skip_empty == "with_blanks")
                 for name, column in source.columns.items()
                 if name not in table.key and (_is_data(column) or (counts_computed and column.formula is not None))
             ]
-            conditions.append(
-                "(" + " or ".join([*(f"{place} is not None" for place in data), f"is_broken({errors})"]) + ")"
-            )
+            conditions.append("(" + " or ".join([*data, f"is_broken({errors})"]) + ")")
         kept = [
             f"if {errors}: errors.extend({errors})",
             *self._rules(scope, label, source.rules, places, position),
@@ -399,3 +397,10 @@ def expression_slot(expression: Expression) -> Callable[[str, str], int]:
 def _is_data(column: ColumnPlan) -> bool:
     """Whether a column holds what the document says, and not only where."""
     return bool(column.reads) and column.from_ != ["$name"] and not column.is_system
+
+
+def _says(place: str, column: ColumnPlan, with_blanks: bool) -> str:
+    """The test whether a value is data; ``with_blanks``: a blank text is none."""
+    if with_blanks and column.type.name == "text":
+        return f"({place} and not {place}.isspace())"
+    return f"{place} is not None"
