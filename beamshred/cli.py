@@ -74,7 +74,7 @@ COMMANDS = {
         "preview", ("N", "how many records (default 5)"), flags=("preview_format", *_OF_INPUT, "contract"),
     ),
     "explain": Command(
-        "Show what a run would do: tables, keys, statements, workers; or how one value comes about.",
+        "Show what a run would do: tables, keys, statements, workers; or how one value was made.",
         "explain", flags=("explain_value", "record_key", "create_sql", "show_code", *_OF_INPUT, *_OF_RUN),
     ),
     "coverage": Command(

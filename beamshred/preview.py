@@ -141,7 +141,7 @@ def _named(table: Table, row: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
 
 
 def write_csv(found: Preview, file: Any) -> None:
-    """The tables, each below a line with its name; an empty line stands between them. NULL is an empty field."""
+    """The tables, each below a line with its name; an empty line is between them. NULL is an empty field."""
     writer = csv.writer(file, lineterminator="\n")
     for number, table in enumerate(found.schema.tables):
         if number:

@@ -54,7 +54,7 @@ _QUOTED = re.compile(r"""'(?:[^'\\]|\\.)+'|"(?:[^"\\]|\\.)+\"""", re.DOTALL)
 
 @dataclass
 class Group:
-    """The rejects of one stage and rule: where the first stands, and by shape a message and how often it is said."""
+    """The rejects of one stage and rule: where the first is, and by shape a message and how often it is said."""
 
     first: str
     count: int = 0
@@ -274,7 +274,7 @@ def _codec(reject: Reject, payload: bytes) -> str:
 
 
 def _fault(reject: Reject, payload: bytes, above: int | None, codec: str) -> int | None:
-    """The byte of the payload at fault, where the message tells it, or quotes a value that stands there once."""
+    """The byte of the payload at fault, where the message tells it, or quotes a value that is there once."""
     if reject.is_rest:
         return 0
     if reject.stage == "parse" and (place := _PLACE.search(reject.message)):

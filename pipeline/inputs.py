@@ -1,4 +1,4 @@
-"""What a job reads: files, a column of a table, or rejects. The launcher asks all for the same things."""
+"""What a job reads: files, a column of a table, or rejects. All of them offer the same methods."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class FileInput:
 
 @dataclass(frozen=True)
 class ColumnInput:
-    """A column of a table, as ``--input_table`` and its sisters name it."""
+    """A column of a table, as ``--input_table`` and the flags that go with it name it."""
 
     column: XmlColumn
 
@@ -98,7 +98,7 @@ Input = FileInput | ColumnInput | ReplayInput
 
 
 def make_input(flags: JobOptions, contract: Contract) -> Input:
-    """The input that the flags mean; ``ValueError`` where it is none, or cannot be read."""
+    """The input that the flags mean; :class:`UserError` where it is wrong, or cannot be read."""
     rejects = {given: files for given in flags.input if (files := reject_files(given))}
     documents = [given for given in flags.input if given not in rejects]
     has_column = any(getattr(flags, name) for name in _COLUMN_FLAGS)

@@ -57,7 +57,7 @@ class Job:
     @classmethod
     def of(cls, flags: JobOptions, contract: Contract) -> Job:
         """Resolve the flags; raise :class:`UserError` for a flag, an input or a target that is wrong."""
-        # Before anything is made: it also finds a target that is none.
+        # First, before anything is created: a wrong target is found here, too.
         if is_local(flags):
             number, shards = workers(flags), 1
             one_writer = writers(flags.target, 2, flags.retry_seconds) == 1

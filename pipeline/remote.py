@@ -85,7 +85,7 @@ def run_remote(job: Job, report: Report, interrupts: Interrupts) -> None:
 
 
 def options_for(job: Job, name: str) -> PipelineOptions:
-    """What the runner is told: Beam's options, and none of ours. It shows them to whoever asks."""
+    """What the runner is told: Beam's options, and none of ours. Everybody who can see the job can see them."""
     options = PipelineOptions([], **job.flags.beam, runner=job.flags.runner)
     options.view_as(GoogleCloudOptions).job_name = name
     return options

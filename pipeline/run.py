@@ -137,7 +137,7 @@ def _leave(job: Job, report: Report, terminal: Terminal) -> tuple[str, Path | No
 
 
 def _keep_details(job: Job, details: str | None) -> None:
-    """A traceback is for whoever mends the program: it goes into the run's folder, not onto the screen."""
+    """A traceback is for developers: it goes into the run's folder, not onto the screen."""
     if details:
         with suppress(OSError):  # the disk may be full
             job.run_dir.write("error.txt", job.input.mask(Target.parse(job.flags.target).mask(details)))

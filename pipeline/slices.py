@@ -199,7 +199,7 @@ class Slicer:
         yield from self._close()
 
     def of_parts(self, parts: Iterable[Part], column: XmlColumn | None) -> Generator[Slice, None, None]:
-        """The slices of rejects that are at hand, and of single rows that are read again."""
+        """The slices of lines of rejects that hold their records, and of single rows that are read again."""
         for part in parts:
             if self.left == 0:
                 break

@@ -57,7 +57,7 @@ def test_large_document_is_cut_and_what_is_beside_is_named(tmp_path: Path, monke
     orders = "".join(f'<o id="{number}"><n>{number}</n></o>' for number in range(50))
     text, contract = _contract(tmp_path, f'<shop><head at="1">x</head>{orders}</shop>')
     assert contract.record.path == "/shop/o"
-    assert "NOT READ, because it stands beside the records: head, head/@at." in text
+    assert "NOT READ, because it is beside the records: head, head/@at." in text
 
 
 def test_record_is_as_the_user_says(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ class LoadRecords(beam.PTransform):
       on_existing, retry_seconds, odbc_insert: as :class:`BulkInsertDoFn` takes them.
 
     Raises:
-      ValueError: an argument that makes no sense, or a target that is none.
+      ValueError: an argument that makes no sense, or a wrong target.
     """
 
     def __init__(

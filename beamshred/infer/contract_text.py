@@ -15,9 +15,9 @@ _PLAIN = re.compile(r"[A-Za-z_.$/][\w./$()-]*", re.ASCII)
 _WORDS = {"true", "false", "null"}
 
 _LEGEND = """\
-Made from the documents by --infer. It loads them as it stands; look at what is UNSURE.
+Made from the documents by --infer. It loads them without a change to it; look at what is UNSURE.
 Types are as narrow as all values allow that were seen; text(50) has room for twice the longest. A value that does not
-fit later rejects its record, and is never cut. `required` stands where no row was without a value.
+fit later rejects its record, and is never cut. `required` is written where every row had a value.
 What occurs once in each row is a column. `take: only` beside a path makes a second one an error."""
 
 
@@ -31,7 +31,7 @@ def contract_text(
     key_notes: Iterable[str] = (),
     legend: str = _LEGEND,
 ) -> str:
-    """The contract with its comments; ``namespaces`` are URIs by prefix, ``about`` is what stands above all."""
+    """The contract with its comments; ``namespaces`` are URIs by prefix, ``about`` is what is above all."""
     lines = [*_comment(legend.replace("\n", " "), ""), *(line for note in about for line in _comment(note, ""))]
     lines += [f"contract: {name}", ""]
     if namespaces:

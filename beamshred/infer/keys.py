@@ -40,12 +40,12 @@ _GOOD = (
 """Names of what identifies, best first."""
 
 _BARE = ("value", "extension")
-"""Names that say nothing: that of what stands above them counts."""
+"""Names that say nothing: that of what is above them counts."""
 
 
 @dataclass
 class KeyCandidate:
-    """A value that may identify records; ``path`` starts at the record. ``above`` is a value that stands above it."""
+    """A value that may identify records; ``path`` starts at the record. ``above`` is a value that is above it."""
 
     path: str
     parts: list[str]

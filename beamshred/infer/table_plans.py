@@ -1,6 +1,6 @@
-"""TablePlanner from the tree of paths: what repeats is a table, all else a column of the row that it stands in.
+"""Tables from the tree of paths: what repeats is a table, all else a column of the row that it is in.
 
-``section`` within ``section`` is one table: its rows stand in the order of the document, and each says how many of
+``section`` within ``section`` is one table: its rows are in the order of the document, and each says how many of
 the rows that follow are within it. That is the whole tree: https://en.wikipedia.org/wiki/Nested_set_model.
 """
 
@@ -48,7 +48,7 @@ class TableDraft:
 
 
 class Prefixes:
-    """The prefixes of a contract, and names as they stand in its paths."""
+    """The prefixes of a contract, and names as they are in its paths."""
 
     def __init__(self, found: Profile) -> None:
         self.given = found.uris
@@ -110,7 +110,7 @@ class TablePlanner:
             main.columns[main.names.give(["element"])] = ColumnDraft({"from": ".", "take": "name", "type": "text(100)"})
         above = main
         if node.is_recursive and any(place.attributes for place in self.record.ancestors):
-            # Rows of nested elements stand deeper than their record does, and only that knows what is above.
+            # Rows of nested elements are deeper than their record, and only the record knows what is above.
             above = TableDraft(self.table_names.give([main.name, "above"]), node, None, None, key, None)
             above.names = Names(key)
             self.tables.append(above)
@@ -122,7 +122,7 @@ class TablePlanner:
 
     def _fill(self, table: TableDraft) -> None:
         if table.node.is_tangled and table.parent is not None:
-            note = f"what is nested in this {table.node.local}, and in what it stands in, is only here"
+            note = f"what is nested in this {table.node.local}, and in what it is in, is only here"
             spec = {"from": ".", "take": "xml"}
             table.columns[table.names.give([table.node.local, "xml"])] = ColumnDraft(spec, [note])
         elif table.node.is_recursive and not table.node.is_prose:
@@ -141,7 +141,7 @@ class TablePlanner:
         self, table: TableDraft, node: Node, path: str, parts: list[str], apart: set[Node],
         later: list[tuple[Node, str]], rows: int,
     ) -> None:  # fmt: skip
-        """The columns of ``node``, which stands at ``path`` from the row; what gets a table goes into ``later``."""
+        """The columns of ``node``, which is at ``path`` from the row; what gets a table goes into ``later``."""
         start = f"{path}/" if path else ""
         here = path or "."
         for name, values in node.attributes.items():

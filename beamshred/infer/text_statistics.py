@@ -20,7 +20,7 @@ _EXPONENT = re.compile(r"[-+]?\d+(?:\.\d*)?[eE][-+]?\d+")
 _VERSION = re.compile(r"version|release|revision", re.IGNORECASE)
 
 XML_BLANKS = " \t\r\n"
-"""What may stand around a value: other blanks are a part of it."""
+"""What may be around a value: other blanks are a part of it."""
 
 _DAY = r"\d{1,2}"
 _FORMS = {

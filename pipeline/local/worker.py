@@ -30,7 +30,7 @@ _slice: Slice | None = None
 
 
 class Worker:
-    """Loads the slices of a job, one after another; ``shared`` is the folder of the cores that it shares, if any."""
+    """Loads the slices of a job, one after another; ``shared`` is the folder by which workers share cores."""
 
     def __init__(self, job: Job, shared: Path | None = None):
         set_up_logging(job.flags.log_level, job.flags.log_format)
@@ -67,7 +67,7 @@ class Worker:
 
 
 class ReadSlice(beam.PTransform):
-    """Reads what the launcher has planned."""
+    """Reads the parts of the slice that this process loads."""
 
     def __init__(self, read: beam.PTransform):
         super().__init__()

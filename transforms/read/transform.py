@@ -3,7 +3,7 @@
     records, rejects = pipeline | ReadXML("orders/*.xml", "/orders/order")
 
 ``records`` are :class:`~transforms.records.XmlRecord`, one for each element at the record path, with its bytes, its
-place, and what stands above it in its document. ``rejects`` are :class:`~transforms.records.Reject`: documents, or the
+place, and what is above it in its document. ``rejects`` are :class:`~transforms.records.Reject`: documents, or the
 damaged rest of one, that cannot be read; the records before the damage are read. A path of ``/*`` makes every document
 one record.
 
