@@ -25,7 +25,7 @@ from transforms import Contract
 from transforms.contract.document import did_you_mean
 from transforms.contract.plan import ColumnPlan, Read, SourcePlan, TablePlan
 from transforms.contract.read import load_contract
-from transforms.conversion.clean import make_cleaning
+from transforms.conversion.convert import make_cleaning
 from transforms.map.access import frame_of
 from transforms.map.cells import ColumnError, make_column, text_of_value
 from transforms.map.mapper import Mapper

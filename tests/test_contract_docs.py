@@ -11,8 +11,7 @@ from pydantic import BaseModel
 
 from tests.contract_examples import Example, examples, unused
 from transforms.contract import column_model, model
-from transforms.conversion.clean import CLEANINGS
-from transforms.conversion.convert import BINARY_FORMATS, NUMBER_FORMATS, ROUNDINGS
+from transforms.conversion.convert import BINARY_FORMATS, CLEANINGS, NUMBER_FORMATS, ROUNDINGS
 from transforms.schema import TYPE_NAMES
 
 DOCS = Path(__file__).parent.parent / "docs"

@@ -10,7 +10,7 @@ import pytest
 
 from transforms import RecordPath
 from transforms.contract.expressions.runtime import like_pattern
-from transforms.conversion.clean import make_cleaning as cleaned
+from transforms.conversion.convert import make_cleaning as cleaned
 from transforms.read.scan import Damage, scan
 
 SIZE = 30_000

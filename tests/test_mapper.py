@@ -501,7 +501,7 @@ tables:
 
 def test_examples_compile_to_source_that_can_be_read() -> None:
     source = mapper(NESTED).source
-    assert source.startswith("def scope_0(")
+    assert source.startswith("def rows_of_record(")
 
 
 def test_json_of_elements_that_nest_deeper_than_python_goes_is_a_reject() -> None:

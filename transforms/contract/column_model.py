@@ -16,7 +16,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from transforms.contract.habits import type_remedy
-from transforms.conversion.clean import CLEANINGS, make_cleaning
+from transforms.conversion.convert import CLEANINGS, make_cleaning
 from transforms.schema import TYPE_NAMES, ColumnType
 
 SYSTEM_VALUES = {

@@ -1,4 +1,4 @@
-"""What a column reads, as Python expressions in the functions of the scopes: texts, lists of texts, system values."""
+"""What a column reads, as Python expressions in the functions of rows: texts, lists of texts, system values."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from transforms.contract.steps import (
     leaves_record,
     reads_above_record,
 )
+from transforms.map.cells import Failures
 from transforms.map.current_record import Frame
-from transforms.map.row_function import Scope
+from transforms.map.row_function import Identifiers, RowFunction
+from transforms.map.runtime import make_refusal
 from transforms.map.select import compile_from_all, compile_path, own_attribute, within
 from transforms.map.take import IN_A_LIST, Pairs, compile_pairs, compile_take, leaves
 from transforms.map.texts import TextOf, make_text_of, text_of
@@ -42,7 +44,7 @@ _SYSTEM = {
     "$name": "pair[0]",
     "$value": "pair[1]",
 }
-"""System values as Python expressions in a scope's function."""
+"""System values as Python expressions in a row's function."""
 
 
 def frame_of(contract: Contract) -> Frame:
@@ -52,21 +54,31 @@ def frame_of(contract: Contract) -> Frame:
     )
 
 
-class RawValues:
+class Access:
     """Writes what is read of a row's element, and gives names to what that source uses.
 
+    ``what`` says what the source that is written next is for, such as ``orders.total``: things are named after it.
     ``parent_position`` is the variable of the position of the parent's row of the row at hand; ``frame`` is the record
     at hand, if anything read needs to know it: ``uses_frame``.
     """
 
-    def __init__(self, contract: Contract):
+    def __init__(self, contract: Contract, failures: Failures):
         self.contract = contract
+        self._failures = failures
         self.reads_above = False
+        self.what = ""
+        self.identifiers = Identifiers()
         self.parent_position = ""
         self.uses_frame = False
         self._text_of: TextOf = text_of
         self.frame = frame_of(contract)
         self.names: dict[str, Any] = {"frame": self.frame}
+
+    def reads(self, path: str, column: ColumnPlan | None = None) -> None:
+        """Say what the paths that are compiled next are for: it is named where a text of theirs cannot be followed."""
+        self.what = path
+        is_forgiven = column is not None and column.model.on_error in ("null", "default")
+        self.frame.refuse = make_refusal(self._failures, path, is_forgiven)
 
     def frame_for(self, path: Path, depth: int) -> Frame | None:
         """The record at hand, where a path from so far below it, at the least, needs to know it."""
@@ -80,10 +92,19 @@ class RawValues:
             return self.frame
         return None
 
-    def name(self, kind: str, thing: Any) -> str:
-        name = f"{kind}_{len(self.names)}"
+    def name(self, kind: str, thing: Any, what: str | None = None) -> str:
+        """A new name for a thing that the source uses."""
+        name = self.identifiers.new(kind, what or self.what)
         self.names[name] = thing
         return name
+
+    def call(self, kind: str, thing: Any, *arguments: str) -> str:
+        """The source of a call of a thing, under a new name."""
+        return f"{self.name(kind, thing)}({', '.join(arguments)})"
+
+    def slot(self, function: RowFunction) -> str:
+        """A new variable of a function that its walk fills."""
+        return function.slot(self.identifiers.new("found", self.what).removeprefix("found_"))
 
     def pairs(self, read: Read | SystemValue, depth: int) -> Pairs:
         """What gives the names and texts of what a path of `unpivot` finds."""
@@ -91,16 +112,16 @@ class RawValues:
             return leaves
         return compile_pairs(read.path, self.frame_for(read.path, depth))
 
-    def of_column(self, scope: Scope, column: ColumnPlan, read: Read | SystemValue, position: str) -> str:
+    def of_column(self, function: RowFunction, column: ColumnPlan, read: Read | SystemValue, position: str) -> str:
         """What a column reads by one of its paths."""
         model = column.model
         left_out = [NameTest.parse(name, self.contract.namespaces, model.ignore_case) for name in model.except_]
         self._text_of = make_text_of(left_out, model.between)
-        raw = self.of_path(scope, read, model.take, position)
+        raw = self.of_path(function, read, model.take, position)
         self._text_of = text_of
         return raw
 
-    def of_path(self, scope: Scope, read: Read | SystemValue, take: str, position: str) -> str:
+    def of_path(self, function: RowFunction, read: Read | SystemValue, take: str, position: str) -> str:
         if isinstance(read, SystemValue):
             self.uses_frame |= read.text in ("$depth", "$path", "$content")
             return _SYSTEM[read.text].format(position=position, parent_position=self.parent_position)
@@ -108,17 +129,17 @@ class RawValues:
         if read.pair:
             return self._of_pair(read.pair, path, take)
         if read.element:
-            return self._of_named(scope, read.element, path, take)
-        frame = self.frame_for(path, scope.depth)
+            return self._of_named(function, read.element, path, take)
+        frame = self.frame_for(path, function.depth)
         own = own_attribute(path)
         if own is not None and take in ("first", "last"):
             if not own.ignore_case:
                 return f"get({own.name!r})"
-            scope.folds = True
+            function.folds = True
             return f"own[{own.name!r}]"
         if take in ("first", "last", *IN_A_LIST) and self._text_of is text_of:
-            slot = scope.slot()
-            if scope.walk.add_value(path, take, slot):
+            slot = self.slot(function)
+            if function.walk.add_value(path, take, slot):
                 return f"found_{slot}"
         follows = any(isinstance(step, Follow) for step in all_steps(path))  # what may be an error of this column
         shared = _shared(path) if take in ("first", "last") and not follows else None
@@ -126,35 +147,35 @@ class RawValues:
             owners, attribute = shared
             is_one = attribute.ignore_case and is_of_one(owners)
             key = repr(owners.alternatives)
-            if key not in scope.owners:
-                found = f"{self.name('select', compile_path(owners, frame))}(element)"
-                scope.own(key, f"{'attributes_of_one' if is_one else 'Owners'}({found})")
-            return self._of_owners(scope.owners[key], attribute, take, is_one)
+            if key not in function.owners:
+                found = self.call("select", compile_path(owners, frame), "element")
+                function.own(key, f"{'attributes_of_one' if is_one else 'Owners'}({found})")
+            return self._of_owners(function.owners[key], attribute, take, is_one)
         select = compile_path(path, frame)
-        return f"{self.name('take', compile_take(self._readable(select, take, frame), take, self._text_of))}(element)"
+        return self.call("take", compile_take(self._readable(select, take, frame), take, self._text_of), "element")
 
     def _of_pair(self, value: str, path: Path, take: str) -> str:
         """What the name or the value of the pair at hand refers to."""
         frame = self.frame_for(path, 0)
         select = self._readable(compile_from_all(path, frame), take, frame)
-        return f"{self.name('take', compile_take(select, take, self._text_of))}([{_SYSTEM[value]}])"
+        return self.call("take", compile_take(select, take, self._text_of), f"[{_SYSTEM[value]}]")
 
     @staticmethod
     def _readable(select: Callable[[Any], list[Any]], take: str, frame: Frame | None) -> Callable[[Any], list[Any]]:
         """What is selected, where its texts are read, without the elements above the record."""
         return select if frame is None or take in ("name", "count") else within(select, frame)
 
-    def _of_named(self, scope: Scope, name: str, path: Path, take: str) -> str:
+    def _of_named(self, function: RowFunction, name: str, path: Path, take: str) -> str:
         """A value below a named element, which has been looked up for the record."""
         frame = self.frame_for(path, self.contract.elements[name].depth)
         attribute = own_attribute(path)
         if attribute is not None and take in ("first", "last"):
             is_one = attribute.ignore_case and self.contract.elements[name].is_one
-            if name not in scope.owners:
-                scope.own(name, f"attributes[{name!r}]" if is_one else f"Owners(named[{name!r}])")
-            return self._of_owners(scope.owners[name], attribute, take, is_one)
+            if name not in function.owners:
+                function.own(name, f"attributes[{name!r}]" if is_one else f"Owners(named[{name!r}])")
+            return self._of_owners(function.owners[name], attribute, take, is_one)
         select = self._readable(compile_from_all(path, frame), take, frame)
-        return f"{self.name('take', compile_take(select, take, self._text_of))}(named[{name!r}])"
+        return self.call("take", compile_take(select, take, self._text_of), f"named[{name!r}]")
 
     @staticmethod
     def _of_owners(owners: str, attribute: Attribute, take: str, is_one: bool) -> str:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, time
-from decimal import Decimal
+from decimal import Context, Decimal
 from functools import reduce
 from typing import Any
 
 from transforms.contract.build_column import converter_of
 from transforms.contract.column_model import SYSTEM_VALUES, ColumnModel
 from transforms.contract.plan import ColumnPlan, LookupPlan
-from transforms.conversion.clean import make_cleaning
-from transforms.conversion.convert import ConversionError, short
-from transforms.map.combine import COMBINATIONS
-from transforms.map.usual import is_trimmed, keeps_numbers, known
+from transforms.conversion.convert import ConversionError, Converter, make_cleaning, make_converter, short
+from transforms.schema import ColumnType
 
 Raw = Any
 """``None``, a text, the list of texts that ``take`` asked for, or a system value."""
@@ -83,98 +82,75 @@ def make_column(path: str, plan: ColumnPlan, failures: Failures, late_default: b
       late_default: give ``None`` where there is no value; the caller fills in the default.
     """
     column, type_ = plan.model, plan.type
-    convert = converter_of(column)
     if column.value is not None:
         constant = plan.constant
         return lambda raw: constant
+    instead = Instead(path, plan, failures, late_default)
     if plan.is_system:
         natural = SYSTEM_VALUES[plan.from_[0]][0]
-        if type_.length is None and (type_.name == natural or type_.name == "bigint"):
+        if type_.length is None and type_.name in (natural, "bigint"):
             return None
+        of_text = _of_one(plan, _converter(plan, instead), [], instead)
+        return lambda raw: of_text(text_of_value(raw))
     steps = _steps(column)
-    instead = Instead(path, plan, failures, late_default)
-    missing, failed, keeps_blank = instead.missing, instead.failed, instead.keeps_blank
-    is_text = type_.name == "text"
-    is_read = not plan.is_system and column.take not in COMBINATIONS
-    if keeps_blank and type_.length is None and not steps and instead.value is None and is_read:
+    if column.take in COMBINATIONS:
+        return _of_all(plan, _converter(plan, instead), steps, instead)
+    if instead.keeps_blank and type_.length is None and not steps and instead.value is None:
         return None
-    if plan.lookup is not None:
-        convert = _look_up(plan.lookup, column)
-    elif is_text and not keeps_blank:
-        convert = _not_blank(convert)
+    return _of_one(plan, _converter(plan, instead), steps, instead)
 
-    def simple(raw: Raw) -> Any:
-        if raw is None:
-            return missing()
-        try:
-            return convert(raw)
-        except ConversionError as error:
-            return failed(error.rule, error.message, raw)
-        except (ArithmeticError, ValueError) as error:
-            return failed("overflow", f"{short(raw)} cannot be a value of {type_}: {error}", raw)
+
+def _converter(plan: ColumnPlan, instead: Instead) -> Converter:
+    if plan.lookup is not None:
+        return _look_up(plan.lookup, plan.model)
+    convert = converter_of(plan.model)
+    return _not_blank(convert) if plan.type.name == "text" and not instead.keeps_blank else convert
+
+
+def _of_one(plan: ColumnPlan, convert: Converter, steps: list[Callable[[Any], Any]], instead: Instead) -> MakeValue:
+    """A function from what was found, by these steps, to the value."""
+    counts = plan.model.take == "count"
 
     def value(raw: Raw) -> Any:
-        text: Any = _NOTHING if raw is None and column.take == "count" else raw
+        text: Any = _NOTHING if raw is None and counts else raw
         if text is None:
-            return missing()
+            return instead.missing()
         try:
             for step in steps:
                 text = step(text)
             return convert(text)
         except ConversionError as error:
-            return failed(error.rule, error.message, text)
+            return instead.failed(error.rule, error.message, text)
         except (ArithmeticError, ValueError) as error:
-            return failed("overflow", f"{short(str(text))} cannot be a value of {type_}: {error}", text)
+            message = f"{short(str(text))} cannot be a value of {plan.type}: {error}"
+            return instead.failed("overflow", message, text)
 
-    def trimmed(raw: str | None) -> Any:
-        """The same for the texts that most columns are."""
-        text = raw and raw.strip()
-        if not text:
-            return missing()
-        if type_.length is not None and len(text) > type_.length:
-            return value(raw)
-        return text
+    return value
 
-    def digits(raw: str | None) -> Any:
-        """The same for whole numbers: no cleaning changes a text of digits."""
-        if raw and raw.isdigit() and raw.isascii():
-            return simple(raw)
-        return value(raw)
 
-    def looked_up(raw: str | None) -> Any:
-        """The same for texts that stand in a lookup as they are."""
-        return stands_for[raw] if raw in stands_for else value(raw)
+def _of_all(plan: ColumnPlan, convert: Converter, steps: list[Callable[[Any], Any]], instead: Instead) -> MakeValue:
+    """What ``take: sum``, ``min`` and ``max`` make of the values of all texts that are not blank."""
+    take = plan.model.take
+    combine = COMBINATIONS[take](plan.type)
+    are_texts = plan.type.name == "text" and plan.lookup is None
 
-    def of_all(raw: list[str] | None) -> Any:
-        """What ``take: sum``, ``min`` and ``max`` make of the values of all texts that are not blank."""
+    def value(raw: list[str] | None) -> Any:
         text: Any = None
         try:
-            texts = [cleaned for cleaned in map(clean, raw or ()) if cleaned.strip()]
+            cleaned = [reduce(lambda done, step: step(done), steps, one) for one in raw or ()]
+            texts = [one for one in cleaned if one.strip()]
             if not texts:
-                return missing()
-            if is_text and column.lookup is None:
-                text = (min if column.take == "min" else max)(texts)
+                return instead.missing()
+            if are_texts:
+                text = (min if take == "min" else max)(texts)
                 return convert(text)
             return combine([convert(one) for one in texts])
         except ConversionError as error:
-            return failed(error.rule, error.message, text)
+            return instead.failed(error.rule, error.message, text)
         except ArithmeticError as error:
-            return failed("overflow", f"the {column.take} cannot be a value of {type_}: {error}", text)
+            return instead.failed("overflow", f"the {take} cannot be a value of {plan.type}: {error}", text)
 
-    if column.take in COMBINATIONS:
-        clean, combine = _in_turn(steps), COMBINATIONS[column.take](type_)
-        return of_all
-    if plan.is_system:
-        return lambda raw: simple(text_of_value(raw))
-    is_one = _gather(column) is None
-    if plan.lookup is not None and is_one and is_trimmed(column):
-        stands_for = known(plan.lookup)
-        return looked_up
-    if is_text and not keeps_blank and column.lookup is None and is_one and is_trimmed(column):
-        return trimmed
-    if type_.is_integer and column.lookup is None and is_one and steps and keeps_numbers(column, ""):
-        return digits
-    return value if steps else simple
+    return value
 
 
 def text_of_value(value: Any) -> str:
@@ -197,10 +173,6 @@ def _steps(column: ColumnModel) -> list[Callable[[Any], Any]]:
     """What happens to what was found before it is converted."""
     gather = _gather(column)
     return ([gather] if gather else []) + [make_cleaning(step) for step in column.clean]
-
-
-def _in_turn(steps: list[Callable[[Any], Any]]) -> Callable[[Any], Any]:
-    return lambda text: reduce(lambda cleaned, step: step(cleaned), steps, text)
 
 
 def _look_up(lookup: LookupPlan, column: ColumnModel) -> Callable[[str], Any]:
@@ -249,3 +221,26 @@ def _gather(column: ColumnModel) -> Callable[[list[str]], str] | None:
 
         return only
     return None
+
+
+Combine = Callable[["Sequence[Any]"], Any]
+
+_EXACT = Context(prec=200)
+"""Digits for the sum of more decimals than a document can hold, of 38 digits each."""
+
+
+def _sum(type_: ColumnType) -> Combine:
+    if type_.name == "float":
+        return math.fsum
+    fits = make_converter(type_)
+    if type_.name == "decimal":
+        return lambda values: fits(format(reduce(_EXACT.add, values), "f"))
+    return lambda values: fits(str(sum(values)))
+
+
+COMBINATIONS: dict[str, Callable[[ColumnType], Combine]] = {
+    "sum": _sum,
+    "min": lambda type_: min,
+    "max": lambda type_: max,
+}
+"""For each ``take`` that combines values: from the column's type to the function that does."""

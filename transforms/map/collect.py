@@ -3,9 +3,9 @@
 Many columns read from one row element. The paths that only step down through children are merged into a
 tree of steps, and one walk over the element fills their slots, which are variables, with what they select:
 
-    Acct/Id/IBAN  -> slot 0        Acct ─ Id ─ IBAN   text -> 0
-    Acct/Ccy      -> slot 1             └ Ccy         text -> 1
-    @id           -> slot 2        @id -> 2
+    Acct/Id/IBAN  -> found_iban       Acct ─ Id ─ IBAN   text -> found_iban
+    Acct/Ccy      -> found_ccy             └ Ccy         text -> found_ccy
+    @id           -> found_id         @id -> found_id
 
 so that each element is visited once, however many columns there are. The walk is Python source, a loop in a loop
 as a person would write them.
@@ -47,11 +47,11 @@ class Walk:
     list of elements."""
 
     children: dict[NameTest, Walk] = field(default_factory=dict)
-    attributes: list[tuple[Attribute, str, int]] = field(default_factory=list)
-    texts: list[tuple[str, int]] = field(default_factory=list)
-    rows: list[int] = field(default_factory=list)
+    attributes: list[tuple[Attribute, str, str]] = field(default_factory=list)
+    texts: list[tuple[str, str]] = field(default_factory=list)
+    rows: list[str] = field(default_factory=list)
 
-    def add_value(self, path: Path, take: str, slot: int) -> bool:
+    def add_value(self, path: Path, take: str, slot: str) -> bool:
         """Let ``slot`` take what ``path`` selects; False where the path is not one for a walk."""
         if _is_deep(path):
             return False
@@ -71,7 +71,7 @@ class Walk:
                 node.texts.append((take, slot))
         return True
 
-    def add_rows(self, path: Path, slot: int) -> bool:
+    def add_rows(self, path: Path, slot: str) -> bool:
         """Let ``slot`` collect the elements that ``path`` selects; False where the path is not one for a walk."""
         if _is_deep(path) or not _walkable(path):
             return False
@@ -128,7 +128,7 @@ def indented(lines: Iterable[str]) -> Iterator[str]:
     return ("    " + line for line in lines)
 
 
-def _put(take: str, slot: int, value: str, is_there: bool = False) -> list[str]:
+def _put(take: str, slot: str, value: str, is_there: bool = False) -> list[str]:
     """The lines that let a slot take a value; ``is_there`` says that it is never ``None``."""
     found = f"found_{slot}"
     if take == "first":

@@ -52,8 +52,8 @@ class Mapper:
             "started": started,
             "warnings": self.warnings,
         }
-        exec(compile_shown(self.source, f"contract {contract.contract}"), names)  # our own text: see scope
-        self._shred = names["scope_0"]
+        exec(compile_shown(self.source, f"contract {contract.contract}"), names)  # our own text: see row_function
+        self._shred = names["rows_of_record"]
         self._labels = tuple(contract.tables)
         self._reads_above = builder.reads_above
         self.finder = Finder(contract)

@@ -11,8 +11,7 @@ from typing import Any
 
 from transforms.contract.column_model import ColumnModel
 from transforms.contract.plan import ColumnPlan, LookupPlan
-from transforms.conversion.clean import make_cleaning
-from transforms.conversion.convert import has_point
+from transforms.conversion.convert import has_point, make_cleaning
 from transforms.schema import INTEGER_RANGES, MAX_DECIMAL_PRECISION
 
 

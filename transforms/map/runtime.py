@@ -1,4 +1,4 @@
-"""What the functions of a contract's scopes call while they make a row: conditions, and what to do about errors."""
+"""What the functions of rows call while they make one: conditions, and what to do about errors."""
 
 from __future__ import annotations
 
