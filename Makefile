@@ -15,7 +15,8 @@ run: $(VENV)/.installed
 	@$(BIN)/python examples/look.py
 
 test: $(VENV)/.installed-test check
-	.ci/install-odbc && $(BIN)/python -m pytest -n 2
+	.ci/install-odbc && $(BIN)/python -m pytest -n 2 --cov --cov-report=
+	$(BIN)/python -m tests.coverage_table
 
 # Loads that are killed, cut off and starved at many points, and compared with undisturbed ones: an hour or more.
 # `make test-faults FAULTS="--kills 10 --only SQLite"` is a part of it; the seed that it prints repeats it.
@@ -52,7 +53,7 @@ format: $(VENV)/.installed-test
 
 # The JSON Schema by which editors complete and check contracts; a test says when it is out of date.
 schema: $(VENV)/.installed
-	$(BIN)/python -m transforms.map.schema_file docs/contract.schema.json
+	$(BIN)/python -m transforms.contract.schema_file docs/contract.schema.json
 
 # The documentation as a site in site/, with the page of flags and the pictures anew.
 docs: $(VENV)/.installed-test

@@ -1,4 +1,4 @@
-"""The tools around the job, for people: what is more than a run.
+"""The tools around the job, for people: everything but a run.
 
 The job (``pipeline``) needs none of them; when all is loaded it has the page of its report made here.
 """

@@ -19,7 +19,7 @@ _CHUNK_BYTES = 1 << 20
 
 
 def read_again(reject: Reject, kept_at: float) -> tuple[bytes | None, str]:
-    """The record, in UTF-8 where its encoding is none that can be scanned, and what is to be said of it.
+    """The record, in UTF-8 where its own encoding cannot be scanned, and what is to be said of it.
 
     ``kept_at`` is when the reject was written: a source that was changed since then may say something else.
     """

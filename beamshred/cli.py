@@ -74,8 +74,8 @@ COMMANDS = {
         "preview", ("N", "how many records (default 5)"), flags=("preview_format", *_OF_INPUT, "contract"),
     ),
     "explain": Command(
-        "Show what a run would do: tables, keys, statements, workers; or how one value comes about.",
-        "explain", flags=("explain_value", "record_key", "create_sql", *_OF_INPUT, *_OF_RUN),
+        "Show what a run would do: tables, keys, statements, workers; or how one value was made.",
+        "explain", flags=("explain_value", "record_key", "create_sql", "show_code", *_OF_INPUT, *_OF_RUN),
     ),
     "coverage": Command(
         "Say which paths of documents a contract reads, which it does not, and which of its own occur nowhere.",
@@ -147,7 +147,7 @@ def _known() -> tuple[str, ...]:
 
 
 def _unknown(name: str) -> str:
-    from transforms.map.document import did_you_mean
+    from transforms.contract.document import did_you_mean
 
     if name.startswith("-"):
         return f"say first what is to be done: beamshred run {name} ...; beamshred --help lists the commands"

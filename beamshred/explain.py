@@ -2,6 +2,7 @@
 
     python run_pipeline.py --explain --contract contract.yaml --target sqlite:///x.db --input 'docs/*.xml'
     python run_pipeline.py --create_sql --contract contract.yaml --target postgresql://...
+    python run_pipeline.py --show_code --contract contract.yaml
 
 Nothing is written, and the target is not connected to, except by ``odbc:``, which must be asked what database it is.
 """
@@ -24,13 +25,12 @@ from pipeline.command_line import parse_tool
 from pipeline.options import JobOptions, memory, slice_memory, workers
 from pipeline.slices import FIRST_SLICE_BYTES
 from transforms import Contract, Target, expand, reject_files
+from transforms.contract.read import load_contract
 from transforms.database import ddl
 from transforms.database.database import Database
 from transforms.database.opening import open_database
 from transforms.insert.ledger import BOOKKEEPING
-from transforms.map.compiler import Mapper
-from transforms.map.load import load_contract
-from transforms.map.tables import schema_of
+from transforms.map.mapper import Mapper
 from transforms.records import ParsedRecord, Reject
 from transforms.schema import Schema, Table
 from transforms.user_errors import UserError
@@ -102,7 +102,7 @@ def estimate(flags: JobOptions, contract: Contract) -> Estimate:
 
 def explain(flags: JobOptions, contract: Contract, console: Console) -> None:
     """Print all of it."""
-    schema = schema_of(contract)
+    schema = contract.schema
     target = Target.parse(flags.target)
     database = open_database(target, flags.odbc_insert)
     found = estimate(flags, contract) if flags.input else None
@@ -133,7 +133,7 @@ def _say(console: Console, text: str) -> None:
 
 
 def _record(contract: Contract, console: Console) -> None:
-    key = ", ".join(f"{name} ({', '.join(column.from_ or [])})" for name, column in contract.record.key.items())
+    key = ", ".join(f"{name} ({', '.join(column.from_)})" for name, column in contract.record.key.items())
     _say(console, f"Contract {contract.contract}: records are {contract.record.path}, their key is {key}")
 
 
@@ -143,11 +143,12 @@ def _tables(contract: Contract, schema: Schema, found: Estimate | None) -> Shown
     if found is not None:
         shown.add_column("rows, about", justify="right")
     for table in schema.tables:
-        model = contract.tables[table.label]
-        sources = [source.rows for source in model.union] or [model.rows]
-        rows = "the record" if sources == ["."] else " + ".join(sources)
-        if model.unpivot:
-            rows += f", unpivoted: {', '.join(model.unpivot)}"
+        sources = contract.tables[table.label].sources
+        paths = list(dict.fromkeys(source.rows.text for source in sources))
+        rows = "the record" if paths == ["."] else " + ".join(paths)
+        unpivoted = dict.fromkeys(read.text for source in sources for read in source.unpivot)
+        if unpivoted:
+            rows += f", unpivoted: {', '.join(unpivoted)}"
         cells = [
             table.full_name,
             rows,
@@ -208,16 +209,20 @@ def _size(count: int) -> str:
 def _add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--explain", action="store_true")
     parser.add_argument("--create_sql", action="store_true")
+    parser.add_argument("--show_code", action="store_true")
 
 
 def run(argv: Sequence[str]) -> int:
-    """Explain a run, or print the SQL that creates its tables; the exit code is 2 where something is wrong."""
+    """Explain a run, or print the SQL of its tables, or its code; the exit code is 2 where something is wrong."""
     try:
-        flags = parse_tool(argv, _add_flags, "contract", "target")
+        needed = ["contract"] if "--show_code" in argv else ["contract", "target"]
+        flags = parse_tool(argv, _add_flags, *needed)
         contract = load_contract(flags.contract)
-        if flags.create_sql:
+        if flags.show_code:
+            print(Mapper(contract).source)
+        elif flags.create_sql:
             database = open_database(Target.parse(flags.target), flags.odbc_insert)
-            print("\n\n".join(create_sql(schema_of(contract), database)))
+            print("\n\n".join(create_sql(contract.schema, database)))
         else:
             explain(flags, contract, Console())
     except (UserError, OSError) as error:

@@ -13,7 +13,7 @@ import csv
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -28,9 +28,10 @@ from pipeline.command_line import parse_tool
 from pipeline.flags import positive
 from pipeline.options import JobOptions
 from transforms import Contract
-from transforms.map.columns import CUT, text_of_value
-from transforms.map.compiler import Mapper
-from transforms.map.load import load_contract
+from transforms.contract.plan import ColumnPlan, SourcePlan
+from transforms.contract.read import load_contract
+from transforms.map.cells import CUT, text_of_value
+from transforms.map.mapper import Mapper
 from transforms.records import MappedRecord, ParsedRecord, Reject
 from transforms.schema import ABSENT, Schema, Table
 from transforms.user_errors import UserError
@@ -79,26 +80,30 @@ def preview(contract: Contract, records: Iterator[ParsedRecord | Reject]) -> Pre
 
 def _without_defaults(contract: Contract) -> Contract | None:
     """The contract whose columns have no defaults: what is NULL by it, and is not by the other, is a default."""
-    model = contract.model_dump(by_alias=True, exclude_unset=True)
-    count = 0
 
-    def strip(columns: dict[str, Any]) -> None:
-        nonlocal count
-        for column in columns.values():
-            if isinstance(column, dict) and column.get("default") is not None:
-                del column["default"]
-                column.pop("required", None)
-                count += 1
-            if isinstance(column, dict) and column.get("on_error") == "default":
-                column["on_error"] = "null"
+    def stripped(column: ColumnPlan) -> ColumnPlan:
+        model = column.model
+        update: dict[str, Any] = {"on_error": "null"} if model.on_error == "default" else {}
+        if model.default is not None:
+            update |= {"default": None, "required": False}
+        is_key = column.required and not model.required
+        return replace(
+            column,
+            model=model.model_copy(update=update),
+            required=column.required and (is_key or model.default is None),
+            default=ABSENT if model.omit else None,
+        )
 
-    for group in model.get("column_groups", {}).values():
-        strip(group)
-    for table in model["tables"].values():
-        strip(table.get("columns", {}))
-        for source in table.get("union", []):
-            strip(source.get("columns", {}))
-    return Contract.model_validate(model) if count else None
+    def source_without(source: SourcePlan) -> SourcePlan:
+        return replace(source, columns={name: stripped(column) for name, column in source.columns.items()})
+
+    tables = {
+        label: replace(table, sources=tuple(map(source_without, table.sources)))
+        for label, table in contract.tables.items()
+    }
+    sources = [source for table in contract.tables.values() for source in table.sources]
+    has_defaults = any(column.model.default is not None for source in sources for column in source.columns.values())
+    return replace(contract, tables=tables) if has_defaults else None
 
 
 def _count_defaults(found: Preview, mapped: MappedRecord, bare: MappedRecord | Reject) -> None:
@@ -136,7 +141,7 @@ def _named(table: Table, row: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
 
 
 def write_csv(found: Preview, file: Any) -> None:
-    """The tables, each below a line with its name; an empty line stands between them. NULL is an empty field."""
+    """The tables, each below a line with its name; an empty line is between them. NULL is an empty field."""
     writer = csv.writer(file, lineterminator="\n")
     for number, table in enumerate(found.schema.tables):
         if number:

@@ -17,8 +17,8 @@ from beamshred.sample import sample_of_input
 from pipeline.command_line import parse_tool
 from pipeline.flags import positive
 from pipeline.options import JobOptions
+from transforms.contract.read import load_contract
 from transforms.map.coverage import MOST_PATHS, Coverage
-from transforms.map.load import load_contract
 from transforms.records import Reject
 from transforms.user_errors import UserError
 

@@ -31,9 +31,9 @@ from beamshred.report.report_file import masked, read_report
 from beamshred.words import counted
 from pipeline.command_line import Parser
 from pipeline.flags import positive
+from transforms.contract.document import did_you_mean
 from transforms.filesystems import is_local, join
 from transforms.lines import lines_before
-from transforms.map.document import did_you_mean
 from transforms.read.encoding import BrokenInput, detect
 from transforms.read.files import changed_at, find_file, open_plain
 from transforms.read.reject_lines import reject_files
@@ -54,7 +54,7 @@ _QUOTED = re.compile(r"""'(?:[^'\\]|\\.)+'|"(?:[^"\\]|\\.)+\"""", re.DOTALL)
 
 @dataclass
 class Group:
-    """The rejects of one stage and rule: where the first stands, and by shape a message and how often it is said."""
+    """The rejects of one stage and rule: where the first is, and by shape a message and how often it is said."""
 
     first: str
     count: int = 0
@@ -274,7 +274,7 @@ def _codec(reject: Reject, payload: bytes) -> str:
 
 
 def _fault(reject: Reject, payload: bytes, above: int | None, codec: str) -> int | None:
-    """The byte of the payload at fault, where the message tells it, or quotes a value that stands there once."""
+    """The byte of the payload at fault, where the message tells it, or quotes a value that is there once."""
     if reject.is_rest:
         return 0
     if reject.stage == "parse" and (place := _PLACE.search(reject.message)):

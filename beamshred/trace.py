@@ -11,7 +11,7 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -22,21 +22,16 @@ from beamshred.words import counted
 from pipeline.command_line import parse_tool
 from pipeline.options import OptionsError
 from transforms import Contract
-from transforms.map.clean import make_cleaning
-from transforms.map.column_model import ColumnModel
-from transforms.map.columns import ColumnError, make_column, text_of_value
-from transforms.map.compiler import Mapper
-from transforms.map.contract import Source
-from transforms.map.document import did_you_mean
-from transforms.map.elements import read_path
-from transforms.map.load import load_contract
-from transforms.map.raw import RawValues
-from transforms.map.resolve import resolve
+from transforms.contract.document import did_you_mean
+from transforms.contract.plan import ColumnPlan, Read, SourcePlan, TablePlan
+from transforms.contract.read import load_contract
+from transforms.conversion.convert import make_cleaning
+from transforms.map.access import frame_of
+from transforms.map.cells import ColumnError, make_column, text_of_value
+from transforms.map.mapper import Mapper
 from transforms.map.select import compile_path
-from transforms.map.tables import inherited
-from transforms.map.takes import compile_take
+from transforms.map.take import compile_take
 from transforms.map.texts import text_of
-from transforms.map.usual import is_system
 from transforms.records import ParsedRecord, Reject
 from transforms.schema import ABSENT
 from transforms.user_errors import UserError
@@ -52,9 +47,9 @@ class Tracer:
     """Says how the values of a column come about."""
 
     def __init__(self, contract: Contract, place: str) -> None:
-        self.contract = resolve(contract)
+        self.contract = contract
         self.mapper = Mapper(contract)
-        self._frame = RawValues(self.contract).frame
+        self.frame = frame_of(contract)
         self.place = place
         self.label, self.name, self.inherited_from = self._find(place)
 
@@ -72,101 +67,91 @@ class Tracer:
         came_from = None
         # A key column is read where it comes from.
         while above is not None and name not in self.contract.tables[above].columns:
-            names = {here: there for there, here in inherited(self.contract, above).items()}
+            names = {here: there for there, here in self.contract.tables[above].inherited.items()}
             name = names[name]
             came_from = above = self.contract.tables[above].parent
         return above or "", name, came_from if above != label else None
 
     def lines(self, parsed: ParsedRecord) -> Iterator[str]:
         """What is to be said of one record."""
-        self._frame.enter(parsed.root)
+        self.frame.enter(parsed.root)
         yield f"{self.place} of the record {parsed.record.ordinal} in {parsed.record.source}"
         if not self.label:
-            column = self.contract.record.key[self.name]
             yield "  a column of the record's key"
-            yield from self._value(parsed.root, parsed.root, column, {}, True)
+            yield from self._value(parsed.root, parsed.root, self.contract.record.key[self.name])
         else:
             if self.inherited_from:
                 yield f"  a key column of the table {self.label}"
             table = self.contract.tables[self.label]
             number = 0
-            for source, column in self._sources():
-                for element in self._rows(parsed.root, self.label, source):
+            for source in table.sources:
+                for element in self._rows(parsed.root, table, source):
                     number += 1
                     if number > MOST_ROWS:
                         continue
                     yield f"  element {number}: {element.getroottree().getpath(element)}"
-                    own = {**table.elements, **source.elements}
-                    yield from self._value(parsed.root, element, column, own, self.name in table.key, source)
+                    column = source.columns[self.name]
+                    if source.unpivot and column.formula is None and column.constant is None:
+                        yield f"    {', '.join(column.from_)}"
+                    else:
+                        yield from self._value(parsed.root, element, column)
             if not number:
-                paths = " and ".join(source.rows for source, _ in self._sources())
+                paths = " and ".join(dict.fromkeys(source.rows.text for source in table.sources))
                 yield f"  no element is a row: {paths} finds nothing"
             elif number > MOST_ROWS:
                 yield f"  ... and {counted(number - MOST_ROWS, 'more element')}"
         yield from self._made(parsed)
 
-    def _sources(self) -> list[tuple[Source, ColumnModel]]:
-        table = self.contract.tables[self.label]
-        return [(source, source.columns.get(self.name, table.columns[self.name])) for source in table.union or [table]]
-
-    def _rows(self, root: etree._Element, label: str, source: Source) -> Iterator[etree._Element]:
+    def _rows(self, root: etree._Element, table: TablePlan, source: SourcePlan) -> Iterator[etree._Element]:
         """The elements that a source of rows selects, before any condition."""
-        parent = self.contract.tables[label].parent
         above: Iterator[etree._Element] = iter([root])
-        if parent is not None:
-            table = self.contract.tables[parent]
-            above = (row for one in table.union or [table] for row in self._rows(root, parent, one))
+        if table.parent is not None:
+            parent = self.contract.tables[table.parent]
+            above = (row for one in parent.sources for row in self._rows(root, parent, one))
         for element in above:
-            yield from self._found(root, element, source.rows, False, self.contract.tables[label].elements)
+            yield from self._found(root, element, source.rows)
 
-    def _found(
-        self, root: etree._Element, element: etree._Element, text: str, ignore_case: bool, own: Mapping[str, str]
-    ) -> list[Any]:
-        name, path = read_path(text, self.contract.namespaces, ignore_case, own)
-        starts = [element] if name is None else self._found(root, root, self.contract.elements[name], False, {})
-        select = compile_path(path, self._frame)
+    def _found(self, root: etree._Element, element: etree._Element, read: Read) -> list[Any]:
+        starts = self._found(root, root, self.contract.elements[read.element].read) if read.element else [element]
+        select = compile_path(read.path, self.frame)
         return [node for start in starts for node in select(start)]
 
-    def _value(
-        self, root: etree._Element, element: etree._Element, column: ColumnModel, own: Mapping[str, str],
-        required: bool, source: Source | None = None,
-    ) -> Iterator[str]:  # fmt: skip
-        if column.value is not None:
-            yield f"    the constant {column.value!r}"
-        elif column.expression is not None:
-            yield f"    computed: {column.expression}"
-        elif is_system(column) or (source is not None and (source.unpivot or source.slots)):
-            yield f"    {', '.join(column.from_ or [])}"
+    def _value(self, root: etree._Element, element: etree._Element, column: ColumnPlan) -> Iterator[str]:
+        if column.constant is not None:
+            yield f"    the constant {column.model.value!r}"
+        elif column.formula is not None:
+            yield f"    computed: {column.formula.expression.text}"
+        elif column.is_system:
+            yield f"    {', '.join(column.from_)}"
         else:
-            yield from self._read(root, element, column, own, required or column.required)
+            yield from self._read(root, element, column)
 
-    def _read(
-        self, root: etree._Element, element: etree._Element, column: ColumnModel, own: Mapping[str, str], required: bool
-    ) -> Iterator[str]:
+    def _read(self, root: etree._Element, element: etree._Element, column: ColumnPlan) -> Iterator[str]:
         raw: Any = None
-        for text in column.from_ or []:
-            nodes = self._found(root, element, text, column.ignore_case, own)
-            yield f"    path {text}: {_shown(nodes)}"
-            taken = compile_take(partial(_given, nodes), column.take)(element)
+        model = column.model
+        for read in column.reads:
+            nodes = self._found(root, element, read) if isinstance(read, Read) else []
+            yield f"    path {read.text}: {_shown(nodes)}"
+            taken = compile_take(partial(_given, nodes), model.take)(element)
             if taken is not None and (raw is None or not any(map(str.strip, [raw] if isinstance(raw, str) else raw))):
                 raw = taken
-        if column.take != "first":
-            yield f"    take {column.take}: {_short(raw)}"
+        if model.take != "first":
+            yield f"    take {model.take}: {_short(raw)}"
         cleaned = raw
-        for step in column.clean if isinstance(raw, str) else []:
+        for step in model.clean if isinstance(raw, str) else []:
             cleaned = make_cleaning(step)(cleaned)
             yield f"    clean {step}: {_short(cleaned)}"
         failures: Counter[tuple[str, str]] = Counter()
-        make = make_column(self.contract, self.place, column, required, failures)
+        make = make_column(self.place, column, failures)
         try:
             value = raw if make is None else make(raw)
         except ColumnError as error:
-            yield f"    as {column.type}: an error of the rule {error.rule}: {error.message}; it rejects the record"
+            yield f"    as {model.type}: an error of the rule {error.rule}: {error.message}; it rejects the record"
             return
-        rules = "".join(f"; the rule {rule} fired, on_error is {column.on_error}" for _, rule in failures)
-        default = ", the default" if raw is None and column.default is not None else ""
-        looked_up = f", by the lookup {column.lookup}" if column.lookup else ""
-        yield f"    as {column.type}: {_cell(value)}{default}{looked_up}{rules}"
+        rules = "".join(f"; the rule {rule} fired, on_error is {model.on_error}" for _, rule in failures)
+        default = ", the default" if raw is None and model.default is not None else ""
+        looked_up = f", by the lookup {column.lookup.name}" if column.lookup else ""
+        yield f"    as {model.type}: {_cell(value)}{default}{looked_up}{rules}"
 
     def _made(self, parsed: ParsedRecord) -> Iterator[str]:
         mapped = self.mapper.map(parsed)

@@ -21,7 +21,7 @@ from lxml import etree
 
 from benchmarks.documents import documents
 from transforms import ParsedRecord, XmlRecord, load_contract, reach_of
-from transforms.map.compiler import Mapper
+from transforms.map.mapper import Mapper
 from transforms.parse.parser import RecordParser
 
 CONTRACTS = ("applications.yaml", "imported.yaml")

@@ -22,7 +22,7 @@ import psycopg
 from psycopg import sql
 
 from transforms import MappedRecord, ParsedRecord, XmlRecord, load_contract, prepare_target, schema_of
-from transforms.map.compiler import Mapper
+from transforms.map.mapper import Mapper
 from transforms.parse.parser import RecordParser
 from transforms.schema import Table
 

@@ -29,7 +29,7 @@ from transforms import (
 from transforms.blocks import Batch, Block, encode_families, families_of
 from transforms.insert import LoadPolicy, load_batch, open_database
 from transforms.limits import DEFAULT_BATCH_BYTES, DEFAULT_BATCH_SIZE
-from transforms.map.compiler import Mapper
+from transforms.map.mapper import Mapper
 from transforms.parse.parser import RecordParser
 from transforms.read.files import expand
 from transforms.read.splits import MAX_RECORD_BYTES, plan_splits, read_split

@@ -35,6 +35,7 @@ TOOLS = {
     "explain": "beamshred.explain:run",
     "explain_value": "beamshred.trace:run",
     "create_sql": "beamshred.explain:run",
+    "show_code": "beamshred.explain:run",
 }
 """What runs instead of the job, by its flag."""
 
@@ -98,7 +99,7 @@ def _load(argv: Sequence[str], started: datetime) -> int:
 
 def _check(flags: JobOptions, terminal: Terminal) -> int:
     """Compare the target with the contract, and show what was found."""
-    from transforms.map.load import load_contract
+    from transforms.contract.read import load_contract
 
     contract = load_contract(flags.contract)
     from pipeline.preflight import check_job, errors_in
@@ -115,7 +116,7 @@ def _prepared(flags: JobOptions, terminal: Terminal) -> Job:
     try:
         if is_local(flags):
             warm_up()
-        from transforms.map.load import load_contract
+        from transforms.contract.read import load_contract
 
         contract = load_contract(flags.contract)
         from pipeline.run import prepared

@@ -103,7 +103,7 @@ def _spelled(word: str, flags: Mapping[str, str]) -> str:
 
 
 def _unknown(word: str, ours: Iterable[str], beams: Iterable[str] = ()) -> OptionsError:
-    from transforms.map.document import did_you_mean
+    from transforms.contract.document import did_you_mean
 
     flag = word.split("=")[0]
     suggestion = did_you_mean(flag, ours) or did_you_mean(flag, beams)

@@ -26,7 +26,7 @@ _DOES = {
 
 @contextmanager
 def shown_live(console: Console, progress: Progress) -> Iterator[None]:
-    """While entered, the display stands below what is printed; nothing of it stays."""
+    """While entered, the display is below what is printed; nothing of it stays."""
 
     class _Display:
         def __rich__(self) -> RenderableType:

@@ -337,11 +337,12 @@ def add_tool_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--explain_value",
         metavar="TABLE.COLUMN",
-        help="Say how this value of the record with --record_key comes about: which paths were tried, what they found, "
+        help="Say how this value of the record with --record_key was made: which paths were tried, what they found, "
         "what was done to it.",
     )
     group.add_argument("--record_key", metavar="KEY", help="Of several columns: with commas between the values.")
     group.add_argument("--create_sql", action="store_true", help="Print the SQL that creates the tables of --target.")
+    group.add_argument("--show_code", action="store_true", help="Print the Python that --contract becomes.")
 
 
 def _size(text: str) -> int:

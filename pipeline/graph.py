@@ -20,9 +20,7 @@ from transforms import (
     MapRecords,
     Outputs,
     ParseXML,
-    ReadRanges,
-    ReadRejects,
-    ReadSplits,
+    ReadParts,
     ReadXML,
     ReadXMLColumn,
     Reject,
@@ -51,19 +49,20 @@ def load(
     ``read`` gives records and, tagged ``rejects``, what could not be read; ``read_again`` the records of rejects.
     ``is_whole``: it gives all of the job, so that at the end can be said what becomes of records with one key.
     """
+    flags = job.flags
     read_records = pipeline | "ReadXML" >> read
     parsed = read_records.records | "ParseXML" >> ParseXML(
-        job.contract, job.projection, job.max_record_bytes, job.max_depth
+        job.contract, flags.projection, flags.max_record_bytes, flags.max_depth
     )
     mapped = parsed.records | "MapRecords" >> MapRecords(job.contract, job.run_id, job.run.started)
     early = (read_records.rejects, parsed.rejects, mapped.rejects) | "EarlyRejects" >> beam.Flatten()
     loaded = (mapped.records, early) | "LoadRecords" >> LoadRecords(
-        job.target, job.contract, job.run_id, job.batch_size, job.batch_bytes, job.shards, job.on_existing,
-        job.retry_seconds, job.odbc_insert,
+        flags.target, job.contract, job.run_id, flags.batch_size, flags.batch_bytes, job.shards, flags.on_existing,
+        flags.retry_seconds, flags.odbc_insert,
     )  # fmt: skip
     rejects = [loaded.rejects]
     if is_whole:
-        settle = SettleDoFn(job.target, job.schema, job.run_id, job.on_existing, job.retry_seconds)
+        settle = SettleDoFn(flags.target, job.schema, job.run_id, flags.on_existing, flags.retry_seconds)
         # One more, so that there is always something to count: the default of a sum would be a side input, for which
         # Flink ends all workers and starts others.
         one_more = pipeline | "OneMore" >> beam.Create([BatchResult("")])
@@ -76,35 +75,30 @@ def load(
     (
         rejects
         | "Rejects" >> beam.Flatten()
-        | "WriteRejects" >> WriteRejects(job.run_dir.rejects, rejects_name, read_again, job.reject_payload)
+        | "WriteRejects" >> WriteRejects(job.run_dir.rejects, rejects_name, read_again, flags.reject_payload)
     )
 
 
-def read_parts(job: Job) -> beam.PTransform:
+def read_parts(job: Job) -> ReadParts:
     """The transform that reads the parts of slices."""
-    record, most = job.contract.record.path, job.max_record_bytes
-    if isinstance(job.input, FileInput):
-        return ReadSplits(record, job.contract.namespaces, most)
-    if isinstance(job.input, ColumnInput):
-        return ReadRanges(job.input.column, record, job.contract.namespaces, most)
-    return ReadRejects(record, job.contract.namespaces, most, job.input.column)
+    record, column = job.contract.record.path, getattr(job.input, "column", None)
+    return ReadParts(record, job.contract.namespaces, job.flags.max_record_bytes, column)
 
 
 def read_all(job: Job) -> beam.PTransform:
     """The transform that plans and reads by itself."""
-    record, most = job.contract.record.path, job.max_record_bytes
+    record, namespaces, most = job.contract.record.path, job.contract.namespaces, job.flags.max_record_bytes
     if isinstance(job.input, FileInput):
-        given = job.input
-        return ReadXML(given.patterns, record, job.contract.namespaces, most, max_unpacked=given.max_unpacked)
+        return ReadXML(job.input.patterns, record, namespaces, most, max_unpacked=job.input.max_unpacked)
     if isinstance(job.input, ColumnInput):
-        return ReadXMLColumn(job.input.column, record, job.contract.namespaces, most)
-    return _ReplayAll(job.input, ReadRejects(record, job.contract.namespaces, most, job.input.column))
+        return ReadXMLColumn(job.input.column, record, namespaces, most)
+    return _ReplayAll(job.input, read_parts(job))
 
 
 class _ReplayAll(beam.PTransform):
     """Plans and reads rejects by itself."""
 
-    def __init__(self, given: ReplayInput, read: ReadRejects):
+    def __init__(self, given: ReplayInput, read: ReadParts):
         super().__init__()
         self.given = given
         self.read = read

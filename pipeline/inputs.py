@@ -1,4 +1,4 @@
-"""What a job reads: files, a column of a table, or rejects. The launcher asks all for the same things."""
+"""What a job reads: files, a column of a table, or rejects. All of them offer the same methods."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Any
 
-from pipeline.options import OptionsError
+from pipeline.options import JobOptions, OptionsError
 from pipeline.replay import ReplayInput, make_replay
-from pipeline.slices import Part, Slice, Slicer
+from pipeline.slices import Slice, Slicer
 from transforms import (
     Contract,
     Loaded,
+    Part,
     RecordPath,
     Split,
     Target,
@@ -69,7 +69,7 @@ class FileInput:
 
 @dataclass(frozen=True)
 class ColumnInput:
-    """A column of a table, as ``--input_table`` and its sisters name it."""
+    """A column of a table, as ``--input_table`` and the flags that go with it name it."""
 
     column: XmlColumn
 
@@ -97,8 +97,8 @@ class ColumnInput:
 Input = FileInput | ColumnInput | ReplayInput
 
 
-def make_input(flags: Any, contract: Contract) -> Input:
-    """The input that the flags mean; ``ValueError`` where it is none, or cannot be read."""
+def make_input(flags: JobOptions, contract: Contract) -> Input:
+    """The input that the flags mean; :class:`UserError` where it is wrong, or cannot be read."""
     rejects = {given: files for given in flags.input if (files := reject_files(given))}
     documents = [given for given in flags.input if given not in rejects]
     has_column = any(getattr(flags, name) for name in _COLUMN_FLAGS)
@@ -116,9 +116,10 @@ def make_input(flags: Any, contract: Contract) -> Input:
     return FileInput(tuple(documents), flags.max_unpacked)
 
 
-def _column(flags: Any, inputs: list[str], contract: Contract) -> XmlColumn:
-    missing = [f"--{name}" for name in ("input_table", "input_key", "input_column") if not getattr(flags, name)]
-    if missing:
+def _column(flags: JobOptions, inputs: list[str], contract: Contract) -> XmlColumn:
+    if not (flags.input_table and flags.input_key and flags.input_column):
+        names = ("input_table", "input_key", "input_column")
+        missing = [f"--{name}" for name in names if not getattr(flags, name)]
         raise OptionsError(f"to read a column of a table, {' and '.join(missing)} must be given too")
     if len(inputs) != 1:
         raise OptionsError("to read a column of a table, --input is one database; run once for each")
@@ -134,7 +135,7 @@ def _column(flags: Any, inputs: list[str], contract: Contract) -> XmlColumn:
     return column
 
 
-def input_id(flags: Any) -> str:
+def input_id(flags: JobOptions) -> str:
     """A hash of what the flags say is read: the same command gives the same, from the same folder."""
     is_column = any(getattr(flags, name) for name in _COLUMN_FLAGS)
     given = [
@@ -168,7 +169,7 @@ def _bounds(key_range: str | None) -> tuple[str | None, str | None]:
     return first or None, last or None
 
 
-def _loaded(flags: Any, contract: Contract, column: XmlColumn) -> Loaded:
+def _loaded(flags: JobOptions, contract: Contract, column: XmlColumn) -> Loaded:
     """How rows are known to be loaded; refused where the ledger cannot tell."""
     reasons = []
     if Target.parse(column.url) != Target.parse(flags.target):

@@ -42,15 +42,10 @@ class Job:
     parse and map at once; where these wait for the database there may be ``most_workers``.
     """
 
-    options: dict[str, Any]
-    runner: str
-    is_local: bool
-    beam: dict[str, Any]
+    flags: JobOptions
     contract: Contract
-    contract_file: str
     schema: Schema
     input: Input
-    target: str
     input_id: str
     run: Run
     run_dir: RunFolder
@@ -58,29 +53,11 @@ class Job:
     most_workers: int
     one_writer: bool
     shards: int
-    batch_size: int
-    batch_bytes: int
-    max_record_bytes: int
-    max_depth: int
-    projection: str
-    on_existing: str
-    odbc_insert: str | None
-    create_disposition: str
-    retry_seconds: float
-    max_rejects: str | None
-    limit: int | None
-    detach: bool
-    start_timeout: int
-    slice_bytes: int
-    reject_payload: str
-    memory: int | None
-    log_level: str
-    log_format: str
 
     @classmethod
     def of(cls, flags: JobOptions, contract: Contract) -> Job:
         """Resolve the flags; raise :class:`UserError` for a flag, an input or a target that is wrong."""
-        # Before anything is made: it also finds a target that is none.
+        # First, before anything is created: a wrong target is found here, too.
         if is_local(flags):
             number, shards = workers(flags), 1
             one_writer = writers(flags.target, 2, flags.retry_seconds) == 1
@@ -99,47 +76,22 @@ class Job:
             raise OptionsError(
                 f"--run_dir {run_dir.path!r} holds the rejects of --input, which a run removes: give another"
             )
+        run = Run(f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}", now)
         return cls(
-            options={name: value for name, value in vars(flags).items() if name != "beam"},
-            runner=flags.runner,
-            is_local=is_local(flags),
-            beam=flags.beam,
-            contract=contract,
-            contract_file=flags.contract,
-            schema=schema_of(contract),
-            input=given,
-            target=flags.target,
-            input_id=input_id(flags),
-            run=Run(f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}", now),
-            run_dir=run_dir,
-            workers=number,
-            most_workers=most_at_once,
-            one_writer=one_writer,
-            shards=shards,
-            batch_size=flags.batch_size,
-            batch_bytes=flags.batch_bytes,
-            max_record_bytes=flags.max_record_bytes,
-            max_depth=flags.max_depth,
-            projection=flags.projection,
-            on_existing=flags.on_existing,
-            odbc_insert=flags.odbc_insert,
-            create_disposition=flags.create_disposition,
-            retry_seconds=flags.retry_seconds,
-            max_rejects=flags.max_rejects,
-            limit=flags.limit,
-            detach=flags.detach,
-            start_timeout=flags.start_timeout,
-            slice_bytes=flags.slice_bytes,
-            reject_payload=flags.reject_payload,
-            memory=flags.memory,
-            log_level=flags.log_level,
-            log_format=flags.log_format,
-        )
+            flags, contract, schema_of(contract), given, input_id(flags), run, run_dir, number, most_at_once,
+            one_writer, shards,
+        )  # fmt: skip
 
     def begun(self, database: Database) -> Job:
         """The job as the run that it is: a new one, or one that was interrupted. The target must be ready."""
-        run = begin_run(database, self.schema, self.input_id, self.run, self.input.changed_since, self.retry_seconds)
+        run = begin_run(
+            database, self.schema, self.input_id, self.run, self.input.changed_since, self.flags.retry_seconds
+        )
         return replace(self, run=run, input=self.input.of_run(run.run_id))
+
+    @property
+    def is_local(self) -> bool:
+        return is_local(self.flags)
 
     @property
     def run_id(self) -> str:
@@ -148,7 +100,7 @@ class Job:
     @property
     def policy(self) -> LoadPolicy:
         """How records are loaded."""
-        return LoadPolicy(self.run_id, self.on_existing, self.retry_seconds, self.schema.fingerprint)
+        return LoadPolicy(self.run_id, self.flags.on_existing, self.flags.retry_seconds, self.schema.fingerprint)
 
     @property
     def worker_memory(self) -> int:
@@ -157,23 +109,23 @@ class Job:
 
     def slice_memory(self, workers: int) -> int:
         """Bytes that a worker may hold of one slice, where there are so many."""
-        return slice_memory(self.memory, workers)
+        return slice_memory(self.flags.memory, workers)
 
     def check_rejects(self, records: Mapping[str, int]) -> None:
         """Raise :class:`JobError` where more of these records were rejected than ``--max_rejects`` allows."""
-        if self.max_rejects is None:
+        if self.flags.max_rejects is None:
             return
         read, rejected = records["read"], records["rejected"]
-        share = self.max_rejects.removesuffix("%")
-        allowed = float(share) / 100 * read if share != self.max_rejects else float(share)
+        share = self.flags.max_rejects.removesuffix("%")
+        allowed = float(share) / 100 * read if share != self.flags.max_rejects else float(share)
         if rejected > allowed:
-            raise JobError(f"{rejected:,} of {read:,} records were rejected, --max_rejects is {self.max_rejects}")
+            raise JobError(f"{rejected:,} of {read:,} records were rejected, --max_rejects is {self.flags.max_rejects}")
 
     def shown_options(self) -> dict[str, Any]:
         """The options for the report: ours, and Beam's where they were given; no secrets."""
-        shown = {
-            **self.beam, **self.options, "direct_num_workers": self.workers, "target": str(Target.parse(self.target)),
-        }  # fmt: skip
+        given = {name: value for name, value in vars(self.flags).items() if name != "beam"}
+        target = str(Target.parse(self.flags.target))
+        shown = {**self.flags.beam, **given, "direct_num_workers": self.workers, "target": target}
         shown["input"] = [self.input.mask(given) for given in shown["input"]]
         return {
             name: MASK

@@ -10,10 +10,9 @@ from typing import Any
 from pipeline.inputs import ColumnInput, FileInput
 from pipeline.job import Job
 from pipeline.report import Report
-from pipeline.slices import Part
-from transforms import RecordPath, Reject, Split, XmlRecord, expand, plan_ranges, read_part
+from transforms import Part, RecordPath, Reject, Split, XmlRecord, expand, plan_ranges, read_part
 from transforms.map.coverage import Coverage
-from transforms.map.found import never_found
+from transforms.map.missing import never_found
 from transforms.parse.parser import RecordParser
 
 MOST_FILES = 20
@@ -60,12 +59,12 @@ def look_back(job: Job, report: Report) -> None:
 
 def sample(job: Job) -> Iterator[Any]:
     """The elements of some records, parsed whole: those of the same input are the same each time."""
-    parser = RecordParser(job.max_record_bytes, job.max_depth)
+    parser = RecordParser(job.flags.max_record_bytes, job.flags.max_depth)
     left = MOST_BYTES
     for part in islice(_parts(job), MOST_FILES):
         path = RecordPath.parse(job.contract.record.path, job.contract.namespaces)
         column = getattr(job.input, "column", None)
-        for record in islice(read_part(part, path, job.max_record_bytes, column), MOST_OF_EACH):
+        for record in islice(read_part(part, path, job.flags.max_record_bytes, column), MOST_OF_EACH):
             if not isinstance(record, XmlRecord):
                 continue
             left -= len(record.payload)

@@ -24,7 +24,45 @@ class OptionsError(UserError):
 class JobOptions(argparse.Namespace):
     """What is loaded, how, and where to: each flag by its name; ``beam`` are Beam's own that were given."""
 
+    allow_plain_password: bool
+    batch_bytes: int
+    batch_size: int
     beam: dict[str, Any]
+    check: bool
+    connections: int | None
+    contract: str
+    create_disposition: str
+    detach: bool
+    direct_num_workers: int
+    direct_running_mode: str
+    input: list[str]
+    input_column: str | None
+    input_key: str | None
+    input_table: str | None
+    input_where: str | None
+    key_range: str | None
+    limit: int | None
+    log_format: str
+    log_level: str
+    max_depth: int
+    max_record_bytes: int
+    max_rejects: str | None
+    max_unpacked: int | None
+    memory: int | None
+    odbc_insert: str | None
+    on_existing: str
+    progress_seconds: float
+    projection: str
+    quiet: bool
+    reject_payload: str
+    retry_seconds: float
+    run_dir: str | None
+    runner: str
+    shards: int | None
+    skip_loaded: bool
+    slice_bytes: int
+    start_timeout: int
+    target: str
 
 
 def is_local(options: JobOptions) -> bool:

@@ -125,7 +125,7 @@ def _alike(table: Table) -> Iterator[Finding]:
 
 
 def errors_in(findings: Sequence[Finding]) -> str:
-    """The errors as one text; empty where there are none."""
+    """The errors as one text; empty without errors."""
     places = ((".".join(filter(None, (one.table, one.column))), one) for one in findings if one.severity == ERROR)
     return "; ".join(f"{place}: {one.message}" for place, one in places)
 

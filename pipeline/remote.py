@@ -63,7 +63,7 @@ def run_remote(job: Job, report: Report, interrupts: Interrupts) -> None:
     report.is_counted = False
     try:
         result = _submit(job, name, marker, interrupts)
-        if job.detach and not stop.is_set():
+        if job.flags.detach and not stop.is_set():
             report.state = "detached"
             return
         done = _Watch(job, name, result, marker, stop).until_the_end()
@@ -85,15 +85,15 @@ def run_remote(job: Job, report: Report, interrupts: Interrupts) -> None:
 
 
 def options_for(job: Job, name: str) -> PipelineOptions:
-    """What the runner is told: Beam's options, and none of ours. It shows them to whoever asks."""
-    options = PipelineOptions([], **job.beam, runner=job.runner)
+    """What the runner is told: Beam's options, and none of ours. Everybody who can see the job can see them."""
+    options = PipelineOptions([], **job.flags.beam, runner=job.flags.runner)
     options.view_as(GoogleCloudOptions).job_name = name
     return options
 
 
 def job_name(job: Job) -> str:
     """A name that all runners take, by which the job is found there; a run that goes on is another job each time."""
-    text = job.beam.get("job_name") or f"beamshred {job.contract.contract} {job.run_id} {uuid.uuid4().hex[:4]}"
+    text = job.flags.beam.get("job_name") or f"beamshred {job.contract.contract} {job.run_id} {uuid.uuid4().hex[:4]}"
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
@@ -102,14 +102,14 @@ def build(job: Job, options: PipelineOptions, marker: str | None = None) -> beam
     pipeline = beam.Pipeline(options=options)
     if marker is not None:
         pipeline | "FirstSign" >> beam.Create([marker]) | "Started" >> beam.Map(_write_marker)
-    again = job.input.read_again(job.contract, job.max_record_bytes)
+    again = job.input.read_again(job.contract, job.flags.max_record_bytes)
     graph.load(pipeline, job, graph.read_all(job), again, "rejects", is_whole=True)
     return pipeline
 
 
 def _submit(job: Job, name: str, marker: str, interrupts: Interrupts) -> PipelineResult:
     options = options_for(job, name)
-    runner = runner_name(job.runner)
+    runner = runner_name(job.flags.runner)
     logger.info("Submitting %s to %s: %d shards.", name, runner, job.shards)
     with tempfile.TemporaryDirectory(prefix="beamshred-") as folder:
         try:
@@ -203,9 +203,9 @@ class _Watch:
         logger.warning("The runner has been told to cancel the job, and has not done so yet.")
 
     def _cancel_on_flink(self) -> None:
-        if runner_name(self.job.runner) != "FlinkRunner":
+        if runner_name(self.job.flags.runner) != "FlinkRunner":
             return
-        master = PipelineOptions([], **self.job.beam).view_as(FlinkRunnerOptions).flink_master
+        master = PipelineOptions([], **self.job.flags.beam).view_as(FlinkRunnerOptions).flink_master
         if master.startswith("["):
             logger.warning(
                 "Only Beam's job server is told to cancel the job, and it does not tell Flink: cancel %s there, or give"
@@ -224,7 +224,7 @@ class _Watch:
             self._has_started = True
             logger.info("The first worker has begun, after %.0f s.", waited)
             return
-        if waited > self.job.start_timeout:
+        if waited > self.job.flags.start_timeout:
             self._cancel()
             raise JobError(
                 f"no worker has begun after {waited:.0f} s (--start_timeout): there is no free slot, no worker can be"
@@ -254,7 +254,7 @@ def _state(result: PipelineResult) -> str | None:
 
 def _ledger_of(job: Job) -> dict[str, Any]:
     try:
-        return dict(loaded_by(job.target, job.run_id))
+        return dict(loaded_by(job.flags.target, job.run_id))
     except UserError as error:
         return {"unknown": job.input.mask(str(error))}
 

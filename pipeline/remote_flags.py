@@ -67,7 +67,7 @@ def check_remote_flags(job: JobOptions, given: set[str]) -> None:
 
 def slots(job: JobOptions) -> int:
     """How many parts of the job run at once, as far as a flag says so."""
-    return parallelism(PipelineOptions([], **job.beam)) or int(job.shards)
+    return parallelism(PipelineOptions([], **job.beam)) or job.shards or 0
 
 
 def parallelism(options: PipelineOptions) -> int | None:

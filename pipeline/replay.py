@@ -12,9 +12,10 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from pipeline.slices import Part, Slice, Slicer
+from pipeline.slices import Slice, Slicer
 from transforms import (
     Contract,
+    Part,
     RecordPath,
     RowsAgain,
     SourceFile,
@@ -43,9 +44,10 @@ _ROW_BYTES = 10_000
 
 @dataclass(frozen=True)
 class ReplayInput:
-    """The rejects of earlier runs: ``parts`` are at hand or single rows, ``files`` are read again.
+    """The rejects of earlier runs: ``parts`` are lines that hold their records, or single rows.
 
-    ``paths`` are those of the files of rejects, ``rejects`` counts what they hold; ``column`` is where rows are.
+    ``files`` are read again; ``paths`` are those of the files of rejects, ``rejects`` counts what they hold; ``column``
+    is where rows are.
     """
 
     paths: tuple[str, ...]
@@ -85,7 +87,7 @@ class ReplayInput:
 
 
 def make_replay(paths: Iterable[str], column: XmlColumn | None, max_unpacked: int | None = None) -> ReplayInput:
-    """The input that these files of rejects mean; :class:`InputError` where a line is none."""
+    """The input that these files of rejects mean; :class:`InputError` where a line is not a reject."""
     plan = plan_rejects(paths)
     parts: list[Part] = list(plan.lines)
     files, rows = [], []

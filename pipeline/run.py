@@ -47,19 +47,19 @@ def prepared(flags: JobOptions, contract: Contract, terminal: Terminal) -> Job:
 def _begun(job: Job, terminal: Terminal) -> Job:
     """Check and prepare the target, make the run's folder, and begin the run."""
     # By one connection: it takes as long to make one as to ask several questions.
-    with opened(job.target, job.retry_seconds, job.odbc_insert) as database:
-        findings = check_target(database, job.schema, job.create_disposition, job.retry_seconds)
+    with opened(job.flags.target, job.flags.retry_seconds, job.flags.odbc_insert) as database:
+        findings = check_target(database, job.schema, job.flags.create_disposition, job.flags.retry_seconds)
         if problems := [finding for finding in findings if finding.severity != NOTE]:
             terminal.findings(problems)
         if errors := errors_in(findings):
             raise TargetError(f"The target does not take what the contract gives, and nothing was written: {errors}")
         job.run_dir.create()
-        prepare_target(database, job.schema, job.create_disposition, retry_seconds=job.retry_seconds)
+        prepare_target(database, job.schema, job.flags.create_disposition, retry_seconds=job.flags.retry_seconds)
         return job.begun(database)
 
 
 def run(job: Job, terminal: Terminal, interrupts: Interrupts, started: datetime) -> int:
-    contract = {"name": job.contract.contract, "file": job.contract_file, "fingerprint": job.contract.fingerprint()}
+    contract = {"name": job.contract.contract, "file": job.flags.contract, "fingerprint": job.contract.fingerprint()}
     report = Report(job.run_id, contract, job.contract.tables, job.shown_options(), started)
     with ExitStack() as at_end:
         place, page = _run(job, report, terminal, interrupts, at_end)
@@ -108,7 +108,7 @@ def _run(
         return left
     # After all that the run leaves: one that was killed before goes on by the same command, and is told whole.
     try:
-        end_run(database or job.target, job.schema, job.input_id, job.run, job.retry_seconds)
+        end_run(database or job.flags.target, job.schema, job.input_id, job.run, job.flags.retry_seconds)
     except LoadError as error:
         report.state, report.error = "failed", str(error)
         return _leave(job, report, terminal)
@@ -137,7 +137,7 @@ def _leave(job: Job, report: Report, terminal: Terminal) -> tuple[str, Path | No
 
 
 def _keep_details(job: Job, details: str | None) -> None:
-    """A traceback is for whoever mends the program: it goes into the run's folder, not onto the screen."""
+    """A traceback is for developers: it goes into the run's folder, not onto the screen."""
     if details:
         with suppress(OSError):  # the disk may be full
-            job.run_dir.write("error.txt", job.input.mask(Target.parse(job.target).mask(details)))
+            job.run_dir.write("error.txt", job.input.mask(Target.parse(job.flags.target).mask(details)))

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP: the first ends the work in order, the second at once, more change nothing.
+"""Ctrl-C, SIGTERM and SIGHUP: the first lets the slices under way finish, the second ends at once, more change nothing.
 
 Either way nothing is half-done: a batch is one transaction, and a rerun goes on from the ledger.
 """

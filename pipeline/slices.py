@@ -10,10 +10,8 @@ from pathlib import Path
 
 from transforms import (
     SPLIT_BYTES,
-    KeyRange,
+    Part,
     RecordPath,
-    RejectLines,
-    RowsAgain,
     SourceFile,
     Split,
     XmlColumn,
@@ -24,9 +22,6 @@ from transforms import (
     read_split,
     unpack,
 )
-
-Part = Split | KeyRange | RejectLines | RowsAgain
-"""What one reader reads at once: bytes of a file, rows of a table, or rejects."""
 
 FIRST_SLICE_BYTES = 8 << 20
 """The size of the first slices: less than this is loaded by one worker in a second or two."""
@@ -204,7 +199,7 @@ class Slicer:
         yield from self._close()
 
     def of_parts(self, parts: Iterable[Part], column: XmlColumn | None) -> Generator[Slice, None, None]:
-        """The slices of rejects that are at hand, and of single rows that are read again."""
+        """The slices of lines of rejects that hold their records, and of single rows that are read again."""
         for part in parts:
             if self.left == 0:
                 break

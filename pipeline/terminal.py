@@ -35,7 +35,7 @@ class Terminal:
       log_level: from which on messages are shown.
       log_format: ``text``, or ``json``: then all is lines of JSON.
       quiet: warnings and errors alone are shown.
-      progress_seconds: between two lines of progress where nobody watches; 0 is never.
+      progress_seconds: between two lines of progress where the output is no terminal; 0 is never.
     """
 
     def __init__(self, log_level: str, log_format: str = "text", quiet: bool = False, progress_seconds: float = 0):
@@ -54,7 +54,7 @@ class Terminal:
         self.console.print(message, style="bold red", markup=False, highlight=False, soft_wrap=True)
 
     def bug(self, message: str, traceback: str) -> None:
-        """Show an error that nobody could have foreseen: it is ours, and the traceback is part of the report."""
+        """Show an internal error, with its traceback: both are for a bug report."""
         message = f"internal error, please report it with all of this: {message}"
         if self._is_json:
             print_event("ERROR", {"event": "error", "message": message, "traceback": traceback})

@@ -20,12 +20,12 @@ from typing import Any
 
 from lxml import etree
 
-from transforms.map.columns import text_of_value
-from transforms.map.compiler import Mapper
-from transforms.map.document import ContractError
-from transforms.map.expressions import compile_expression
-from transforms.map.load import load_contract
-from transforms.map.paths import parse_path
+from transforms.contract.document import ContractError
+from transforms.contract.expressions import compile_expression
+from transforms.contract.paths import parse_path
+from transforms.contract.read import load_contract
+from transforms.map.cells import text_of_value
+from transforms.map.mapper import Mapper
 from transforms.map.select import compile_path
 from transforms.map.texts import text_of
 from transforms.names import RecordPath

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from transforms.map.expressions import compile_expression
+from transforms.contract.expressions import compile_expression
 from transforms.schema import ColumnType
 
 COLUMNS = {

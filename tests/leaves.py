@@ -12,9 +12,8 @@ from typing import Any
 
 from lxml import etree
 
-from transforms.map.compiler import Mapper
-from transforms.map.contract import Contract
-from transforms.map.tables import inherited
+from transforms.contract.plan import Contract
+from transforms.map.mapper import Mapper
 from transforms.names import RecordPath
 from transforms.parse.parser import RecordParser
 from transforms.read.files import SourceFile
@@ -65,13 +64,13 @@ def missing(contract: Contract, files: list[Path]) -> list[str]:
             held.update(_forms_of_value(value))
         for label, rows in record.rows.items():
             # Inherited columns repeat what stands in the row above.
-            above = len(inherited(contract, label))
+            above = len(contract.tables[label].inherited)
             columns = list(contract.tables[label].columns.values())
             for row in rows:
                 for column, value in zip(columns, row[above:], strict=True):
-                    if value is not None and column.take == "xml":
+                    if value is not None and column.model.take == "xml":
                         held.update(text for text, _ in leaves(etree.fromstring(value)))
-                    elif value is not None and column.take == "first" and column.from_[0][:1] != "$":  # type: ignore
+                    elif value is not None and column.model.take == "first" and column.from_[0][:1] != "$":  # type: ignore
                         held.update(_forms_of_value(value))
                         texts += [value] if isinstance(value, str) else []
     all_text = "\0".join(texts)

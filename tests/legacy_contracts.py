@@ -6,8 +6,8 @@ from typing import Any
 
 from beamshred.legacy import Notes, convert_legacy
 from beamshred.legacy.source import parse_legacy
-from transforms.map.compiler import Mapper
-from transforms.map.load import parse_contract
+from transforms.contract.read import parse_contract
+from transforms.map.mapper import Mapper
 from transforms.parse.parser import RecordParser
 from transforms.records import MappedRecord, ParsedRecord, Reject, XmlRecord
 from transforms.schema import ABSENT

@@ -12,8 +12,8 @@ import pytest
 from lxml import etree
 
 from benchmarks.documents import DECLARATION, FIRST_ID, LARGEST, SMALLEST, documents, write_folder, write_list
-from transforms.map.compiler import Mapper
-from transforms.map.load import load_contract
+from transforms.contract.read import load_contract
+from transforms.map.mapper import Mapper
 from transforms.records import MappedRecord, ParsedRecord, XmlRecord
 
 CONTRACT = Path(__file__).parent.parent / "benchmarks" / "contracts" / "applications.yaml"

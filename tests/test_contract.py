@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from transforms.map.contract import Contract
-from transforms.map.document import ContractError, Document, Problem
-from transforms.map.load import load_contract, parse_contract
-from transforms.map.tables import schema_of
+from transforms.contract.document import ContractError, Document, Problem
+from transforms.contract.model import ContractModel
+from transforms.contract.plan import schema_of
+from transforms.contract.read import load_contract, parse_contract
 
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*/contract.yaml"))
 
@@ -261,8 +261,8 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 def test_good_contract() -> None:
     contract = parse_contract(GOOD)
     assert contract.tables["orders"].columns["placed_at"].from_ == ["Placed"]
-    assert contract.tables["line"].columns["line_no"].type == "int"
-    assert str(contract.tables["line"].columns["amount"].column_type) == "decimal(18,2)"
+    assert contract.tables["line"].columns["line_no"].model.type == "int"
+    assert str(contract.tables["line"].columns["amount"].type) == "decimal(18,2)"
 
 
 def test_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
@@ -393,7 +393,7 @@ def test_contract_survives_pickling() -> None:
 
 
 def test_json_schema_describes_every_key() -> None:
-    schema = Contract.model_json_schema(by_alias=True)
+    schema = ContractModel.model_json_schema(by_alias=True)
     assert {"contract", "record", "tables", "schema"} <= set(schema["properties"])
     column = next(model for name, model in schema["$defs"].items() if name.startswith("ColumnModel"))
     assert "from" in column["properties"]
@@ -407,4 +407,4 @@ def test_examples(path: Path) -> None:
     if importlib.util.find_spec("jsonschema"):
         import jsonschema
 
-        jsonschema.validate(Document.read(path).data, Contract.model_json_schema(by_alias=True))
+        jsonschema.validate(Document.read(path).data, ContractModel.model_json_schema(by_alias=True))

@@ -10,17 +10,15 @@ import pytest
 from pydantic import BaseModel
 
 from tests.contract_examples import Example, examples, unused
-from transforms.map import column_model
-from transforms.map import contract as model
-from transforms.map.clean import CLEANINGS
-from transforms.map.convert import BINARY_FORMATS, NUMBER_FORMATS, ROUNDINGS
+from transforms.contract import column_model, model
+from transforms.conversion.convert import BINARY_FORMATS, CLEANINGS, NUMBER_FORMATS, ROUNDINGS
 from transforms.schema import TYPE_NAMES
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE = (DOCS / "contract.md").read_text(encoding="utf-8")
 COOKBOOK = (DOCS / "cookbook.md").read_text(encoding="utf-8")
 HEADINGS = {
-    model.Contract: "The contract",
+    model.ContractModel: "The contract",
     model.RecordModel: "`record`",
     model.TableModel: "A table",
     model.Source: "A source of `union`",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from transforms.map.schema_file import schema_text
+from transforms.contract.schema_file import schema_text
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = json.loads(schema_text())

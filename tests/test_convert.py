@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.map.clean import make_cleaning
-from transforms.map.convert import NUMBER_FORMATS, ConversionError, make_converter
+from transforms.conversion.convert import NUMBER_FORMATS, ConversionError, make_cleaning, make_converter
 from transforms.schema import INTEGER_RANGES, ColumnType
 
 UTC = timezone.utc

@@ -5,8 +5,8 @@ from __future__ import annotations
 from lxml import etree
 
 from tests.test_mapper import HEAD
+from transforms.contract.read import parse_contract
 from transforms.map.coverage import MOST_PATHS, Coverage, nearest, shape_of
-from transforms.map.load import parse_contract
 
 TABLES = """
 tables:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from transforms.map.convert import ConversionError, make_converter
+from transforms.conversion.convert import ConversionError, make_converter
 from transforms.schema import ColumnType
 
 FORMATS = (

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from transforms.map.compiler import Mapper
-from transforms.map.document import ContractError
-from transforms.map.load import parse_contract
+from transforms.contract.document import ContractError
+from transforms.contract.read import parse_contract
+from transforms.map.mapper import Mapper
 from transforms.parse.parser import RecordParser
 from transforms.records import MappedRecord, ParsedRecord, XmlRecord
 

@@ -113,3 +113,15 @@ def test_what_is_wrong_is_said(
 ) -> None:
     assert main(given) == 2
     assert said in capsys.readouterr().err
+
+
+def test_code_is_python_and_needs_no_target(flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--show_code", "--contract", flags[1]]) == 0
+    code = capsys.readouterr().out
+    compile(code, "<code>", "exec")
+    assert "rows['line'].append(" in code
+
+
+def test_code_of_no_contract_is_a_mistake_of_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--show_code"]) == 2
+    assert capsys.readouterr().err.strip().endswith("--contract is missing; --help lists all flags")

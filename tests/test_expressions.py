@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from tests.expressions import COLUMNS, NOW, bound, path, same, value
-from transforms.map.expressions import ExpressionError, compile_expression
+from transforms.contract.expressions import ExpressionError, compile_expression
 from transforms.schema import ColumnType
 
 TRUTHS = (True, False, None)

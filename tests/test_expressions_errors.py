@@ -4,10 +4,10 @@ import pickle
 
 import pytest
 
-from transforms.map.expressions import ExpressionError, compile_expression
-from transforms.map.expressions.code import Builder
-from transforms.map.expressions.syntax import parse
-from transforms.map.expressions.visitor import Visitor
+from transforms.contract.expressions import ExpressionError, compile_expression
+from transforms.contract.expressions.code import Builder
+from transforms.contract.expressions.syntax import parse
+from transforms.contract.expressions.visitor import Visitor
 from transforms.schema import ColumnType
 
 COLUMNS = {

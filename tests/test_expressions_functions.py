@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from tests.expressions import NOW, same, value
-from transforms.map.expressions import ExpressionError
+from transforms.contract.expressions import ExpressionError
 
 
 @pytest.mark.parametrize(

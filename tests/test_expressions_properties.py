@@ -6,7 +6,7 @@ from decimal import Context, Decimal
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from transforms.map.expressions import ExpressionError, compile_expression
+from transforms.contract.expressions import ExpressionError, compile_expression
 from transforms.schema import ColumnType
 
 COLUMNS = {

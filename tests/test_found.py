@@ -7,10 +7,10 @@ import pickle
 import pytest
 
 from tests.test_mapper import HEAD, parsed
-from transforms.map.compiler import Mapper
+from transforms.contract.read import parse_contract
 from transforms.map.dofn import MapDoFn
-from transforms.map.found import never_found
-from transforms.map.load import parse_contract
+from transforms.map.mapper import Mapper
+from transforms.map.missing import never_found
 
 
 def never(tables: str, *records: str) -> list[str]:

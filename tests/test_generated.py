@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import Any
 
-from transforms.map.generated import compile_shown
+from transforms.generated import compile_shown
 
 
 def trace(source: str, name: str) -> str:
@@ -19,8 +19,8 @@ def trace(source: str, name: str) -> str:
 
 
 def test_traceback_shows_the_line() -> None:
-    found = trace("def f():\n    return 1 / 0\n", "contract a")
-    assert 'File "<contract a>", line 2, in f' in found
+    found = trace("def f():\n    return 1 / 0\n", "contract of this test")
+    assert 'File "<contract of this test>", line 2, in f' in found
     assert "return 1 / 0" in found
 
 

@@ -11,8 +11,8 @@ from beamshred.infer import keys as keys_module
 from beamshred.infer.tree import InferError
 from pipeline.command import main
 from tests.leaves import missing
-from transforms.map.contract import Contract
-from transforms.map.load import load_contract, parse_contract
+from transforms.contract.plan import Contract
+from transforms.contract.read import load_contract, parse_contract
 
 
 def _contract(tmp_path: Path, *documents: str, **options: object) -> tuple[str, Contract]:
@@ -57,7 +57,7 @@ def test_large_document_is_cut_and_what_is_beside_is_named(tmp_path: Path, monke
     orders = "".join(f'<o id="{number}"><n>{number}</n></o>' for number in range(50))
     text, contract = _contract(tmp_path, f'<shop><head at="1">x</head>{orders}</shop>')
     assert contract.record.path == "/shop/o"
-    assert "NOT READ, because it stands beside the records: head, head/@at." in text
+    assert "NOT READ, because it is beside the records: head, head/@at." in text
 
 
 def test_record_is_as_the_user_says(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_record_is_as_the_user_says(tmp_path: Path) -> None:
 def test_documents_of_several_kinds_are_records_of_one_contract(tmp_path: Path) -> None:
     _, contract = _contract(tmp_path, "<a><id>1</id></a>", "<b><id>2</id></b>")
     assert contract.record.path == "/*"
-    assert contract.tables["document"].columns["element"].take == "name"
+    assert contract.tables["document"].columns["element"].model.take == "name"
     assert missing(contract, sorted(tmp_path.glob("*.xml"))) == []
 
 
@@ -154,7 +154,7 @@ def test_id_within_an_element_of_that_name_is_no_recursion(tmp_path: Path) -> No
 
 def test_recursion_keeps_the_tree_by_rows_within(tmp_path: Path) -> None:
     _, contract = _contract(tmp_path, "<r><h/><s n='1'><s n='2'><s n='3'/></s><s n='4'/></s><s n='5'/></r>")
-    assert contract.tables["s"].rows == "s | s/.//s"
+    assert contract.tables["s"].sources[0].rows.text == "s | s/.//s"
     from tests.leaves import rows_of
 
     [record] = rows_of(contract, [tmp_path / "0.xml"])
@@ -182,7 +182,7 @@ def test_names_that_are_data_are_refused(tmp_path: Path, monkeypatch: pytest.Mon
 def test_entities_of_the_document_are_read(tmp_path: Path) -> None:
     document = '<!DOCTYPE a [<!ENTITY x "5">]><a><b>&x;</b></a>'
     _, contract = _contract(tmp_path, document)
-    assert contract.tables["a"].columns["b"].type == "int"
+    assert contract.tables["a"].columns["b"].model.type == "int"
     assert missing(contract, [tmp_path / "0.xml"]) == []
 
 
@@ -199,7 +199,7 @@ def test_long_texts_and_deep_elements(tmp_path: Path) -> None:
     (tmp_path / "deep.xml").write_text("<a>" * 400 + "</a>" * 400)
     text, contract = _contract(tmp_path, f"<a><b>{'x' * 11_000_000}</b></a>")
     assert "deep.xml: elements nest deeper than" in " ".join(text.replace("#", " ").split())
-    assert contract.tables["a"].columns["b"].type == "text"
+    assert contract.tables["a"].columns["b"].model.type == "text"
 
 
 def test_keys_that_differ_in_case_alone_are_none(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from beamshred.infer import infer_contract
 from pipeline.command import main
 from tests.databases import TARGETS
 from tests.leaves import missing, rows_of
-from transforms.map.contract import Contract
-from transforms.map.load import parse_contract
+from transforms.contract.plan import Contract
+from transforms.contract.read import parse_contract
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 OWN = Path(__file__).parent / "infer"

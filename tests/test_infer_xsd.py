@@ -12,8 +12,8 @@ from beamshred.infer.tree import InferError
 from beamshred.infer.xsd import infer_from_schema
 from pipeline.command import main
 from tests.leaves import missing
-from transforms.map.contract import Contract
-from transforms.map.load import parse_contract
+from transforms.contract.plan import Contract
+from transforms.contract.read import parse_contract
 
 FOLDER = Path(__file__).parent / "infer/xsd"
 SCHEMAS = Path(xmlschema.__file__).parent / "schemas"
@@ -41,26 +41,26 @@ def test_the_document_of_that_test_is_valid() -> None:
 
 def test_includes_and_imports_are_read() -> None:
     tables = _orders().tables
-    assert tables["order"].columns["total"].type == "decimal(18,2)"
+    assert tables["order"].columns["total"].model.type == "decimal(18,2)"
     assert tables["party"].columns["name"].required
 
 
 def test_types_lengths_and_nullability_are_those_of_the_schema() -> None:
     columns = _orders().tables["order"].columns
-    assert (columns["iban"].type, columns["iban"].required) == ("text(34)", False)
-    assert (columns["state"].type, columns["placed"].type, columns["due"].type) == ("text(6)", "datetimetz", "date")
+    assert (columns["iban"].model.type, columns["iban"].required) == ("text(34)", False)
+    assert tuple(columns[name].model.type for name in ("state", "placed", "due")) == ("text(6)", "datetimetz", "date")
     assert columns["total_cur"].required
     assert not columns["card"].required  # one of a choice
 
 
 def test_choice_that_repeats_makes_tables() -> None:
-    assert _orders().tables["line"].rows == "line"
+    assert _orders().tables["line"].sources[0].rows.text == "line"
 
 
 def test_recursion_under_the_same_name_is_a_table_and_under_another_xml() -> None:
     part = _orders().tables["part"]
-    assert part.rows == "part | part/.//part"
-    assert part.columns["spare_xml"].take == "xml"
+    assert part.sources[0].rows.text == "part | part/.//part"
+    assert part.columns["spare_xml"].model.take == "xml"
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_recursion_under_the_same_name_is_a_table_and_under_another_xml() -> Non
 def test_type(tmp_path: Path, xsd: str, type_: str) -> None:
     body = f"""<xs:element name="r"><xs:complexType><xs:sequence><xs:element name="v" type="{xsd}"/>
         </xs:sequence><xs:attribute name="a" type="xs:string"/></xs:complexType></xs:element>"""
-    assert _schema(tmp_path, body)[1].tables["r"].columns["v"].type == type_
+    assert _schema(tmp_path, body)[1].tables["r"].columns["v"].model.type == type_
 
 
 def test_what_the_schema_leaves_open_is_said(tmp_path: Path) -> None:

@@ -184,3 +184,16 @@ def test_keys_of_a_batch_are_one_value():
     dialect = open_database(Target.parse("postgresql://host/shop")).dialect
     keys = [str(number) for number in range(2000)]
     assert list(dialect.among("key", keys)) == [('"key" = ANY(%s)', (keys,))]
+
+
+def test_what_sqlalchemy_would_ask_a_server_is_what_the_driver_knows(database):
+    """Our dialect sets what SQLAlchemy's sets, one attribute of them private: see PGDialect.initialize."""
+    loader = database.open()
+    loader.connect()
+    ours = vars(loader.inspector().dialect)
+    with sa.create_engine(sa.make_url(database.url).set(drivername="postgresql+psycopg")).connect() as connection:
+        theirs = vars(connection.dialect)
+    loader.close()
+    names = ("supports_identity_columns", "_backslash_escapes")
+    assert [ours[name] for name in names] == [theirs[name] for name in names]
+    assert ours["server_version_info"][0] == theirs["server_version_info"][0]

@@ -78,3 +78,25 @@ def test_a_wrong_name_hides_nothing() -> None:
     found = mistakes("contract: '-'\nrecord: {path: [], key: {id: '@id'}}\ntables: {t: {key: k, columns: {v: '['}}}")
     places = ["contract", "record.path", "tables.t.columns.v.from", "tables.t.key"]
     assert sorted(one.partition(":")[0] for one in found) == places
+
+
+@pytest.mark.parametrize(
+    ("wrong", "place"),
+    [
+        ("parent: nobody", "tables.t.parent"),
+        ("parent: t", "tables.t.parent"),
+        ("key: nothing", "tables.t.key"),
+        ("inherit: {nothing: n}", "tables.t.inherit.nothing"),
+        ("include: nothing", "tables.t.include"),
+    ],
+)
+def test_a_wrong_key_hides_no_mistake_in_expressions(wrong: str, place: str) -> None:
+    """A name that nobody knows may be that of a column which the mistake has taken away, or of a key above it."""
+    columns = "v: '@v', a: {expression: 'CAST(v AS int) + TRUE', type: int}, b: {expression: 'v >'}"
+    maybe = "" if wrong.startswith("key") else ", m: {expression: n || mystery}"
+    below = "{parent: t, rows: x, where: 'nothing = 1 OR v +', columns: {w: '@w', c: {expression: w + 1, type: int}}}"
+    found = mistakes(f"tables: {{t: {{{wrong}, rows: x, columns: {{{columns}{maybe}}}}}, u: {below}}}")
+    places = [one.partition(":")[0] for one in found]
+    expected = {"tables.t.columns.a.expression", "tables.t.columns.b.expression", place}
+    expected |= {"tables.u.columns.c.expression", "tables.u.where"}
+    assert set(places) - {"tables.u.parent"} == expected

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.language import HEAD, STARTED, all_rows, column, mapper, mistake, reject, rows
-from transforms.map.tables import schema_of
+from transforms.contract.plan import schema_of
 from transforms.schema import ABSENT
 
 

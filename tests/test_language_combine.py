@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.language import column, mapper, mistake, reject
@@ -89,6 +89,7 @@ def test_wrong_use(spec: str, message: str) -> None:
     assert mistake(f"tables: {{t: {{columns: {{v: {spec}}}}}}}").startswith(f"tables.t.columns.v: {message}")
 
 
+@settings(deadline=None)
 @given(st.lists(st.decimals(-(10**30), 10**30, places=4), min_size=1, max_size=20))
 def test_decimals_are_added_to_the_last_digit(values: list[Decimal]) -> None:
     contract = mapper("tables: {t: {columns: {v: {from: n, take: sum, type: 'decimal(38, 4)'}}}}")

@@ -9,7 +9,7 @@ from lxml import etree
 
 from tests.language import column
 from transforms import parse_contract, reach_of
-from transforms.map.content import content_hash
+from transforms.map.current_record import content_hash
 
 CONTRACT = "tables: {t: {rows: a, columns: {v: $content}}}"
 ONE = "<r id='1' k='v'><a>x y</a><b>1<c/>2</b></r>"

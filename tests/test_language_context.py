@@ -11,7 +11,7 @@ from lxml import etree
 
 from tests.language import all_rows, column, mapper, mistake, rows
 from transforms import parse_contract, reach_of
-from transforms.map.compiler import Mapper
+from transforms.map.mapper import Mapper
 from transforms.parse import projection
 from transforms.parse.parser import RecordParser
 from transforms.records import Context, MappedRecord, ParsedRecord, XmlRecord

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.language import HEAD, reject, rows
-from transforms.map.compiler import Mapper
-from transforms.map.document import ContractError, Problem
-from transforms.map.load import load_contract
+from transforms.contract.document import ContractError, Problem
+from transforms.contract.read import load_contract
+from transforms.map.mapper import Mapper
 
 BASE = f"""{HEAD}
 defaults: {{clean: trim}}
@@ -62,7 +62,7 @@ tables:
 def test_list_and_scalar_are_replaced_whole(tmp_path: Path) -> None:
     base = BASE.replace("rows: a", "rows: a\n    key: [s, n]").replace('from: "@s"', 'from: ["@s", "@t"]')
     contract = load_contract(extended(tmp_path, 'tables: {t: {key: n, columns: {s: {from: "@x"}}}}', base))
-    assert contract.tables["t"].key == ["n"]
+    assert contract.tables["t"].key == ("n",)
     assert contract.tables["t"].columns["s"].from_ == ["@x"]
 
 
@@ -77,7 +77,7 @@ def test_column_that_is_a_bare_path_is_merged_like_any_other(tmp_path: Path) -> 
     path = extended(tmp_path, "tables: {t: {columns: {s: {required: true}, n: '@m'}}}", base)
     columns = load_contract(path).tables["t"].columns
     assert (columns["s"].from_, columns["s"].required) == (["@s"], True)
-    assert (columns["n"].from_, columns["n"].type) == (["@m"], "int")
+    assert (columns["n"].from_, columns["n"].model.type) == (["@m"], "int")
 
 
 def test_columns_may_be_called_like_the_keys_of_one(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from tests.language import all_rows, column, mapper, reject, rows
-from transforms.map.reach import reach_of
+from transforms.contract.reachable import reach_of
 
 # where
 

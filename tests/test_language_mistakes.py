@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.language import HEAD, all_rows, column, mistake, mistakes
-from transforms.map.document import ContractError
-from transforms.map.load import parse_contract
+from transforms.contract.document import ContractError
+from transforms.contract.read import parse_contract
 
 # Tables
 
@@ -252,7 +252,7 @@ def test_circle_of_expressions_is_found_beside_sound_ones() -> None:
         ("{path: /r}", "record.key: this key is missing"),
         ("{path: /r, key: {}}", "record.key: there should be at least one (here: {})"),
         ("{path: /r, keys: {id: a}}", "record.key: this key is missing"),
-        ("{path: //r, key: {id: a}}", "record.path: '//r': records stand at one depth"),
+        ("{path: //r, key: {id: a}}", "record.path: '//r': records are at one depth"),
         (
             "{path: '/r[1]', key: {id: a}}",
             "record.path: '/r[1]': the path of records is of element names alone, without 'r[1]'",

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from tests.language import all_rows, column, mapper, mistake, mistakes, reject, rows
-from transforms.map.reach import reach_of
+from transforms.contract.reachable import reach_of
 from transforms.parse.parser import RecordParser
 from transforms.records import MappedRecord, ParsedRecord, XmlRecord
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from tests.language import all_rows, column, mapper, mistake, mistakes, reject, rows
 from transforms import parse_contract, reach_of
-from transforms.map.compiler import Mapper
-from transforms.map.paths import parse_path
-from transforms.map.steps import Attribute, Child, Follow
+from transforms.contract.paths import parse_path
+from transforms.contract.steps import Attribute, Child, Follow
+from transforms.map.mapper import Mapper
 from transforms.parse import projection
 from transforms.parse.parser import RecordParser
 from transforms.records import ParsedRecord, XmlRecord

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from tests.language import HEAD, column, mapper, mistake, mistakes, reject, rows
-from transforms.map.compiler import Mapper
-from transforms.map.document import ContractError, Problem
-from transforms.map.load import load_contract
-from transforms.map.resolve import resolve
+from transforms.contract.document import ContractError, Problem
+from transforms.contract.read import load_contract
+from transforms.map.mapper import Mapper
 from transforms.schema import ABSENT
 
 # Defaults
@@ -22,7 +21,7 @@ def resolved(defaults: str, spec: str) -> Any:
     contract = mapper(
         f"defaults: {defaults}\nlookups: {{l: {{A: '1'}}}}\ntables: {{t: {{columns: {{c: {spec}}}}}}}"
     ).contract
-    return resolve(contract).tables["t"].columns["c"]
+    return contract.tables["t"].columns["c"].model
 
 
 @pytest.mark.parametrize(
@@ -104,7 +103,7 @@ tables:
 
 def test_groups_come_first_and_the_table_has_the_last_word() -> None:
     contract = mapper(GROUPS).contract
-    assert list(resolve(contract).tables["t"].columns) == ["run", "file", "amount", "currency", "v"]
+    assert list(contract.tables["t"].columns) == ["run", "file", "amount", "currency", "v"]
     ((run, file, amount, currency, v),) = rows(GROUPS, "<r id='1' amount='2' ccy='USD' v='x'/>")
     assert (run, file, str(amount), currency, v) == ("run-1", "a.xml", "2.00", "EUR", "x")
     assert rows(GROUPS, "<r id='1'/>", "u") == [("run-1", "a.xml")]

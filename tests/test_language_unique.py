@@ -164,3 +164,13 @@ def test_rows_of_slots_and_unions_are_compared_with_one_another() -> None:
 def test_wrong_use(unique: str, said: str) -> None:
     contract = f"tables: {{t: {{rows: a, unique: {unique}, columns: {{name: '@name', n: {{from: '@n', type: int}}}}}}}}"
     assert mistake(contract).startswith(said)
+
+
+def test_children_of_a_dropped_row_can_be_kept() -> None:
+    contract = """
+    tables:
+      t: {rows: a, unique: {by: k, below: keep}, key: k, columns: {k: "@k"}}
+      b: {parent: t, rows: b, key: v, columns: {v: "@v"}}
+    """
+    xml = "<r id='1'><a k='1'><b v='x'/></a><a k='1'><b v='y'/></a></r>"
+    assert all_rows(contract, xml) == {"t": [("1",)], "b": [("1", "x"), ("1", "y")]}

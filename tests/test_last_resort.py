@@ -11,7 +11,7 @@ from lxml import etree
 
 from tests.jobs import Folder, order, orders
 from transforms import MapDoFn, ParsedRecord, Reject, XmlRecord, parse_contract
-from transforms.map.compiler import Mapper
+from transforms.map.mapper import Mapper
 from transforms.records import MappedRecord
 
 TYPES = ["text(5)", "int", "bigint", "decimal(5, 2)", "float", "bool", "date", "time", "datetime", "datetimetz"]

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.legacy_contracts import ADDRESS, APP, CON_ID, CONTACT, EMPLOYMENT, converted, mapped, mapping, rows_of
-from transforms.map.compiler import Mapper
-from transforms.map.load import parse_contract
+from transforms.contract.read import parse_contract
+from transforms.map.mapper import Mapper
 from transforms.records import Reject
 
 FILTERS = {

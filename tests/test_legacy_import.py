@@ -28,7 +28,9 @@ from tests.legacy_contracts import (
     request,
     rows_of,
 )
-from transforms.map.load import parse_contract
+from transforms.contract.document import Document
+from transforms.contract.model import ContractModel
+from transforms.contract.read import parse_contract
 
 FOLDER = Path(__file__).parent / "legacy"
 DOCS = Path(__file__).parents[1] / "docs"
@@ -119,8 +121,8 @@ def test_what_the_top_level_says_is_kept() -> None:
         target_schema="cards", source_table="app_xml", source_column="doc", source_application_table="application"
     )
     contract = parse_contract(text)
-    assert (contract.schema_, contract.record.path) == ("cards", "/Root/Request")
-    [rule] = contract.tables["app_base"].reject_when
+    assert (contract.schema.tables[0].schema, contract.record.path) == ("cards", "/Root/Request")
+    [rule] = contract.tables["app_base"].sources[0].rules.reject_when
     assert rule.message == "wrong product line: there is no application"
     assert "the table app_xml, column doc." in text.partition("contract:")[0]
 
@@ -308,7 +310,8 @@ def large(size: int) -> dict[str, Any]:
 def test_a_large_contract_comes_out_whole(size: int) -> None:
     legacy = parse_legacy(large(size), "large")
     text, notes = convert_legacy(legacy)
-    contract = parse_contract(text)
+    parse_contract(text)
+    contract = ContractModel.model_validate(Document(text, "contract.yaml").data)
     assert notes.not_taken == []
     assert len(legacy.mappings) == size
     for one in legacy.mappings:

@@ -12,8 +12,8 @@ from beamshred.legacy import convert_legacy
 from beamshred.legacy.source import parse_legacy
 from tests.legacy_contracts import ADDRESS, APP, CON_ID, CONTACT, EMPLOYMENT, FILTERS, KEY, mapped, mapping
 from tests.legacy_oracle import oracle
-from transforms.map.compiler import Mapper
-from transforms.map.load import parse_contract
+from transforms.contract.read import parse_contract
+from transforms.map.mapper import Mapper
 from transforms.records import Reject
 from transforms.schema import ABSENT
 

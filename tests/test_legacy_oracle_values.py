@@ -13,8 +13,8 @@ from beamshred.legacy.source import parse_legacy
 from tests.legacy_contracts import APP, KEY, mapping, request
 from tests.legacy_oracle import oracle
 from tests.test_legacy_oracle import BITS, ENUMS, contract_of, loaded
-from transforms.map.compiler import Mapper
-from transforms.map.load import parse_contract
+from transforms.contract.read import parse_contract
+from transforms.map.mapper import Mapper
 
 HOSTILE = """
 1e5|1.0E7|-2.5e-1|1e99|e5|12e|1E|−2.5|-$1,234.56|$ -5|B-12|5-6|20240105T1020|20240105T102030Z|2024-01-05T10|2024-W01-5

@@ -22,8 +22,8 @@ from tests.legacy_contracts import (
     rows_of,
     value,
 )
-from transforms.map.compiler import Mapper
-from transforms.map.load import parse_contract
+from transforms.contract.read import parse_contract
+from transforms.map.mapper import Mapper
 from transforms.records import MappedRecord, Reject
 from transforms.schema import ABSENT
 
@@ -336,8 +336,8 @@ UNLIKE_SLOTS = [
 def test_slots_that_differ_stay_slots() -> None:
     text, _ = converted(*UNLIKE_SLOTS, bit_conversions=BITS, enum_mappings={"kinds": {"A": 1, "": 0}})
     table = parse_contract(text).tables["slots"]
-    assert not table.union
-    assert [slot["sort_order"] for slot in table.slots] == [1, 2, 3]
+    assert all(source.is_slot for source in table.sources)
+    assert [source.columns["sort_order"].constant for source in table.sources] == [1, 2, 3]
     assert "expression: 'NULL'" not in text
     mapper = Mapper(parse_contract(text))
     found = rows_of(
@@ -370,8 +370,8 @@ def test_slots_that_are_read_and_computed_in_unlike_ways_stay_slots() -> None:
     )  # fmt: skip
     assert notes.not_taken == []
     table = parse_contract(text).tables["slots"]
-    assert not table.union
-    assert len(table.slots) == 4
+    assert all(source.is_slot for source in table.sources)
+    assert len(table.sources) == 4
     mapper = Mapper(parse_contract(text))
 
     def found(attributes: str) -> list[dict[str, Any]]:

@@ -15,8 +15,8 @@ import pytest
 from beamshred.legacy import convert_legacy, read_legacy
 from tests.legacy_contracts import mapped, rows_of
 from transforms import prepare_target
-from transforms.map.compiler import Mapper
-from transforms.map.load import parse_contract
+from transforms.contract.read import parse_contract
+from transforms.map.mapper import Mapper
 from transforms.records import Reject
 
 FOLDER = Path(__file__).parent / "legacy"

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from tests.legacy_contracts import APP, CONTACT, converted, imported, mapping, request, rows_of
-from transforms.map.compiler import Mapper
+from transforms.map.mapper import Mapper
 
 BITS = {"char_to_bit": {"Y": 1, "N": 0}}
 

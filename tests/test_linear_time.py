@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from transforms import RecordPath
-from transforms.map.clean import make_cleaning as cleaned
-from transforms.map.expressions.runtime import like_pattern
+from transforms.contract.expressions.runtime import like_pattern
+from transforms.conversion.convert import make_cleaning as cleaned
 from transforms.read.scan import Damage, scan
 
 SIZE = 30_000

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from transforms.map.compiler import MAX_KEY_LENGTH, Mapper
-from transforms.map.load import parse_contract
+from transforms.contract.read import parse_contract
+from transforms.map.mapper import MAX_KEY_LENGTH, Mapper
 from transforms.parse.parser import RecordParser
 from transforms.records import Context, MappedRecord, ParsedRecord, Reject, XmlRecord
 from transforms.schema import ABSENT
@@ -501,7 +501,7 @@ tables:
 
 def test_examples_compile_to_source_that_can_be_read() -> None:
     source = mapper(NESTED).source
-    assert source.startswith("def scope_0(")
+    assert source.startswith("def rows_of_record(")
 
 
 def test_json_of_elements_that_nest_deeper_than_python_goes_is_a_reject() -> None:

@@ -84,7 +84,7 @@ def test_record_path_is_absolute(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["//a", "//*", "/a//b"])
 def test_record_path_has_one_depth(text: str) -> None:
-    with pytest.raises(ValueError, match=rf"^'{re.escape(text)}': records stand at one depth, and // is any"):
+    with pytest.raises(ValueError, match=rf"^'{re.escape(text)}': records are at one depth, and // is any"):
         RecordPath.parse(text)
 
 

@@ -147,7 +147,7 @@ def submit(
         argv = folder.arguments("--runner", "SparkRunner", "--shards", "1", *more)
         flags = parse_options(argv)
         job = Job.of(flags, load_contract(flags.contract))
-        prepare_target(job.target, job.schema)
+        prepare_target(job.flags.target, job.schema)
         report = Report(job.run_id, {}, job.contract.tables, {})
         interrupts = Interrupts()
 

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from transforms.map.paths import PathError, parse_path
+from transforms.contract.paths import PathError, parse_path
+from transforms.map.collect import Walk, indented
 from transforms.map.select import compile_path
 from transforms.map.texts import text_of
-from transforms.map.walk import Walk, indented
 
 DOCUMENT = etree.fromstring("""
 <root date="d0">

@@ -6,10 +6,10 @@ import pytest
 from lxml import etree
 
 from tests.test_paths import walked
-from transforms.map.paths import PathError, parse_path
+from transforms.contract.paths import PathError, parse_path
+from transforms.map.collect import Walk
 from transforms.map.select import compile_path
-from transforms.map.takes import compile_take
-from transforms.map.walk import Walk
+from transforms.map.take import compile_take
 
 TREE = etree.fromstring(
     "<r><a n='1'><b x='1' id='p'/><b x='2' id='q'/></a><a n='2'><b X='3' id=' '/></a><a n='3'/><c> </c><c>v  w </c></r>"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 
 from pipeline.local.processes import Answer, Died, Failure, Last, Outcome, Pool
 from pipeline.private import fork_server
+from tests.jobs import ROOT
 
 
 def double(number: int) -> int:
@@ -60,6 +62,10 @@ def hold(size: int) -> int:
 
 
 _held: list[bytes] = []
+
+
+def ignored(numbers: list[int]) -> list[int]:
+    return [number for number in numbers if signal.getsignal(number) == signal.SIG_IGN]
 
 
 def imported(names: tuple[str, ...]) -> list[str]:
@@ -200,3 +206,35 @@ def test_process_that_dies_while_it_has_nothing_to_do_costs_no_attempt(caplog: p
             worker._process.join()
     assert seen[0] == seen[1] != seen[2]
     assert "again" not in caplog.text
+
+
+def test_signals_of_a_terminal_are_left_to_the_command() -> None:
+    numbers = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+    [outcome] = [outcome for _, outcome in Pool(ignored, 1).run(iter([numbers]))]
+    assert outcome == Answer(numbers)
+
+
+COMMAND = """
+import sys, tests.test_processes as tests
+next(tests.Pool(tests.say_and_sleep, 1).run(iter([sys.argv[1]])))
+"""
+
+
+def say_and_sleep(file: str) -> None:
+    Path(file).write_text(str(os.getpid()))
+    time.sleep(600)
+
+
+def test_worker_in_the_middle_of_a_task_ends_with_the_command(tmp_path: Path) -> None:
+    file = tmp_path / "worker"
+    command = subprocess.Popen([sys.executable, "-c", COMMAND, str(file)], cwd=ROOT)
+    while not (file.exists() and file.read_text()):
+        assert command.poll() is None
+        time.sleep(0.05)
+    worker = psutil.Process(int(file.read_text()))
+    command.kill()
+    command.wait()
+    _, alive = psutil.wait_procs([worker], timeout=20)
+    for process in alive:
+        process.kill()
+    assert not alive

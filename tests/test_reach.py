@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.documents import documents
 from transforms import Context, MappedRecord, ParsedRecord, Reject, XmlRecord, load_contract, parse_contract, reach_of
-from transforms.map.compiler import Mapper
+from transforms.map.mapper import Mapper
 from transforms.names import Reach
 from transforms.parse import projection
 from transforms.parse.parser import RecordParser

@@ -19,7 +19,7 @@ from apache_beam.transforms.display import DisplayData
 
 from transforms.names import RecordPath
 from transforms.read import SourceFile, Split, expand, plan_splits, read_split
-from transforms.read.transform import ReadSplits, ReadXML
+from transforms.read.transform import ReadParts, ReadXML
 from transforms.records import Context, Reject, XmlRecord
 
 PATH = RecordPath.parse("/root/group/rec")
@@ -151,7 +151,7 @@ def test_records_and_rejects_of_a_pipeline(tmp_path: Path) -> None:
 def test_splits_of_a_launcher_are_read(file: SourceFile) -> None:
     with beam.Pipeline(FnApiRunner()) as pipeline:
         splits = pipeline | beam.Create(list(plan_splits(file, PATH, 60)))
-        records, _ = splits | ReadSplits("/root/group/rec")
+        records, _ = splits | ReadParts("/root/group/rec")
         assert_that(records | beam.Map(lambda record: record.ordinal), equal_to([0, 1, 2, 3]))
 
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import jsonschema
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline.prometheus import metrics_of
@@ -67,3 +68,10 @@ def test_metrics_page_names_each() -> None:
     names = {family.name for family in text_string_to_metric_families(metrics_of(report))}
     assert names
     assert not [name for name in names if f"`{name}`" not in page]
+
+
+@pytest.mark.parametrize(("state", "success"), [("done", 1), ("failed", 0), ("interrupted", 0), ("running", 0)])
+def test_only_a_run_that_is_done_is_a_success(state: str, success: int) -> None:
+    report = Report("r", {"name": "t", "file": "t.yaml", "fingerprint": "0"}, ["t"], {})
+    report.state = state
+    assert f'beamshred_run_success{{contract="t"}} {success}.0' in metrics_of(report.as_dict())

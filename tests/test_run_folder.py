@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.command import main
 from pipeline.options import OptionsError
-from pipeline.report import RUNS, RunFolder
+from pipeline.report import FILES, RUNS, RunFolder
 from tests.jobs import Folder, order, orders
 
 
@@ -94,3 +94,15 @@ def test_check_that_fails_leaves_no_folder(in_folder: Path) -> None:
     assert main([*arguments, "--create_disposition", "CREATE_NEVER", "--check"]) == 2
     assert main([*arguments, "--create_disposition", "CREATE_NEVER"]) == 2
     assert not (in_folder / RUNS).exists()
+
+
+def test_what_an_earlier_run_left_in_the_folder_goes(in_folder: Path) -> None:
+    folder = RunFolder("kept")
+    folder.create()
+    left = [Path("kept", name) for name in FILES]
+    left += [Path("kept/rejects", name) for name in ("slice-000001-map.jsonl", "slice-000002-map.jsonl.partial")]
+    for file in (*left, Path("kept", "own.txt")):
+        file.write_text("old")
+    folder.create()
+    assert [file for file in left if file.exists()] == []
+    assert Path("kept", "own.txt").read_text() == "old"

@@ -21,7 +21,7 @@ from transforms import load_contract, plan_splits, prepare_target, reach_of, rea
 from transforms.database.opening import open_database
 from transforms.database.target import Target
 from transforms.insert.load import LoadPolicy, load_batch
-from transforms.map.compiler import Mapper
+from transforms.map.mapper import Mapper
 from transforms.names import RecordPath
 from transforms.parse.parser import RecordParser
 from transforms.read import SourceFile, Split

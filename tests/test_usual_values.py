@@ -13,11 +13,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from transforms import MappedRecord, Reject, XmlRecord, parse_contract
-from transforms.map.columns import ColumnError, make_column
-from transforms.map.compiler import Mapper, key_text
+from transforms.conversion.convert import ConversionError, make_converter
+from transforms.map.cells import ColumnError, make_column
 from transforms.map.computed import make_fit
-from transforms.map.convert import ConversionError, make_converter
-from transforms.map.resolve import resolve
+from transforms.map.mapper import Mapper, key_text
 from transforms.parse.parser import RecordParser
 from transforms.schema import ColumnType
 
@@ -100,13 +99,13 @@ def test_row_has_what_the_columns_function_gives(column: dict[str, Any], values:
     mapped = mapper.map(root)
 
     failures: Counter[tuple[str, str]] = Counter()
-    model = resolve(parsed).tables["t"].columns
+    columns = parsed.tables["t"].columns
     expected: list[tuple[Any, ...]] = []
     errors = []
     for number, element in enumerate(root.root.iterchildren("x"), 1):
         row: list[Any] = ["1", number]
         for name, raw in (("a", element.get("v")), ("e", element.findtext("v"))):
-            function = make_column(parsed, f"t.{name}", model[name], model[name].required, failures)
+            function = make_column(f"t.{name}", columns[name], failures)
             try:
                 row.append(raw if function is None else function(raw))
             except ColumnError as error:

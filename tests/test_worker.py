@@ -20,7 +20,7 @@ def job_of(folder: Folder) -> tuple[Job, list[Slice]]:
     flags = parse_options(folder.arguments("--slice_bytes", "1k", "--log_level", "ERROR"))
     job = Job.of(flags, load_contract(flags.contract))
     job.run_dir.create()
-    prepare_target(job.target, job.schema)
+    prepare_target(job.flags.target, job.schema)
     slicer = Slicer(RecordPath.parse("/orders/order"), SliceSizes(1024, 1, 1 << 30), job.run_dir.unpacked)
     return job, list(job.input.slices(slicer))
 

@@ -1,5 +1,11 @@
 from .batch import GroupIntoBatches as GroupIntoBatches
 from .blocks import Batch as Batch
+from .contract.document import ContractError as ContractError
+from .contract.plan import Contract as Contract
+from .contract.plan import schema_of as schema_of
+from .contract.reachable import reach_of as reach_of
+from .contract.read import load_contract as load_contract
+from .contract.read import parse_contract as parse_contract
 from .insert import DUPLICATE_KEY as DUPLICATE_KEY
 from .insert import LoadError as LoadError
 from .insert import LoadPolicy as LoadPolicy
@@ -16,13 +22,7 @@ from .insert import settle as settle
 from .insert import writers as writers
 from .insert.dofn import BulkInsertDoFn as BulkInsertDoFn
 from .insert.dofn import SettleDoFn as SettleDoFn
-from .map.contract import Contract as Contract
-from .map.document import ContractError as ContractError
 from .map.dofn import MapDoFn as MapDoFn
-from .map.load import load_contract as load_contract
-from .map.load import parse_contract as parse_contract
-from .map.reach import reach_of as reach_of
-from .map.tables import schema_of as schema_of
 from .metrics import NAMESPACE as NAMESPACE
 from .metrics import SKIPPED as SKIPPED
 from .metrics import counted as counted
@@ -33,6 +33,7 @@ from .read import SPLIT_BYTES as SPLIT_BYTES
 from .read import InputError as InputError
 from .read import KeyRange as KeyRange
 from .read import Loaded as Loaded
+from .read import Part as Part
 from .read import RejectLines as RejectLines
 from .read import RejectPlan as RejectPlan
 from .read import RowsAgain as RowsAgain
@@ -57,9 +58,7 @@ from .read import read_splits_again as read_splits_again
 from .read import records_at as records_at
 from .read import reject_files as reject_files
 from .read import unpack as unpack
-from .read.transform import ReadRanges as ReadRanges
-from .read.transform import ReadRejects as ReadRejects
-from .read.transform import ReadSplits as ReadSplits
+from .read.transform import ReadParts as ReadParts
 from .read.transform import ReadXML as ReadXML
 from .read.transform import ReadXMLColumn as ReadXMLColumn
 from .records import REJECTS as REJECTS

@@ -7,8 +7,8 @@ there are cores while it reads, parses and maps, and gives it back while a batch
     worker 2           └─ map ──┐ insert . . . . . └─ map ──
     worker 3                    └─ map ──┐ insert . . . . .
 
-A core is taken again when the batch is committed, never inside of a transaction: whoever waits for a core holds nothing
-that another could want. The system gives the locks of a process back when it ends, however it does.
+A core is taken again when the batch is committed, never inside of a transaction: a process that waits for a core holds
+nothing that another could want. The system gives the locks of a process back when it ends, however it does.
 
 Anywhere else, in another runner or in a pipeline of your own, no process shares its cores, and nothing happens here.
 """
@@ -24,7 +24,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _LOOK_AGAIN_SECONDS = 0.5
-"""How long a core stays idle at most that was held by a process that was killed: it tells nobody."""
+"""How long a core stays idle at most that was held by a process that was killed: it cannot say so."""
 _FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -74,7 +74,7 @@ class Cores:
         if self._held is not None:
             fcntl.flock(self._held, fcntl.LOCK_UN)
             self._held = None
-            with suppress(BlockingIOError):  # it is full of what nobody has waited for
+            with suppress(BlockingIOError):  # it is full of tokens that no process has waited for
                 os.write(self._free, b".")
 
     @contextmanager

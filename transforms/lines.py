@@ -1,6 +1,6 @@
 """Lines of a source: what a record's reject says of the record's lines becomes what an editor shows.
 
-Readers do not count lines. They are counted when a reject is written, in files that are at hand as they are: each
+Readers do not count lines. They are counted when a reject is written, in files that can be read as they are: each
 part of a file once in a process.
 """
 
@@ -32,7 +32,7 @@ _lock = threading.Lock()
 
 
 def in_source(reject: Reject) -> Reject:
-    """The reject with places in its source instead of in the record, if that stands there as it was read."""
+    """The reject with places in its source instead of in the record, if that is there as it was read."""
     if reject.stage != "parse" or not reject.payload or reject.start is None or not _PLACE.search(reject.message):
         return reject
     start = reject.start
@@ -48,11 +48,11 @@ def in_source(reject: Reject) -> Reject:
 
 
 def lines_before(source: str, start: int, payload: bytes) -> int | None:
-    """How many lines end before a record; ``None`` where it does not stand there: compressed, in UTF-16, changed."""
+    """How many lines end before a record; ``None`` where it is not there as it was: compressed, in UTF-16, changed."""
     if not is_local(source) or start > MOST_BYTES:
         return None
     try:
-        # What is no plain file might block, and is at hand once.
+        # What is not a plain file might block, and can be read only once.
         if not stat.S_ISREG(os.stat(source).st_mode):
             return None
         with open(source, "rb") as file:

@@ -43,7 +43,7 @@ class NameTest:
 
     @classmethod
     def parse(cls, text: str, namespaces: Mapping[str, str] | None = None, ignore_case: bool = False) -> NameTest:
-        """Read ``text``; raise :class:`UserError` for a name that is none or a prefix nobody declared."""
+        """Read ``text``; raise :class:`UserError` for a text that is not a name, or a prefix that is not declared."""
         match = _NAME_TEST.match(text)
         if match is None:
             raise UserError(f"{text!r} is not an element name")
@@ -92,7 +92,7 @@ class RecordPath:
         # A slash inside {uri} is no separator.
         steps = re.findall(r"/((?:\{[^}]*\}|[^/])*)", text)
         if "" in steps:
-            raise UserError(f"{text!r}: records stand at one depth, and // is any; name each step, or write * for it")
+            raise UserError(f"{text!r}: records are at one depth, and // is any; name each step, or write * for it")
         for step in steps:
             if step in (".", "..") or re.search(r"[@\[]", re.sub(r"\{[^}]*\}", "", step)):
                 raise UserError(
@@ -103,7 +103,7 @@ class RecordPath:
 
     @cached_property
     def depth(self) -> int:
-        """How deep a record stands; the document element is at 1."""
+        """How deep a record is; the document element is at 1."""
         return len(self.steps)
 
     def __str__(self) -> str:
@@ -118,7 +118,7 @@ class Reach:
     tests take is read by all of them. ``whole``: all that is below is needed, because its text is a value
     or a step looks at any depth. An element that is neither ``whole`` nor a child of any step is never seen,
     nor is text outside ``whole`` elements. ``counted``: elements of these names, in this case, are counted
-    wherever they stand.
+    wherever they are.
     """
 
     children: tuple[tuple[NameTest, Reach], ...] = ()

@@ -25,7 +25,7 @@ Position = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What stands above a record in its document, as bytes in the document's encoding.
+    """What is above a record in its document, as bytes in the document's encoding.
 
     ``prolog`` holds the XML declaration and the DOCTYPE, where a record needs them (an encoding, entities);
     ``open_tags`` and ``close_tags`` the tags of the record's ancestors, with their attributes and
@@ -60,7 +60,7 @@ class XmlRecord:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ParsedRecord:
-    """A record and its element. ``root`` stands below the ancestors of its context: ``getparent()`` works."""
+    """A record and its element. ``root`` is below the ancestors of its context: ``getparent()`` works."""
 
     record: XmlRecord
     root: etree._Element
@@ -84,7 +84,7 @@ class MappedRecord:
 
     @property
     def position(self) -> Position:
-        """Where the record stands in source order: sources by name, records by ordinal."""
+        """Where the record is in source order: sources by name, records by ordinal."""
         return self.source, self.ordinal
 
 
@@ -122,7 +122,7 @@ class Reject:
         path: str | None = None,
         key: str | None = None,
     ) -> Reject:
-        """A reject of this record, with its place, and its payload if it is at hand."""
+        """A reject of this record, with its place, and its payload if the record has it."""
         return cls(
             stage, rule, message, record.source, record.ordinal, record.start, record.end, path,
             key if key is not None else getattr(record, "key", None),

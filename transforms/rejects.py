@@ -5,8 +5,8 @@
      "context": {"prolog": "", "open_tags": "<orders>", "close_tags": "</orders>", "depth": 1},
      "payload": "<order ...>...</order>"}
 
-``context`` is what stands above the record in its document: with it, the line is all that is needed to load the record.
-Where they are no UTF-8, ``encoding`` names their encoding; what is no text stands in base64, as ``payload_base64``. Of
+``context`` is what is above the record in its document: with it, the line is all that is needed to load the record.
+Where they are no UTF-8, ``encoding`` names their encoding; what is no text is in base64, as ``payload_base64``. Of
 a source that cannot be read from a place on, the line has ``"rest": true`` and, in place of a payload, a ``sample``.
 
 The files hold personal data: they, and a folder that is made for them, are for their owner alone.
@@ -95,7 +95,7 @@ def _declared_encoding(texts: tuple[bytes, ...]) -> str:
 
 
 def reject_of_json(line: bytes) -> Reject:
-    """The reject that a line says, perhaps changed by hand; ``ValueError`` where it is none.
+    """The reject that a line says, perhaps changed by hand; ``ValueError`` where it is not one.
 
     A payload without its context, as earlier versions wrote it, is left out: without that it may mean something else.
     """
@@ -217,7 +217,7 @@ def _rename(path: str, name: str) -> None:
 
 
 def _with_payloads(rejects: Iterable[Reject], read_again: ReadAgain | None) -> Iterator[Reject]:
-    """The rejects; those whose record was not at hand come last, with what a pass over their sources finds."""
+    """The rejects; those that came without their record are last, with what a pass over their sources finds."""
     without: dict[tuple[str, int], list[Reject]] = {}
     for reject in rejects:
         if read_again is None or reject.payload is not None or reject.stage == "read" or reject.ordinal is None:

@@ -56,7 +56,7 @@ TYPE_NAMES = (
     "binary",
 )
 MAX_DECIMAL_PRECISION = 38
-"""The most digits that SQL Server's decimal holds; PostgreSQL holds more, nobody needs them."""
+"""The most digits that SQL Server's decimal holds; PostgreSQL holds more."""
 
 MAX_LENGTH = 10_485_760
 """The longest ``varchar(n)`` of PostgreSQL; other databases take no more, or make an unlimited one of it."""

@@ -41,7 +41,7 @@ def _unpacked(batch: Batch) -> Iterator[Reject]:
 
 
 class WriteRejects(beam.PTransform):
-    """Writes rejects to ``<folder>/<name>-<stage>.jsonl``; nothing at all when there are none.
+    """Writes rejects to ``<folder>/<name>-<stage>.jsonl``; no file where there are none.
 
     One file for each stage, under a name that does not depend on the worker: a bundle that is run again
     overwrites what it wrote, and no reject is there twice.

@@ -19,6 +19,8 @@ from apache_beam.pvalue import PCollection
 
 from transforms.batch import GroupIntoBatches
 from transforms.blocks import Batch
+from transforms.contract.plan import Contract
+from transforms.contract.reachable import reach_of
 from transforms.insert.dofn import BulkInsertDoFn
 from transforms.insert.retry import RETRY_SECONDS
 from transforms.limits import (
@@ -27,10 +29,7 @@ from transforms.limits import (
     DEFAULT_MAX_DEPTH,
     DEFAULT_MAX_RECORD_BYTES,
 )
-from transforms.map.contract import Contract
 from transforms.map.dofn import MapDoFn
-from transforms.map.reach import reach_of
-from transforms.map.tables import schema_of
 from transforms.outputs import Outputs
 from transforms.parse.dofn import ParseDoFn
 from transforms.records import REJECTS, BatchResult, MappedRecord, ParsedRecord, Reject, XmlRecord
@@ -96,7 +95,7 @@ class LoadRecords(beam.PTransform):
       on_existing, retry_seconds, odbc_insert: as :class:`BulkInsertDoFn` takes them.
 
     Raises:
-      ValueError: an argument that makes no sense, or a target that is none.
+      ValueError: an argument that makes no sense, or a wrong target.
     """
 
     def __init__(
@@ -114,7 +113,7 @@ class LoadRecords(beam.PTransform):
         super().__init__()
         self.group = GroupIntoBatches(batch_size, batch_bytes, shards)
         self.insert = BulkInsertDoFn(
-            target, schema_of(contract), run_id, batch_size, on_existing, retry_seconds, odbc_insert
+            target, contract.schema, run_id, batch_size, on_existing, retry_seconds, odbc_insert
         )
 
     def expand(self, given: PCollection[MappedRecord] | tuple[PCollection[Any], ...]) -> Outputs:

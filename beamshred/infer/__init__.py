@@ -31,8 +31,8 @@ from beamshred.words import counted
 from pipeline.command_line import Parser
 from pipeline.flags import positive
 from transforms import RecordPath, expand
-from transforms.map.compiler import Mapper
-from transforms.map.load import parse_contract
+from transforms.contract.read import parse_contract
+from transforms.map.mapper import Mapper
 from transforms.records import ParsedRecord, Reject
 from transforms.user_errors import UserError
 
@@ -77,7 +77,7 @@ def _about(found: Profile, place: Record, most: int | None) -> list[str]:
     about += [f"UNSURE: {note}." for note in place.notes]
     if place.unread:
         names = ", ".join(place.unread[:20]) + (f" and {len(place.unread) - 20} more" if len(place.unread) > 20 else "")
-        about.append(f"NOT READ, because it stands beside the records: {names}.")
+        about.append(f"NOT READ, because it is beside the records: {names}.")
     about += [f"Not well-formed, and read as far as it is: {said}." for said in found.damaged[:5]]
     return about
 

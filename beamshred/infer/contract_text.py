@@ -8,16 +8,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from textwrap import wrap
 from typing import Any
 
-from beamshred.infer.table_plans import ColumnPlan, TablePlan
+from beamshred.infer.table_plans import ColumnDraft, TableDraft
 
 WIDTH = 118
 _PLAIN = re.compile(r"[A-Za-z_.$/][\w./$()-]*", re.ASCII)
 _WORDS = {"true", "false", "null"}
 
 _LEGEND = """\
-Made from the documents by --infer. It loads them as it stands; look at what is UNSURE.
+Made from the documents by --infer. It loads them without a change to it; look at what is UNSURE.
 Types are as narrow as all values allow that were seen; text(50) has room for twice the longest. A value that does not
-fit later rejects its record, and is never cut. `required` stands where no row was without a value.
+fit later rejects its record, and is never cut. `required` is written where every row had a value.
 What occurs once in each row is a column. `take: only` beside a path makes a second one an error."""
 
 
@@ -25,13 +25,13 @@ def contract_text(
     name: str,
     path: str,
     key: Mapping[str, dict[str, Any]],
-    tables: Iterable[TablePlan],
+    tables: Iterable[TableDraft],
     namespaces: Mapping[str, str],
     about: Iterable[str] = (),
     key_notes: Iterable[str] = (),
     legend: str = _LEGEND,
 ) -> str:
-    """The contract with its comments; ``namespaces`` are URIs by prefix, ``about`` is what stands above all."""
+    """The contract with its comments; ``namespaces`` are URIs by prefix, ``about`` is what is above all."""
     lines = [*_comment(legend.replace("\n", " "), ""), *(line for note in about for line in _comment(note, ""))]
     lines += [f"contract: {name}", ""]
     if namespaces:
@@ -47,7 +47,7 @@ def contract_text(
     return "\n".join(lines) + "\n"
 
 
-def _table(table: TablePlan) -> Iterator[str]:
+def _table(table: TableDraft) -> Iterator[str]:
     for note in table.notes:
         yield from _comment(note, "  ")
     yield f"  {_flow(table.name)}:"
@@ -65,7 +65,7 @@ def _table(table: TablePlan) -> Iterator[str]:
         yield from _column(name, column)
 
 
-def _column(name: str, column: ColumnPlan) -> Iterator[str]:
+def _column(name: str, column: ColumnDraft) -> Iterator[str]:
     spec = column.spec["from"] if set(column.spec) == {"from"} else column.spec
     line = f"      {_flow(name)}: {_flow(spec)}"
     note = "; ".join(column.notes)

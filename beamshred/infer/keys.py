@@ -19,7 +19,7 @@ from beamshred.infer.record import Record, element_name
 from beamshred.infer.table_plans import Prefixes
 from beamshred.infer.text_statistics import Reading, TextStatistics
 from beamshred.infer.tree import Node
-from transforms.map.paths import parse_path
+from transforms.contract.paths import parse_path
 from transforms.map.select import compile_path
 from transforms.map.texts import text_of
 from transforms.names import split_tag
@@ -40,12 +40,12 @@ _GOOD = (
 """Names of what identifies, best first."""
 
 _BARE = ("value", "extension")
-"""Names that say nothing: that of what stands above them counts."""
+"""Names that say nothing: that of what is above them counts."""
 
 
 @dataclass
 class KeyCandidate:
-    """A value that may identify records; ``path`` starts at the record. ``above`` is a value that stands above it."""
+    """A value that may identify records; ``path`` starts at the record. ``above`` is a value that is above it."""
 
     path: str
     parts: list[str]

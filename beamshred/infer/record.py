@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from beamshred.infer.tree import InferError, Node, Profile
-from transforms.map.document import did_you_mean
+from transforms.contract.document import did_you_mean
 from transforms.names import NameTest, RecordPath, split_tag
 
 LARGE_DOCUMENT = 16 << 20
-"""Bytes from which on a document is cut into records, even where something stands beside them."""
+"""From this size a document is cut into records, even where something is beside them."""
 
 LONG_LIST = 50
 """Elements in a list, on the average, that are rather records than the list is."""
@@ -21,7 +21,7 @@ _MOST_OF_ALL = 0.9
 
 @dataclass(frozen=True)
 class Record:
-    """The place of the records; ``unread`` are the texts and attributes that stand beside them, out of reach."""
+    """The place of the records; ``unread`` are the texts and attributes that are beside them, out of reach."""
 
     node: Node
     ancestors: tuple[Node, ...]
@@ -41,7 +41,7 @@ def element_name(node: Node) -> str:
 
 
 def find_record(found: Profile) -> Record:
-    """The outermost element that repeats where nothing but attributes stands beside it; else the document element."""
+    """The outermost element that repeats where nothing but attributes is beside it; else the document element."""
     node = found.root
     ancestors: list[Node] = []
     while len(node.children) == 1 and not _has_text(node):

@@ -1,6 +1,6 @@
-"""TablePlanner from the tree of paths: what repeats is a table, all else a column of the row that it stands in.
+"""Tables from the tree of paths: what repeats is a table, all else a column of the row that it is in.
 
-``section`` within ``section`` is one table: its rows stand in the order of the document, and each says how many of
+``section`` within ``section`` is one table: its rows are in the order of the document, and each says how many of
 the rows that follow are within it. That is the whole tree: https://en.wikipedia.org/wiki/Nested_set_model.
 """
 
@@ -15,7 +15,7 @@ from beamshred.infer.naming import MAX_BYTES, Names, snake
 from beamshred.infer.record import Record, element_name
 from beamshred.infer.text_statistics import TextStatistics
 from beamshred.infer.tree import Node, Profile
-from transforms.map.paths import XML_NAMESPACE
+from transforms.contract.paths import XML_NAMESPACE
 from transforms.names import split_tag
 
 MAX_COLUMNS = 200
@@ -25,7 +25,7 @@ _OURS = ("beamshred_ledger", "beamshred_duplicates", "beamshred_runs", "beamshre
 
 
 @dataclass
-class ColumnPlan:
+class ColumnDraft:
     """A column: the keys that the contract says of it, and what a comment says."""
 
     spec: dict[str, Any]
@@ -33,22 +33,22 @@ class ColumnPlan:
 
 
 @dataclass
-class TablePlan:
+class TableDraft:
     """A table of the contract: ``keys`` are the names of its primary key."""
 
     name: str
     node: Node
-    parent: TablePlan | None
+    parent: TableDraft | None
     rows: str | None
     keys: list[str]
     own_key: list[str] | None
-    columns: dict[str, ColumnPlan] = field(default_factory=dict)
+    columns: dict[str, ColumnDraft] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     names: Names = field(default_factory=Names)
 
 
 class Prefixes:
-    """The prefixes of a contract, and names as they stand in its paths."""
+    """The prefixes of a contract, and names as they are in its paths."""
 
     def __init__(self, found: Profile) -> None:
         self.given = found.uris
@@ -90,7 +90,7 @@ class TablePlanner:
         self.prefixes = prefixes
         self.record = record
         self.read_by_key = read_by_key
-        self.tables: list[TablePlan] = []
+        self.tables: list[TableDraft] = []
         self.table_names = Names(_OURS)
         self.name_counts: Counter[str] = Counter()
         self._make(key)
@@ -98,20 +98,20 @@ class TablePlanner:
     def _make(self, key: list[str]) -> None:
         node = self.record.node
         self.name_counts = Counter(snake(below.local) for below in node.walk())
-        main = TablePlan(self.table_names.give([self.record.name]), node, None, None, key, None)
+        main = TableDraft(self.table_names.give([self.record.name]), node, None, None, key, None)
         main.names = Names(key)
         if node.is_recursive:
             name = self.prefixes.of_element(node)
             number = main.names.give([main.name, "no"])
             main.rows, main.keys, main.own_key = f". | .//{name}", [*key, number], [number]
-            main.columns[number] = ColumnPlan({"from": "$position"})
+            main.columns[number] = ColumnDraft({"from": "$position"})
         self.tables.append(main)
         if len({split_tag(tag)[1] for tag in node.names}) > 1:
-            main.columns[main.names.give(["element"])] = ColumnPlan({"from": ".", "take": "name", "type": "text(100)"})
+            main.columns[main.names.give(["element"])] = ColumnDraft({"from": ".", "take": "name", "type": "text(100)"})
         above = main
         if node.is_recursive and any(place.attributes for place in self.record.ancestors):
-            # Rows of nested elements stand deeper than their record does, and only that knows what is above.
-            above = TablePlan(self.table_names.give([main.name, "above"]), node, None, None, key, None)
+            # Rows of nested elements are deeper than their record, and only the record knows what is above.
+            above = TableDraft(self.table_names.give([main.name, "above"]), node, None, None, key, None)
             above.names = Names(key)
             self.tables.append(above)
         for up, place in enumerate(reversed(self.record.ancestors), 1):
@@ -120,17 +120,17 @@ class TablePlanner:
                 self._column(above, path, [element_name(place), split_tag(name)[1]], values, 0)
         self._fill(main)
 
-    def _fill(self, table: TablePlan) -> None:
+    def _fill(self, table: TableDraft) -> None:
         if table.node.is_tangled and table.parent is not None:
-            note = f"what is nested in this {table.node.local}, and in what it stands in, is only here"
+            note = f"what is nested in this {table.node.local}, and in what it is in, is only here"
             spec = {"from": ".", "take": "xml"}
-            table.columns[table.names.give([table.node.local, "xml"])] = ColumnPlan(spec, [note])
+            table.columns[table.names.give([table.node.local, "xml"])] = ColumnDraft(spec, [note])
         elif table.node.is_recursive and not table.node.is_prose:
             name = self.prefixes.of_element(table.node)
             within = table.names.give([table.name, "rows_within"])
             spec = {"from": f".//{name}", "take": "count", "type": "int"}
             note = f"recursive: so many of the rows that follow are within this {table.node.local}"
-            table.columns[within] = ColumnPlan(spec, [note])
+            table.columns[within] = ColumnDraft(spec, [note])
         later: list[tuple[Node, str]] = []
         apart = self._apart(table.node)
         self._inline(table, table.node, "", [], apart, later, table.node.count)
@@ -138,10 +138,10 @@ class TablePlanner:
             self._below(table, node, path, node in apart)
 
     def _inline(
-        self, table: TablePlan, node: Node, path: str, parts: list[str], apart: set[Node],
+        self, table: TableDraft, node: Node, path: str, parts: list[str], apart: set[Node],
         later: list[tuple[Node, str]], rows: int,
     ) -> None:  # fmt: skip
-        """The columns of ``node``, which stands at ``path`` from the row; what gets a table goes into ``later``."""
+        """The columns of ``node``, which is at ``path`` from the row; what gets a table goes into ``later``."""
         start = f"{path}/" if path else ""
         here = path or "."
         for name, values in node.attributes.items():
@@ -151,7 +151,7 @@ class TablePlanner:
                 table, here, parts or ["text"], node.whole.joined(node.leaf), rows, "running text, without its markup"
             )
             spec = {"from": here, "take": "xml"}
-            table.columns[table.names.give([*(parts or ["text"]), "xml"])] = ColumnPlan(
+            table.columns[table.names.give([*(parts or ["text"]), "xml"])] = ColumnDraft(
                 spec, ["the same with its markup"]
             )
             return
@@ -173,11 +173,11 @@ class TablePlanner:
             else:
                 self._inline(table, child, step, [*parts, child.local], apart, later, rows)
 
-    def _below(self, parent: TablePlan, node: Node, path: str, at_most_one: bool) -> None:
+    def _below(self, parent: TableDraft, node: Node, path: str, at_most_one: bool) -> None:
         words = [node.local]
         if self.name_counts[snake(node.local)] > 1:
             words = [parent.name, node.local]
-        table = TablePlan(self.table_names.give(words), node, parent, path, list(parent.keys), None)
+        table = TableDraft(self.table_names.give(words), node, parent, path, list(parent.keys), None)
         table.names = Names(parent.keys)
         if at_most_one and not _is_table(node):
             table.own_key = []
@@ -185,14 +185,14 @@ class TablePlanner:
             number = table.names.give([_short(table.name), "no"])
             table.own_key = [number]
             table.keys.append(number)
-            table.columns[number] = ColumnPlan({"from": "$position"})
+            table.columns[number] = ColumnDraft({"from": "$position"})
         if node.is_recursive and not (node.is_prose or node.is_tangled):
             table.rows = f"{path} | {path}/.//{self.prefixes.of_element(node)}"
         self.tables.append(table)
         self._fill(table)
 
     def _column(
-        self, table: TablePlan, path: str, parts: list[str], values: TextStatistics, rows: int, *notes: str
+        self, table: TableDraft, path: str, parts: list[str], values: TextStatistics, rows: int, *notes: str
     ) -> None:
         if table.parent is None and path in self.read_by_key and not table.node.is_recursive:
             return
@@ -207,11 +207,11 @@ class TablePlanner:
             spec["required"] = True
         elif rows and values.filled < rows:
             said.append(f"in {values.filled} of {rows} rows")
-        table.columns[table.names.give(parts)] = ColumnPlan(spec, said)
+        table.columns[table.names.give(parts)] = ColumnDraft(spec, said)
 
-    def _count(self, table: TablePlan, path: str, parts: list[str], node: Node) -> None:
+    def _count(self, table: TableDraft, path: str, parts: list[str], node: Node) -> None:
         note = f"never holds anything: how many there are, {node.most} at most"
-        table.columns[table.names.give(parts)] = ColumnPlan({"from": path, "take": "count", "type": "int"}, [note])
+        table.columns[table.names.give(parts)] = ColumnDraft({"from": path, "take": "count", "type": "int"}, [note])
 
     def _apart(self, node: Node) -> set[Node]:
         """The parts of a row that become tables of their own, so that it is not too wide."""

@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from transforms.map.conversion import ConversionError
-from transforms.map.convert import Converter, make_converter
+from transforms.conversion.convert import Converter, make_converter
+from transforms.conversion.errors import ConversionError
 from transforms.schema import ColumnType
 
 _INTEGER = re.compile(r"(?!-0)-?(?:0|[1-9]\d{0,17})")
@@ -20,7 +20,7 @@ _EXPONENT = re.compile(r"[-+]?\d+(?:\.\d*)?[eE][-+]?\d+")
 _VERSION = re.compile(r"version|release|revision", re.IGNORECASE)
 
 XML_BLANKS = " \t\r\n"
-"""What may stand around a value: other blanks are a part of it."""
+"""What may be around a value: other blanks are a part of it."""
 
 _DAY = r"\d{1,2}"
 _FORMS = {

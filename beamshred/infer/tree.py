@@ -1,8 +1,8 @@
-"""The tree of all paths of some documents: what stands where, how often, with which texts.
+"""The tree of all paths of some documents: what is where, how often, with which texts.
 
 Documents are read as events, so that memory grows with the number of different paths and never with their length.
 An element that holds others, within one of its own name, is at the place of the outer one: so the tree of a recursive
-document ends. Which names are so is known only at the end, as is which names stand side by side in several namespaces:
+document ends. Which names are so is known only at the end, as is which names are side by side in several namespaces:
 documents are then read once more.
 """
 
@@ -76,7 +76,7 @@ class Node:
 
     @property
     def is_tangled(self) -> bool:
-        """Whether it holds itself, and also what it stands in: paths cannot tell its levels apart."""
+        """Whether it holds itself, and also what it is in: paths cannot tell its levels apart."""
         inside = set(self.walk())
         return self.is_recursive and any(link not in inside for node in inside for link in node.links.values())
 

@@ -23,8 +23,8 @@ from beamshred.infer.tree import MAX_PLACES, Apart, InferError, Node, Profile
 from transforms.names import RecordPath, split_tag
 
 _LEGEND = """\
-Made from a schema by --infer_xsd. Look at what is UNSURE. Types are as the schema has them; `required` stands where it
-asks for a value. What may occur more than once in a row is a table, all else is a column."""
+Made from a schema by --infer_xsd. Look at what is UNSURE. Types are as the schema has them; `required` is written where
+it asks for a value. What may occur more than once in a row is a table, all else is a column."""
 
 _WORDS_SHOWN = 8
 _BITS = {"byte": "smallint", "unsignedByte": "smallint", "short": "smallint", "unsignedShort": "int", "int": "int"}
@@ -148,7 +148,7 @@ class _Builder:
         self.types: dict[Node, Any] = {}
 
     def fill(self, node: Node, type_: Any, always: bool, chain: list[Any]) -> None:
-        """What stands below ``node``; ``always``: whether its row has it always. ``chain`` are the types above."""
+        """What is below ``node``; ``always``: whether its row has it always. ``chain`` are the types above."""
         self.types[node] = type_
         if type_.is_complex():
             self._attributes(node, type_, always)
@@ -218,7 +218,7 @@ def _as_prose(node: Node) -> None:
 
 
 def _particles(group: Any, least: float, most: float) -> Iterator[tuple[Any, float, float]]:
-    """The elements of a model, each with how often it may stand in one element, at the least and at the most."""
+    """The elements of a model, each with how often it may be in one element, at the least and at the most."""
     least *= group.min_occurs
     most *= math.inf if group.max_occurs is None else group.max_occurs
     if group.model == "choice" and len(group) > 1:

@@ -26,8 +26,8 @@ from beamshred.legacy.notes import Notes
 from beamshred.legacy.source import Legacy, LegacyError, read_legacy
 from beamshred.legacy.tables import Tables
 from beamshred.legacy.write import write_yaml
-from transforms.map.document import ContractError, Problem
-from transforms.map.load import parse_contract
+from transforms.contract.document import ContractError, Problem
+from transforms.contract.read import parse_contract
 
 __all__ = ["LegacyError", "Notes", "convert_legacy", "read_legacy", "run_import"]
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from transforms.map.expressions import ExpressionError, compile_expression
+from transforms.contract.expressions import ExpressionError, compile_expression
 from transforms.schema import ColumnType
 
 NUMBER = "decimal(38, 10)"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from beamshred.legacy.grammar import Field
 from beamshred.legacy.source import Filter, Legacy, Mapping, Steps
-from transforms.map.column_model import SYSTEM_VALUES, UNPIVOT_VALUES
+from transforms.contract.column_model import SYSTEM_VALUES, UNPIVOT_VALUES
 
 
 class PathsError(ValueError):

@@ -49,7 +49,7 @@ class Tables:
         self.record = self.places.record
 
     def contract(self) -> dict[str, Any]:
-        """The whole contract, as the keys of :class:`transforms.map.contract.Contract`."""
+        """The whole contract, as the keys of :class:`transforms.contract.model.Contract`."""
         tables = {name: self._table(name) for name in self._order()}
         tables = {name: table for name, table in tables.items() if table is not None}
         columns = self._columns(tables)

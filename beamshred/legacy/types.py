@@ -7,8 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from beamshred.legacy.source import Mapping
-from transforms.map.clean import CLEANINGS
-from transforms.map.convert import ConversionError, make_converter
+from transforms.conversion.convert import CLEANINGS, ConversionError, make_converter
 from transforms.schema import ColumnType
 
 DATE_FORMATS = (

@@ -69,6 +69,6 @@ def masked(message: str) -> str:
 
 
 def shape(value: str) -> str:
-    """``Aa-99`` for ``Xy-42``: what kind of characters stand where, at most 40 of them."""
+    """``Aa-99`` for ``Xy-42``: the kinds of its characters, in order, at most 40 of them."""
     signs = ("9" if c.isdigit() else "A" if c.isupper() else "a" if c.isalpha() else c for c in value[:40])
     return "".join(signs) + ("..." if len(value) > 40 else "")

@@ -71,8 +71,8 @@ def run_local(
       JobError: a slice failed, or too many records were rejected. Slices under way are finished first.
     """
     path = RecordPath.parse(job.contract.record.path, job.contract.namespaces)
-    sizes = SliceSizes(job.slice_bytes, job.workers, job.slice_memory(job.workers))
-    slicer = Slicer(path, sizes, job.run_dir.unpacked, job.limit)
+    sizes = SliceSizes(job.flags.slice_bytes, job.workers, job.slice_memory(job.workers))
+    slicer = Slicer(path, sizes, job.run_dir.unpacked, job.flags.limit)
     slices = job.input.slices(slicer)
     overlap = Overlap(job.workers, job.most_workers)
     shared = _shared_cores(job)
@@ -116,7 +116,7 @@ def run_local(
         elif error is None:
             progress.enter("settles records with one key")
             # To connect takes a far server as long as a batch: one connection for all that is left to do.
-            database = at_end.enter_context(opened(job.target, job.retry_seconds))
+            database = at_end.enter_context(opened(job.flags.target, job.flags.retry_seconds))
             settle_duplicates(job, report, database)
             job.check_rejects(report.records)
     except LoadError as failed:
@@ -170,5 +170,5 @@ def settle_duplicates(job: Job, report: Report, database: Database) -> None:
                 report.add({rule: len(lost)}, complete=False)
             yield from lost
 
-    again = job.input.read_again(job.contract, job.max_record_bytes)
-    write_rejects(rejects(), job.run_dir.rejects, "duplicates", "insert", again, job.reject_payload)
+    again = job.input.read_again(job.contract, job.flags.max_record_bytes)
+    write_rejects(rejects(), job.run_dir.rejects, "duplicates", "insert", again, job.flags.reject_payload)

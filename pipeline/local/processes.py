@@ -278,7 +278,7 @@ class _Worker:
         self._process.join(_JOIN_SECONDS)
 
     def how_it_ended(self, oom_kills: int | None) -> str:
-        """In words for people; ``oom_kills`` are those before its task."""
+        """How it ended, in words; ``oom_kills`` are those before its task."""
         self._process.join(_JOIN_SECONDS)
         code, name = self._process.exitcode, f"the worker process {self._process.pid}"
         if code is not None and code < 0:
@@ -341,7 +341,7 @@ def _work(
     threading.Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
     # What was imported stays: the collector need not look at it, nor touch pages that are shared.
     gc.freeze()
-    # Rows are born by the thousand and die by counting their references: looking for circles among them is in vain.
+    # Rows are freed by reference counting, thousands of them: a search for cycles among them finds nothing.
     gc.set_threshold(100_000, 50, 1000)
     global _to_command
     lock = threading.Lock()

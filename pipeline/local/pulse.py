@@ -89,7 +89,7 @@ class Pulse:
 
 
 def _stage_that_runs() -> str:
-    """The stage whose code is innermost in a thread; the engine where there is none."""
+    """The stage whose code is innermost in a thread; the engine where no stage's code runs."""
     for frame in sys._current_frames().values():
         if found := _stage_of(frame):
             return found

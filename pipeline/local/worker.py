@@ -19,8 +19,8 @@ from pipeline.local.processes import tell
 from pipeline.local.pulse import Pulse
 from pipeline.local.slice_result import SliceResult
 from pipeline.logs import set_up_logging
-from pipeline.slices import Part, Slice
-from transforms import Outputs, XmlRecord, cores
+from pipeline.slices import Slice
+from transforms import Outputs, Part, XmlRecord, cores
 from transforms.cores import Cores
 from transforms.metrics import slowest
 
@@ -30,16 +30,16 @@ _slice: Slice | None = None
 
 
 class Worker:
-    """Loads the slices of a job, one after another; ``shared`` is the folder of the cores that it shares, if any."""
+    """Loads the slices of a job, one after another; ``shared`` is the folder by which workers share cores."""
 
     def __init__(self, job: Job, shared: Path | None = None):
-        set_up_logging(job.log_level, job.log_format)
+        set_up_logging(job.flags.log_level, job.flags.log_format)
         global _job
         _job = job
         if shared is not None:
             cores.shared = Cores(shared)
         read = ReadSlice(graph.read_parts(job))
-        self._engine = Engine(lambda pipeline: graph.load(pipeline, job, read, _read_again, _name), job.beam)
+        self._engine = Engine(lambda pipeline: graph.load(pipeline, job, read, _read_again, _name), job.flags.beam)
 
     def load(self, part: Slice) -> SliceResult:
         global _slice
@@ -67,7 +67,7 @@ class Worker:
 
 
 class ReadSlice(beam.PTransform):
-    """Reads what the launcher has planned."""
+    """Reads the parts of the slice that this process loads."""
 
     def __init__(self, read: beam.PTransform):
         super().__init__()
@@ -105,7 +105,7 @@ def _parts(_: bytes) -> Iterator[Part]:
 def _read_again(places: frozenset[tuple[str, int]]) -> Iterable[XmlRecord]:
     assert _job is not None, "a worker has a job"
     assert _slice is not None, "a slice is set before its pipeline runs"
-    return _job.input.read_again(_job.contract, _job.max_record_bytes, _slice.splits)(places)
+    return _job.input.read_again(_job.contract, _job.flags.max_record_bytes, _slice.splits)(places)
 
 
 def _name() -> str:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from tests.contract_examples import examples
 from transforms import load_contract, reach_of, schema_of
-from transforms.map.compiler import Mapper
-from transforms.map.document import ContractError
+from transforms.contract.document import ContractError
+from transforms.map.mapper import Mapper
 from transforms.parse.parser import RecordParser
 from transforms.records import MappedRecord, ParsedRecord, Reject, XmlRecord
 

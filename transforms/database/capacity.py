@@ -18,7 +18,6 @@ from transforms.schema import INTEGER_RANGES, ColumnType
 ERROR, WARNING = "error", "warning"
 
 _DOUBLE_DIGITS = 15
-_DAYS_AND_TIMES = ("date", "time", "datetime", "datetimetz")
 
 
 @dataclass(frozen=True)

@@ -33,15 +33,9 @@ DIALECTS = {
 """The dialect of a database by the name that its ODBC driver gives."""
 
 
-def engine_over(connect: Callable[[], Any], dialect: str) -> sa.Engine:
-    """An engine of this dialect, ``mssql+pyodbc`` say, over connections that ``connect`` makes."""
-    return _quoting(sa.create_engine(f"{dialect}://", creator=connect))
-
-
 def inspector_over(connection: Any, dialect: str) -> sa.Inspector:
-    """The reflection of tables over a connection that is open, outside of a transaction."""
-    engine = sa.create_engine(f"{dialect}://", creator=lambda: connection, poolclass=sa.StaticPool)
-    return sa.inspect(_quoting(engine))
+    """The reflection of tables over an open connection, outside of a transaction; ``dialect``: ``mssql+pyodbc`` say."""
+    return sa.inspect(_engine_over(lambda: connection, dialect, poolclass=sa.StaticPool))
 
 
 def reading_engine(target: Target) -> sa.Engine:
@@ -60,6 +54,10 @@ def reading_engine(target: Target) -> sa.Engine:
         # Before version 2.1 SQLAlchemy would take psycopg2.
         url = url.set(drivername="postgresql+psycopg")
     return _quoting(sa.create_engine(url))
+
+
+def _engine_over(connect: Callable[[], Any], dialect: str, **options: Any) -> sa.Engine:
+    return _quoting(sa.create_engine(f"{dialect}://", creator=connect, **options))
 
 
 def _quoting(engine: sa.Engine) -> sa.Engine:
@@ -94,7 +92,7 @@ def _odbc_engine(target: Target) -> sa.Engine:
         raise sa.exc.DBAPIError(None, None, error) from None
     if name not in DIALECTS:
         raise LoadError(f"the ODBC source is {name!r}; what can be read is {', '.join(DIALECTS)}")
-    return engine_over(connect, DIALECTS[name])
+    return _engine_over(connect, DIALECTS[name])
 
 
 def with_driver(url: sa.URL, installed: Callable[[], Iterable[str]]) -> sa.URL:

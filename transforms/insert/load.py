@@ -36,7 +36,7 @@ from transforms.schema import ABSENT, Schema, Table
 
 _TRIES = 3
 
-_new_to: WeakSet[Database] = WeakSet()
+_expect_new: WeakSet[Database] = WeakSet()
 """Databases whose ledger knew nothing of the last batch, and refuses what it knows."""
 
 _Outcome = tuple[Tally, list[Reject]]
@@ -108,7 +108,8 @@ class _UnsureError(RefusedError):
 def _transaction(database: Database, schema: Schema, part: Families, policy: LoadPolicy, is_quick: bool) -> _Outcome:
     keys = part.keys
     is_distinct = len(set(keys)) == len(keys)
-    looks = not (is_quick and is_distinct and database in _new_to)
+    looks = not (is_quick and is_distinct and database in _expect_new)
+    _expect_new.discard(database)  # after an error the next batch looks
     at_once: bool | None = False
     expects_new = not looks
     entries: dict[str, Entry] = {}
@@ -128,10 +129,10 @@ def _transaction(database: Database, schema: Schema, part: Families, policy: Loa
                         database.begin()
                     loaded = _write_new(database, schema, part, policy), []
                     database.commit()
-        (_new_to.add if expects_new else _new_to.discard)(database)
+        if expects_new:
+            _expect_new.add(database)
         return loaded
     except BaseException as error:
-        _new_to.discard(database)
         database.recover()
         if isinstance(error, RefusedError) and (at_once or (not looks and error.table == LEDGER.label)):
             raise _UnsureError(error.rule, error.message, error.table) from None

@@ -8,24 +8,24 @@ from datetime import datetime, timezone
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from transforms.map.column_model import ColumnModel
-from transforms.map.columns import Failures, Instead, text_of_value
-from transforms.map.convert import EXACT, ConversionError, Converter, make_converter
-from transforms.map.expressions import ExpressionError
+from transforms.contract.expressions import ExpressionError
+from transforms.contract.plan import ColumnPlan
+from transforms.conversion.convert import EXACT, ConversionError, Converter, make_converter
+from transforms.map.cells import Failures, Instead, text_of_value
 from transforms.schema import MAX_DECIMAL_PRECISION, ColumnType
 
 
 class Computed:
     """The column of an expression: from what that gives to the value, as the column's type.
 
-    Its arguments are those of :func:`transforms.map.columns.make_column`.
+    Its arguments are those of :func:`transforms.map.cells.make_column`.
     """
 
-    def __init__(self, path: str, column: ColumnModel, required: bool, failures: Failures, late_default: bool = False):
-        instead = Instead(path, column, required, failures, late_default)
+    def __init__(self, path: str, column: ColumnPlan, failures: Failures, late_default: bool = False):
+        instead = Instead(path, column, failures, late_default)
         self._missing, self._failed = instead.missing, instead.failed
-        self._type = column.column_type
-        self._fits = make_fit(self._type, make_converter(self._type, rounding=column.rounding))
+        self._type = column.type
+        self._fits = make_fit(self._type, make_converter(self._type, rounding=column.model.rounding))
 
     def fit(self, computed: Any) -> Any:
         """The value; raises :data:`COMPUTING_FAILED` where it is none."""

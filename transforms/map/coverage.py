@@ -7,23 +7,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import partial
-from typing import Any
 
 from lxml.etree import _Element
 
-from transforms.map.column_model import SYSTEM_VALUES, UNPIVOT_VALUES
-from transforms.map.contract import Contract, Source, TableModel
-from transforms.map.elements import elements_of, read_path, unpivoted_reference
-from transforms.map.expressions import compile_expression
-from transforms.map.raw import RawValues
-from transforms.map.resolve import resolve, sources
+from transforms.contract.plan import Contract, Formula, Read, SourcePlan, SystemValue, TablePlan
+from transforms.contract.steps import Attribute, Child, Compare, Condition, Logic, Path, Step
+from transforms.map.access import frame_of
 from transforms.map.select import Select, compile_path
-from transforms.map.steps import Attribute, Child, Compare, Condition, Logic, Path, Step
-from transforms.map.tables import parents_first, schema_of, system_types, types_of
 from transforms.names import split_tag
 
 MOST_PATHS = 1_000
@@ -55,12 +48,11 @@ class Coverage:
     """
 
     def __init__(self, contract: Contract):
-        self.contract = resolve(contract)
+        self.contract = contract
         self.records = 0
         self.places: dict[str, Place] = {}
         self.matches: Counter[tuple[str, str]] = Counter()
-        self._schema = schema_of(contract)
-        self._raw = RawValues(self.contract)
+        self._frame = frame_of(contract)
         self._tests = tuple({f"/{path}".casefold() for path in _paths_in_conditions(contract)})
         self._near: dict[str, tuple[str, set[str]]] = {}
         self._elements: dict[str, list[_Element]] = {}
@@ -68,32 +60,27 @@ class Coverage:
         self._attributes: set[tuple[_Element, str]] = set()
         self._rows: set[_Element] = set()
         self._astray: list[tuple[str, Step, list[_Element]]] = []
-        self._paths: dict[tuple[str, str], tuple[str, ...]] = {}
         self._select_by: dict[tuple[tuple[Step, ...], ...], Select] = {}
 
     def add(self, root: _Element) -> None:
         """Look at a record, parsed whole."""
         self.records += 1
         self._whole, self._attributes, self._rows, self._astray = set(), set(), set(), []
-        self._raw.frame.enter(root)
+        self._frame.enter(root)
         self._elements = {}
-        for name, element in elements_of(self.contract).items():
-            start = self._elements[element.base] if element.base else [root]
-            self._elements[name] = self._select(start, element.path)
+        for name, element in self.contract.elements.items():
+            start = self._start([root], element.read)
+            self._elements[name] = self._select(start, element.read.path)
             if start:
-                self.matches[f"${name}", element.path.text] += len(self._elements[name])
+                self.matches[f"${name}", element.read.path.text] += len(self._elements[name])
         for name, column in self.contract.record.key.items():
-            for text in column.from_ or ():
-                self._read(f"record.{name}", [root], text, column.take, column.ignore_case, {})
-
-        def types() -> Any:
-            return {name: column.column_type for name, column in self.contract.record.key.items()} | system_types()
-
-        for rule in [*self.contract.record.reject_when, *self.contract.record.warn_when]:
-            self._expression("record", [root], rule.when, types, {})
+            for read in column.reads:
+                self._read(f"record.{name}", [root], read, column.model.take)
+        for rule in self.contract.record.rules.all:
+            self._formula("record", [root], rule.when)
         found: dict[str | None, list[_Element]] = {None: [root]}
-        for label in parents_first(self.contract):
-            found[label] = self._table(label, self.contract.tables[label], found)
+        for table in self.contract.parents_first:
+            found[table.label] = [row for source in table.sources for row in self._source(table, source, found)]
         self._note_near()
         self._count(root)
 
@@ -115,84 +102,66 @@ class Coverage:
         """The paths of the contract that found nothing, with what they are for."""
         return [key for key, number in self.matches.items() if not number]
 
-    def _table(self, label: str, table: TableModel, found: dict[str | None, list[_Element]]) -> list[_Element]:
-        all_rows: list[_Element] = []
-        ignore_case = self.contract.defaults.ignore_case
-        for _, source in sources(table):
-            rows = self._nodes(f"rows of {label}", found[table.parent], source.rows, ignore_case, {})
-            all_rows += rows
-            self._rows.update(rows)
-            own = dict(source.elements)
-            for name, column in source.named.items():
-                for text in column.from_ or ():
-                    self._read(f"{label}.{name}", rows, text, column.take, column.ignore_case, own)
-            for text in source.unpivot or ():
-                self._read(f"rows of {label}", rows, text, "first", ignore_case, own)
-            for name, text in self._expressions(table, source):
-                self._expression(
-                    f"{label}.{name}", rows, text, partial(types_of, self.contract, self._schema, label, source), own
-                )
-        return all_rows
-
-    @staticmethod
-    def _expressions(table: TableModel, source: Source) -> Iterator[tuple[str, str]]:
+    def _source(self, table: TablePlan, source: SourcePlan, found: dict[str | None, list[_Element]]) -> list[_Element]:
+        label = table.label
+        rows = self._row_elements(f"rows of {label}", found[table.parent], source.rows)
+        self._rows.update(rows)
         for name, column in source.named.items():
-            if column.expression is not None:
-                yield name, column.expression
-        if source.where:
-            yield "where", source.where
-        for rule in [*table.reject_when, *table.warn_when]:
-            yield rule.message, rule.when
+            for read in column.reads:
+                self._read(f"{label}.{name}", rows, read, column.model.take)
+        for read in source.unpivot:
+            if isinstance(read, SystemValue):
+                self._read_all(rows)
+            self._read(f"rows of {label}", rows, read, "first")
+        for name, formula in source.formulas():
+            self._formula(f"{label}.{name}", rows, formula)
+        return rows
 
-    def _expression(
-        self, what: str, rows: list[_Element], text: str, types: Callable[[], Any], own: dict[str, str]
-    ) -> None:
-        if (what, text) not in self._paths:
-            self._paths[what, text] = tuple(compile_expression(text, types(), self.contract.formats).paths)
-        for path in self._paths[what, text]:
-            self._read(what, rows, path, "first", self.contract.defaults.ignore_case, own)
+    def _formula(self, what: str, rows: list[_Element], formula: Formula) -> None:
+        for read in formula.reads.values():
+            self._read(what, rows, read, "first")
 
-    def _read(
-        self, what: str, rows: list[_Element], text: str, take: str, ignore_case: bool, own: dict[str, str]
-    ) -> None:
+    def _start(self, rows: list[_Element], read: Read) -> list[_Element]:
+        return self._elements[read.element] if read.element else rows
+
+    def _read(self, what: str, rows: list[_Element], read: Read | SystemValue, take: str) -> None:
         """Note what a path finds, and that it is read."""
-        if text in SYSTEM_VALUES or text in UNPIVOT_VALUES or unpivoted_reference(text):
+        if isinstance(read, SystemValue) or read.pair is not None:
             return
-        name, path = read_path(text, self.contract.namespaces, ignore_case, own)
-        start = self._elements[name] if name else rows
+        start = self._start(rows, read)
         if start:  # of a table without rows nothing more is said
-            self.matches[what, text] += 0
-        for steps in path.alternatives:
+            self.matches[what, read.text] += 0
+        for steps in read.path.alternatives:
             last = steps[-1] if steps else None
             if isinstance(last, Attribute):
-                owners = self._select(start, Path(text, (steps[:-1],)))
+                owners = self._select(start, Path(read.text, (steps[:-1],)))
                 found = [(owner, str(key)) for owner in owners for key in owner.attrib if last.matches(str(key))]
                 self._attributes.update(found)
                 number = len(found)
             else:
-                elements = self._select(start, Path(text, (steps,)))
+                elements = self._select(start, Path(read.text, (steps,)))
                 number = len(elements)
                 if take not in ("name", "count"):
                     self._whole.update(elements)
                 if take in ("xml", "json"):
-                    self._attributes.update(
-                        (one, str(key)) for top in elements for one in top.iter("*") for key in one.attrib
-                    )
+                    self._read_all(elements)
             if start:
-                self.matches[what, text] += number
-            if start and not self.matches[what, text]:
+                self.matches[what, read.text] += number
+            if start and not self.matches[what, read.text]:
                 self._goes_astray(what, start, steps)
 
-    def _nodes(
-        self, what: str, start: list[_Element], text: str, ignore_case: bool, own: dict[str, str]
-    ) -> list[_Element]:
-        name, path = read_path(text, self.contract.namespaces, ignore_case, own)
-        start = self._elements[name] if name else start
-        found = self._select(start, path)
-        if path.alternatives != ((),):
-            self.matches[what, text] += len(found)
+    def _read_all(self, elements: list[_Element]) -> None:
+        """Note that the texts and attributes of these and of all below them are read."""
+        self._whole.update(elements)
+        self._attributes.update((one, str(key)) for top in elements for one in top.iter("*") for key in one.attrib)
+
+    def _row_elements(self, what: str, above: list[_Element], read: Read) -> list[_Element]:
+        start = self._start(above, read)
+        found = self._select(start, read.path)
+        if read.path.alternatives != ((),):
+            self.matches[what, read.text] += len(found)
             if not found and start:
-                for steps in path.alternatives:
+                for steps in read.path.alternatives:
                     self._goes_astray(what, start, steps)
         return found
 
@@ -201,7 +170,7 @@ class Coverage:
             return start
         select = self._select_by.get(path.alternatives)
         if select is None:
-            select = self._select_by[path.alternatives] = compile_path(path, self._raw.frame)
+            select = self._select_by[path.alternatives] = compile_path(path, self._frame)
         return [node for element in start for node in select(element) if isinstance(node, _Element)]
 
     def _goes_astray(self, what: str, start: list[_Element], steps: Sequence[Step]) -> None:
@@ -302,18 +271,16 @@ def _paths_in_conditions(contract: Contract) -> Iterator[str]:
                 is_plain = all(names) and not any(isinstance(step, Child) and step.deep for step in steps)
                 yield "/".join(str(name) for name in names) if is_plain else last
 
-    def texts() -> Iterator[str]:
-        yield from contract.elements.values()
-        for table in resolve(contract).tables.values():
-            for _, source in sources(table):
-                yield source.rows
-                yield from source.unpivot or ()
-                yield from source.elements.values()
-                for column in source.named.values():
-                    yield from column.from_ or ()
-
-    for text in texts():
-        if text not in SYSTEM_VALUES and text not in UNPIVOT_VALUES and not unpivoted_reference(text):
-            yield from of_path(read_path(text, contract.namespaces, False, {})[1])
-    for index in contract.index.values():
-        yield from of_path(read_path(index.key, contract.namespaces, False, {})[1], ends=True)
+    for element in contract.elements.values():
+        yield from of_path(element.read.path)
+    for table in contract.tables.values():
+        for source in table.sources:
+            for read in (
+                source.rows,
+                *source.unpivot,
+                *(one for column in source.named.values() for one in column.reads),
+            ):
+                if isinstance(read, Read) and read.pair is None:
+                    yield from of_path(read.path)
+    for index in contract.indexes.values():
+        yield from of_path(index.key, ends=True)

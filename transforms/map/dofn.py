@@ -13,8 +13,8 @@ from apache_beam.metrics import Metrics
 from apache_beam.pvalue import TaggedOutput
 
 from transforms import coders as coders
-from transforms.map.compiler import Mapper
-from transforms.map.contract import Contract
+from transforms.contract.plan import Contract
+from transforms.map.mapper import Mapper
 from transforms.metrics import NAMESPACE, count, count_reject, slowest, spent
 from transforms.records import REJECTS, MappedRecord, ParsedRecord, Reject
 

@@ -8,9 +8,8 @@ from typing import Any, TypeGuard
 
 from lxml.etree import _Element
 
-from transforms.map.frame import Frame
-from transforms.map.paths import CASES
-from transforms.map.steps import (
+from transforms.contract.paths import CASES
+from transforms.contract.steps import (
     Above,
     Attribute,
     Before,
@@ -26,6 +25,7 @@ from transforms.map.steps import (
     Step,
     Up,
 )
+from transforms.map.current_record import Frame
 from transforms.map.texts import text_of
 from transforms.names import NameTest
 

@@ -6,8 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from transforms.map.constants import convert_constant
-from transforms.map.contract import TableModel
+from transforms.contract.plan import UniquePlan
 from transforms.records import Row
 
 Rows = dict[str, list[Row]]
@@ -59,15 +58,9 @@ class _Rows(dict):
         return self[label]
 
 
-def make_choice(label: str, names: Sequence[str], table: TableModel) -> Choose:
+def make_choice(label: str, names: Sequence[str], unique: UniquePlan) -> Choose:
     """The function that chooses by a table's ``unique``."""
-    unique = table.unique
-    assert unique is not None
-    by = [names.index(name) for name in unique.by]
-    rank: dict[Any, int] = {}
-    for preferred, order in unique.prefer.items():
-        type_ = table.named[preferred].column_type
-        rank = {convert_constant(type_, value): number for number, value in reversed(list(enumerate(order)))}
+    by, rank = [names.index(name) for name in unique.by], unique.ranks
     later_wins, keeps_below = unique.keep == "last", unique.below == "keep"
 
     def choose(candidates: list[Candidate]) -> list[Candidate]:

@@ -9,11 +9,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from transforms.map.clean import make_cleaning
-from transforms.map.column_model import SYSTEM_VALUES, ColumnModel
-from transforms.map.constants import convert_constant
-from transforms.map.contract import Contract
-from transforms.map.convert import has_point
+from transforms.contract.column_model import ColumnModel
+from transforms.contract.plan import ColumnPlan, LookupPlan
+from transforms.conversion.convert import has_point, make_cleaning
 from transforms.schema import INTEGER_RANGES, MAX_DECIMAL_PRECISION
 
 
@@ -30,14 +28,14 @@ class Usual:
     thing: Any = None
 
 
-def usual(contract: Contract, column: ColumnModel, required: bool) -> Usual | None:
+def usual(plan: ColumnPlan) -> Usual | None:
     """The usual texts of a column, and what becomes of them; ``None`` where there is no such way."""
-    type_ = column.column_type
-    if column.take not in ("first", "last") or not column.from_ or is_system(column) or column.value is not None:
+    column, type_ = plan.model, plan.type
+    if column.take not in ("first", "last") or not column.from_ or plan.is_system or column.value is not None:
         return None
     steps = [make_cleaning(step) for step in column.clean]
-    if column.lookup is not None:
-        return Usual("{given} in {thing}", "{thing}[{raw}]", known(contract, column)) if is_trimmed(column) else None
+    if plan.lookup is not None:
+        return Usual("{given} in {thing}", "{thing}[{raw}]", known(plan.lookup)) if is_trimmed(column) else None
     if type_.is_integer and (not steps or keeps_numbers(column, "")):
         most = len(str(INTEGER_RANGES[type_.name][1])) - 1
         return Usual(f"{{given}} and {{raw}}.isdigit() and len({{raw}}) <= {most} and {{raw}}.isascii()", "int({raw})")
@@ -51,18 +49,13 @@ def usual(contract: Contract, column: ColumnModel, required: bool) -> Usual | No
     if type_.name != "text":
         return None
     fits = "" if type_.length is None else f" and len({{raw}}) <= {type_.length}"
-    if not steps and column.blank == "keep" and not required:
+    if not steps and column.blank == "keep" and not plan.required:
         return Usual("{given} is not None" + fits, "{raw}")
     if not steps:
         return Usual("{given} and not {raw}.isspace()" + fits, "{raw}")
     if is_trimmed(column):
         return Usual("{given} and (text := {raw}.strip())" + fits.format(raw="text"), "text")
     return None
-
-
-def is_system(column: ColumnModel) -> bool:
-    """Whether the column takes a system value, as it is."""
-    return bool(column.from_) and (column.from_ or [""])[0] in SYSTEM_VALUES
 
 
 def is_trimmed(column: ColumnModel) -> bool:
@@ -75,7 +68,6 @@ def keeps_numbers(column: ColumnModel, but: str) -> bool:
     return all(isinstance(step, str) and step != but for step in column.clean)
 
 
-def known(contract: Contract, column: ColumnModel) -> dict[str | None, Any]:
+def known(lookup: LookupPlan) -> dict[str | None, Any]:
     """What the texts of a lookup stand for; those with blanks around them are never found by one that is trimmed."""
-    values = contract.lookups[column.lookup or ""].values or {}
-    return {text: convert_constant(column.column_type, value) for text, value in values.items() if text == text.strip()}
+    return {text: value for text, value in lookup.values.items() if text == text.strip()}

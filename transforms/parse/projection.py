@@ -41,7 +41,7 @@ _SLASH, _COLON = b"/:"
 _MAX_KNOWN = 1000
 _NAME = re.compile(rb"[^ \t\r\n/>]*")
 _LOCAL_NAME = re.compile(rb"</?(?:[^ \t\r\n/>:]+:)?([^ \t\r\n/>]+)")
-# Byte order mark, XML declaration, and what else may stand above an element, but no DOCTYPE.
+# Byte order mark, XML declaration, and what else may be above an element, but no DOCTYPE.
 _PROLOG = re.compile(rb"(?:\xef\xbb\xbf)?(<\?xml\s[^>]*\?>)?(?:\s+|<\?.*?\?>|<!--.*?-->)*", re.DOTALL)
 _OTHER_ENCODING = re.compile(rb"""\sencoding\s*=\s*["'](?!(?:utf-8|us-ascii)["'])""", re.IGNORECASE)
 MIN_BYTES = 24 << 10
@@ -137,7 +137,7 @@ class Projection:
     def cut(self, record: bytes) -> bytes:
         """The record without what cannot be reached; the same object where nothing can be said.
 
-        ``record`` is one element, or a document, in UTF-8. Do not give one whose DOCTYPE stands elsewhere: an
+        ``record`` is one element, or a document, in UTF-8. Do not give one whose DOCTYPE is elsewhere: an
         entity that it declares could stand for elements.
         """
         if self._root.whole:
@@ -158,7 +158,7 @@ class Projection:
         return b"".join([record[start:end] for start, end in parts])
 
     def _cuts_counted(self, record: bytes, tags: Tags, parts: list[tuple[int, int]]) -> bool:
-        """Whether an element that is counted wherever it stands is in what is cut."""
+        """Whether what is cut holds an element that is counted anywhere in the record."""
         text = np.frombuffer(record, np.uint8)
         for name in self._counted:
             found = _followed_by(text, tags.start, name)
@@ -210,7 +210,7 @@ class Projection:
             return None
         parts = np.sort(np.concatenate(part_first)), np.sort(np.concatenate(part_last))
         start, end = tags.start[parts[0]], tags.end[parts[1]] + 1
-        # What stands around the element stays: it is the parser's to judge.
+        # What is around the element stays: it is the parser's to judge.
         start[0], end[-1] = 0, len(record)
         return zip(start.tolist(), end.tolist(), strict=True)
 

@@ -1,8 +1,8 @@
-"""Where the tags of a document stand and how deep: all at once, by arrays, without looking at its elements.
+"""Where the tags of a document are and how deep: all at once, by arrays, without looking at its elements.
 
 It rests on three facts about well-formed XML. A ``<`` outside comments, CDATA sections and processing
 instructions begins a tag, and each tag has one ``>`` that ends it; so where ``<`` and ``>`` take turns, none
-of them stands in a text or in an attribute's value. And a start tag goes down one level, an end tag up one, so
+of them is in a text or in an attribute's value. And a start tag goes down one level, an end tag up one, so
 that on any one level start tags and end tags take turns.
 """
 
@@ -91,7 +91,7 @@ def _outside_opaque(
 ) -> Flags | None:
     """Which of the places are not in a comment, CDATA section or processing instruction.
 
-    ``special`` says which ``<`` of the places stand before a ``!`` or ``?``. ``None`` if there is one that begins none
+    ``special`` says which ``<`` of the places are before a ``!`` or ``?``. ``None`` if there is one that begins none
     of the three, or does not end.
     """
     # All by the numbers of the places: an opaque part goes from that of its "<" to that of its last ">".

@@ -12,7 +12,7 @@ from transforms.read.columns import (
     read_rows,
 )
 from transforms.read.files import SourceFile, changed_at, expand, find_file, unpack
-from transforms.read.parts import read_part
+from transforms.read.parts import Part, read_part
 from transforms.read.reject_lines import RejectLines, RejectPlan, plan_rejects, read_rejects, reject_files
 from transforms.read.rows import KeyRange, Loaded, RowsAgain, XmlColumn
 from transforms.read.splits import (
@@ -28,8 +28,8 @@ from transforms.read.wanted import Wanted, records_at
 from transforms.user_errors import InputError
 
 __all__ = [
-    "MAX_RECORD_BYTES", "SPLIT_BYTES", "InputError", "KeyRange", "Loaded", "RejectLines", "RejectPlan", "RowsAgain",
-    "SourceFile", "Split", "Wanted", "XmlColumn", "changed_at", "check_column", "expand", "find_file",
+    "MAX_RECORD_BYTES", "SPLIT_BYTES", "InputError", "KeyRange", "Loaded", "Part", "RejectLines", "RejectPlan",
+    "RowsAgain", "SourceFile", "Split", "Wanted", "XmlColumn", "changed_at", "check_column", "expand", "find_file",
     "input_bytes", "plan_ranges", "plan_rejects", "plan_splits", "read_column_again", "read_files_again",
     "read_part", "read_range", "read_rejects", "read_rows", "read_split", "read_splits_again", "records_at",
     "reject_files", "unpack",

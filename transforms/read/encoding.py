@@ -74,7 +74,7 @@ UTF8 = Encoding("utf-8", True)
 def detect(head: bytes) -> Encoding:
     """The encoding of a document that begins with ``head``: a byte order mark goes before the XML declaration.
 
-    Raises :class:`BrokenInput` with the rule ``encoding`` if nobody knows the one that is declared.
+    Raises :class:`BrokenInput` with the rule ``encoding`` if the declared encoding is not known.
     """
     if head.startswith(codecs.BOM_UTF8):
         return replace(UTF8, bom=len(codecs.BOM_UTF8))
@@ -145,7 +145,7 @@ class Peekable:
 
 @dataclass(frozen=True)
 class _Block:
-    """A piece of the source: where it stands, the decoder's state before it, and where its text ends."""
+    """A piece of the source: where it is, the decoder's state before it, and where its text ends."""
 
     start: int
     data: bytes
@@ -170,7 +170,7 @@ class Transcoder:
         self._error: BrokenInput | None = None
 
     def read(self, size: int) -> bytes:
-        """About ``size`` bytes of UTF-8. What stands before a fault is handed on before the fault is raised."""
+        """About ``size`` bytes of UTF-8. What is before a fault is handed on before the fault is raised."""
         pieces: list[bytes] = []
         wanted = self._text_position + size
         while self._text_position < wanted and self._error is None:

@@ -46,8 +46,8 @@ _ZSTD_BYTES = 1 << 10
 
 UNPACKED_BYTES = 1 << 30
 UNPACKED_RATIO = 200
-"""What compressed data may become where nobody says: so many bytes, or so many times its own, whichever is more. XML
-that people write is compressed to a tenth or a thirtieth, and seldom to a hundredth."""
+"""What compressed data may become, unless --max_unpacked says otherwise: so many bytes, or so many times its own,
+whichever is more. Usual XML is compressed to a tenth or a thirtieth, and seldom to a hundredth."""
 
 _SPARE_BYTES = 1 << 30
 _SPARE_SHARE = 20

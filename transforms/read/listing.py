@@ -28,7 +28,7 @@ def walk(folder: str, levels: int | None = None) -> Iterator[str]:
     while True:
         names = heapq.nsmallest(AT_ONCE, (name for name in _names(folder) if name > last))
         for name in names:
-            # A folder stands where its files would: `a-b.xml` < `a/c.xml` < `a0.xml`.
+            # A folder comes where its files would: `a-b.xml` < `a/c.xml` < `a0.xml`.
             if not name.endswith("/"):
                 yield os.path.join(folder, name)
             elif levels is None or levels > 1:

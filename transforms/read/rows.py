@@ -246,8 +246,10 @@ class Rows:
         [key] = self.keys
         text: sa.ColumnElement[str] = sa.cast(key, sa.Unicode(400))
         if self.engine.dialect.name == "mssql":
+            from transforms.database.dialects.mssql import EXACT_COLLATION
+
             # Texts of two collations cannot be compared, and the ledger's keys have this one.
-            text = text.collate("Latin1_General_100_BIN2")
+            text = text.collate(EXACT_COLLATION)
         prefix = self.column.source(("",))
         of_other_runs = [ledger.c.run_id != skip.run_id] if skip.run_id else []
         yield ~sa.exists().where(

@@ -1,4 +1,4 @@
-"""Where the records of a document stand: an exact scan of its bytes, without building it.
+"""Where the records of a document are: an exact scan of its bytes, without building it.
 
 The scanner knows three kinds of elements. *Ancestors* match the steps above the last one of the record
 path: it goes into them. *Records* match the last step. All others are passed over. Of a record, and of what
@@ -12,7 +12,7 @@ instructions, and tags of the same name, which may nest::
       <order id="2"/>                          record
     </orders>
 
-This rests on two rules of XML: ``<`` never stands raw in an attribute's value (``>`` may), and every element
+This rests on two rules of XML: ``<`` never occurs raw in an attribute's value (``>`` may), and every element
 ends inside the one in which it began. Whether the inside of a record is well-formed is the parser's to say.
 Namespaces are resolved by libxml2 itself, from the tags of the ancestors.
 """
@@ -50,9 +50,9 @@ _LONGEST_KEPT = 1024
 _LONGEST_OPENER = len(b"<![CDATA[")
 _WHITESPACE = b" \t\r\n"
 
-# Text may stand before the tag, so that one match goes from record to record.
-# The names of tags and attributes have a fixed beginning and end: else a long run that is none would be tried from each
-# of its bytes to each of its bytes.
+# Text may precede the tag, so that one match goes from record to record.
+# The names of tags and attributes have a fixed beginning and end: else a long run that is not a tag would be tried
+# from each of its bytes to each of its bytes.
 _START_TAG = re.compile(rb"""[^<&]*(<([^\s<>/!?&"'=]+)(?=[\s/>])([^<>"']*(?:"[^"<]*"[^<>"']*|'[^'<]*'[^<>"']*)*)>)""")
 _END_TAG = re.compile(rb"</([^\s<>]+)\s*>")
 _MARKUP = re.compile(rb"[^<&]*(&|<(?:/|!--|\?|!\[CDATA\[|!DOCTYPE)?)")
@@ -123,7 +123,7 @@ def _in_source(item: Span | Damage, transcoder: Transcoder, path: RecordPath) ->
 
 
 class _Open(NamedTuple):
-    """An element that is gone into: its name as written, and what stands above its children.
+    """An element that is gone into: its name as written, and what is above its children.
 
     ``known`` keeps which children match the path, by their name and namespace declarations.
     """
@@ -199,7 +199,7 @@ class _Scanner(Window):
         key = (name, *declarations) if declarations else name
         if above.context.depth == 0:
             self._refuse_text(tag.start(1))
-        # What is wrong with a tag stands there, and not at the text before it, of which the buffer may hold any part.
+        # An error in a tag is reported at the tag, not at the text before it, of which the buffer may hold any part.
         self._at = tag.start(1)
         if above.context.depth == 0:
             if self._root_seen:
@@ -266,7 +266,7 @@ class _Scanner(Window):
         return True
 
     def _refuse_text(self, end: int) -> None:
-        """No text may stand outside the document element."""
+        """No text may be outside the document element."""
         text = self._buffer[self._at : end].lstrip(_WHITESPACE)
         if text:
             self._at = end - len(text)
@@ -289,7 +289,7 @@ class _Scanner(Window):
         if tag is None or tag[1] != self._open[-1].name:
             found = self._text(self._buffer[self._at : self._at + 40] if tag is None else tag[0])
             wanted = f"</{self._text(self._open[-1].name)}>" if len(self._open) > 1 else "no end tag"
-            raise BrokenInput("malformed", f"{found!r} stands where {wanted} can be")
+            raise BrokenInput("malformed", f"{found!r} was found where {wanted} was expected")
         self._open.pop()
         self._at = tag.end()
 
@@ -300,7 +300,7 @@ class _Scanner(Window):
                 raise BrokenInput("truncated", "the document type declaration is not closed")
             return
         if self._root_seen:
-            raise BrokenInput("malformed", "a document type declaration stands behind the document element's tag")
+            raise BrokenInput("malformed", "a document type declaration follows the document element's start tag")
         if doctype[1] is not None:
             self._open[0] = _Open(b"", Context(self._encoding.declaration + doctype[0]), {})
         self._at = doctype.end()
@@ -370,7 +370,7 @@ def _inside(name: bytes) -> re.Pattern[bytes]:
 
 
 def _full_name(context: Context, tag: bytes) -> str:
-    """The name, with its namespace, of an element that is only this tag and stands below ``context``."""
+    """The name, with its namespace, of an element that is only this tag and is below ``context``."""
     document = _document(context, tag)
     parse = _parse_name if len(document) > _LONGEST_KEPT else _known_name
     return parse(document, context.depth)

@@ -3,7 +3,7 @@
     records, rejects = pipeline | ReadXML("orders/*.xml", "/orders/order")
 
 ``records`` are :class:`~transforms.records.XmlRecord`, one for each element at the record path, with its bytes, its
-place, and what stands above it in its document. ``rejects`` are :class:`~transforms.records.Reject`: documents, or the
+place, and what is above it in its document. ``rejects`` are :class:`~transforms.records.Reject`: documents, or the
 damaged rest of one, that cannot be read; the records before the damage are read. A path of ``/*`` makes every document
 one record.
 
@@ -32,12 +32,12 @@ from transforms import coders as coders
 from transforms.metrics import NAMESPACE, count, count_reject, spent
 from transforms.names import RecordPath
 from transforms.outputs import Outputs
-from transforms.read.columns import plan_ranges, read_range
+from transforms.read.columns import plan_ranges
 from transforms.read.files import SourceFile, expand
 from transforms.read.parts import Part, read_part
 from transforms.read.reject_lines import RejectLines
 from transforms.read.rows import KeyRange, RowsAgain, XmlColumn
-from transforms.read.splits import MAX_RECORD_BYTES, SPLIT_BYTES, Split, plan_splits, read_split
+from transforms.read.splits import MAX_RECORD_BYTES, SPLIT_BYTES, Split, plan_splits
 from transforms.records import REJECTS, Reject, XmlRecord
 
 for _value in (SourceFile, Split, KeyRange, RejectLines, RowsAgain):
@@ -74,7 +74,7 @@ class ReadXML(beam.PTransform):
         if not self.patterns or not all(self.patterns):
             raise ValueError(f"patterns must name at least one file, folder or glob, not {patterns!r}")
         self.split_bytes = _positive("split_bytes", split_bytes)
-        self.read = ReadSplits(record_path, namespaces, max_record_bytes)
+        self.read = ReadParts(record_path, namespaces, max_record_bytes)
 
     def expand(self, pbegin: beam.pvalue.PBegin) -> Outputs:
         return (
@@ -93,26 +93,6 @@ class ReadXML(beam.PTransform):
             "split_bytes": self.split_bytes,
             **self.read.display_data(),
         }
-
-
-class ReadSplits(beam.PTransform):
-    """The records of :class:`Split` values. The arguments are those of :class:`ReadXML`."""
-
-    def __init__(
-        self,
-        record_path: str,
-        namespaces: Mapping[str, str] | None = None,
-        max_record_bytes: int = MAX_RECORD_BYTES,
-    ) -> None:
-        super().__init__()
-        self.path = RecordPath.parse(record_path, namespaces)
-        self.max_record_bytes = _positive("max_record_bytes", max_record_bytes)
-
-    def expand(self, splits: PCollection[Split]) -> Outputs:
-        return _read(splits, partial(read_split, path=self.path, max_record_bytes=self.max_record_bytes))
-
-    def display_data(self) -> dict[str, Any]:
-        return {"record_path": str(self.path), "max_record_bytes": self.max_record_bytes}
 
 
 class ReadXMLColumn(beam.PTransform):
@@ -140,12 +120,13 @@ class ReadXMLColumn(beam.PTransform):
     ) -> None:
         super().__init__()
         self.range_bytes = _positive("range_bytes", range_bytes)
-        self.read = ReadRanges(column, record_path, namespaces, max_record_bytes)
+        self.column = column
+        self.read = ReadParts(record_path, namespaces, max_record_bytes, column)
 
     def expand(self, pbegin: beam.pvalue.PBegin) -> Outputs:
         return (
             pbegin
-            | "Column" >> beam.Create([self.read.column])
+            | "Column" >> beam.Create([self.column])
             | "Plan" >> beam.FlatMap(plan_ranges, self.range_bytes).with_output_types(KeyRange)
             | "SpreadRanges" >> beam.Reshuffle()
             | "Read" >> self.read
@@ -155,39 +136,12 @@ class ReadXMLColumn(beam.PTransform):
         return {"range_bytes": self.range_bytes, **self.read.display_data()}
 
 
-class ReadRanges(beam.PTransform):
-    """The records of :class:`KeyRange` values. The arguments are those of :class:`ReadXMLColumn`."""
-
-    def __init__(
-        self,
-        column: XmlColumn,
-        record_path: str,
-        namespaces: Mapping[str, str] | None = None,
-        max_record_bytes: int = MAX_RECORD_BYTES,
-    ) -> None:
-        super().__init__()
-        self.column = column
-        self.path = RecordPath.parse(record_path, namespaces)
-        self.max_record_bytes = _positive("max_record_bytes", max_record_bytes)
-
-    def expand(self, ranges: PCollection[KeyRange]) -> Outputs:
-        return _read(ranges, partial(read_range, self.column, path=self.path, max_record_bytes=self.max_record_bytes))
-
-    def display_data(self) -> dict[str, Any]:
-        return {
-            "table": self.column.table,
-            "column": self.column.column,
-            "record_path": str(self.path),
-            "max_record_bytes": self.max_record_bytes,
-        }
-
-
-class ReadRejects(beam.PTransform):
-    """The records of rejects: of :class:`RejectLines`, and of what :class:`Wanted` leaves of sources.
+class ReadParts(beam.PTransform):
+    """The records of parts of an input: of a file, of a table, or of rejects (:data:`~transforms.read.parts.Part`).
 
     Args:
-        record_path: as in :class:`ReadXML`; so are the next two.
-        column: where rows of a table are read again.
+      record_path: as in :class:`ReadXML`; so are the next two.
+      column: where the rows of parts of a table are read.
     """
 
     def __init__(
@@ -204,17 +158,14 @@ class ReadRejects(beam.PTransform):
 
     def expand(self, parts: PCollection[Part]) -> Outputs:
         read = partial(read_part, path=self.path, max_record_bytes=self.max_record_bytes, column=self.column)
-        return _read(parts, read)
+        result = parts | beam.ParDo(_Read(read)).with_output_types(XmlRecord, **{REJECTS: Reject}).with_outputs(
+            REJECTS, main="records"
+        )
+        return Outputs(result["records"], result[REJECTS])
 
     def display_data(self) -> dict[str, Any]:
-        return {"record_path": str(self.path), "max_record_bytes": self.max_record_bytes}
-
-
-def _read(parts: PCollection[Any], read: Callable[[Any], Iterator[XmlRecord | Reject]]) -> Outputs:
-    result = parts | beam.ParDo(_Read(read)).with_output_types(XmlRecord, **{REJECTS: Reject}).with_outputs(
-        REJECTS, main="records"
-    )
-    return Outputs(result["records"], result[REJECTS])
+        of_table = {} if self.column is None else {"table": self.column.table, "column": self.column.column}
+        return {**of_table, "record_path": str(self.path), "max_record_bytes": self.max_record_bytes}
 
 
 class _Read(beam.DoFn):

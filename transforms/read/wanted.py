@@ -6,7 +6,7 @@ A reject names a record by its ordinal and its span. The source may have been re
 * the *rest* of a source, from which on it could not be read, is all from that ordinal on, if nothing before its
   place has changed. A source that now ends there in order has nothing left to read.
 
-What is not found so is a reject again, of the rule ``moved``: what stands at the place now may be another record. The
+What is not found so is a reject again, of the rule ``moved``: what is at the place now may be another record. The
 rule is ``source`` where the source itself is gone.
 """
 
@@ -22,11 +22,13 @@ _MOVED = (
     "the source has changed before this place, or ends before it: what is rejected cannot be told from what is loaded;"
     " load all of {source} again"
 )
-_GONE = "{source} is not there any more; a row of a table is read again with --input_table and its sisters"
+_GONE = (
+    "{source} is not there any more; a row of a table is read again with --input_table, --input_key and --input_column"
+)
 
 
 class RecordPlace(NamedTuple):
-    """Where a reject stands in its source."""
+    """Where a reject is in its source."""
 
     ordinal: int
     start: int
@@ -54,8 +56,8 @@ class Wanted:
         )
 
     def has_moved_rest(self, found: Iterable[RecordPlace], end: int) -> bool:
-        """Whether something else stands at the place of the rest than what could not be read; ``end`` is that of what
-        stands before the first that was found."""
+        """Whether something else is at the place of the rest than what could not be read; ``end`` is that of what
+        is before the first that was found."""
         for place in found:
             if self.rest is not None and place.ordinal == self.rest.ordinal:
                 return end > self.rest.start or place.start < self.rest.start

@@ -32,7 +32,8 @@ from transforms.database.dialects.dialect import Ask, Dialect
 from transforms.database.errors import Fault
 from transforms.schema import Column, ColumnType, Table
 
-_COLLATION = "Latin1_General_100_BIN2"
+EXACT_COLLATION = "Latin1_General_100_BIN2"
+"""In which texts are equal that have the same characters."""
 MAX_NVARCHAR, MAX_VARBINARY = 4000, 8000
 # https://learn.microsoft.com/sql/relational-databases/errors-events/database-engine-events-and-errors
 # Microsoft's driver gives SQLSTATE 42000 for most of them: the server's number tells them apart.
@@ -97,7 +98,7 @@ class SQLServer(Dialect):
 
     def column_type(self, table: Table, column: Column, ask: Ask | None) -> sa.types.TypeEngine[Any]:
         if column.exact:
-            return sa.NVARCHAR(column.type.length, collation=_COLLATION)
+            return sa.NVARCHAR(column.type.length, collation=EXACT_COLLATION)
         return super().column_type(table, column, ask)
 
     def primary_key_options(self, table: Table) -> dict[str, Any]:
@@ -115,7 +116,7 @@ class SQLServer(Dialect):
         marks = ", ".join([f"({one})"] * records)
         same = " AND ".join(
             f"t.{name} = k.{name}"
-            + (f" AND t.{name} = k.{name} COLLATE {_COLLATION}" if table[key].type.name == "text" else "")
+            + (f" AND t.{name} = k.{name} COLLATE {EXACT_COLLATION}" if table[key].type.name == "text" else "")
             for key, name in zip(table.record_key, names, strict=True)
         )
         return f"DELETE t FROM {self.table_name(table)} AS t JOIN (VALUES {marks}) AS k ({', '.join(names)}) ON {same}"

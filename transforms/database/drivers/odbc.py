@@ -260,12 +260,13 @@ def text(value: str) -> str:
     return value
 
 
-def _plain(value: Decimal) -> str:
+def exact(value: Decimal) -> str:
+    """A decimal as a text, without an exponent."""
     return f"{value:f}"
 
 
 _AS_TEXT: dict[str, Adapter] = {
     **dict.fromkeys(("text", "json"), text),
     **dict.fromkeys(("date", "time", "datetime", "datetimetz"), methodcaller("isoformat")),
-    "decimal": _plain,
+    "decimal": exact,
 }

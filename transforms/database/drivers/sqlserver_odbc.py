@@ -16,7 +16,6 @@ Rows are inserted in one of these ways (``--odbc_insert``), all in the batch's t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +23,7 @@ import orjson
 
 from transforms.database.dialects.dialect import Adapter, Dialect
 from transforms.database.dialects.mssql import MAX_NVARCHAR, MAX_VARBINARY
-from transforms.database.drivers.odbc import FAST, ODBC, PLAIN, text
+from transforms.database.drivers.odbc import FAST, ODBC, PLAIN, exact, text
 from transforms.database.engines import with_driver
 from transforms.database.errors import Fault
 from transforms.database.packages import import_pyodbc
@@ -184,10 +183,6 @@ class SQLServerODBC(ODBC):
         return Fault("data") if isinstance(error, orjson.JSONEncodeError) else super().diagnose(error)
 
 
-def _exact(value: Decimal) -> str:
-    return f"{value:f}"
-
-
 # pyodbc would drop a time's fractions of a second and a datetime's zone.
 _ADAPTERS: dict[str, Adapter] = {
     **dict.fromkeys(("text", "json"), text),
@@ -195,6 +190,6 @@ _ADAPTERS: dict[str, Adapter] = {
 }
 _JSON_ADAPTERS: dict[str, Adapter] = {
     **dict.fromkeys(("text", "json"), text),
-    "decimal": _exact,
+    "decimal": exact,
     "binary": bytes.hex,
 }
