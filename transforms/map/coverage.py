@@ -13,6 +13,7 @@ from difflib import get_close_matches
 
 from lxml.etree import _Element
 
+from transforms.contract.paths import XML_NAMESPACE
 from transforms.contract.plan import Contract, Formula, Read, SourcePlan, SystemValue, TablePlan
 from transforms.contract.steps import Attribute, Child, Comparison, Condition, Connective, Path, Step
 from transforms.map.access import current_record_of
@@ -194,9 +195,7 @@ class Coverage:
                     break
                 names.update(split_tag(str(one.tag))[1] for one in element.iterchildren("*") if one not in used)
                 names.update(
-                    f"@{split_tag(str(key))[1]}"
-                    for key in element.attrib
-                    if (element, str(key)) not in self._attributes
+                    _attribute(str(key)) for key in element.attrib if (element, str(key)) not in self._attributes
                 )
 
     def _count(self, root: _Element) -> None:
@@ -208,7 +207,7 @@ class Coverage:
             if element.text and element.text.strip():
                 self._note(top, path or ".", is_read, element.text)
             for key, value in element.attrib.items():
-                name = f"@{split_tag(str(key))[1]}"
+                name = _attribute(str(key))
                 found = (element, str(key)) in self._attributes
                 self._note(top, f"{path}/{name}" if path else name, found, str(value))
             for child in element.iterchildren("*"):
@@ -243,9 +242,15 @@ def nearest(wanted: str, names: set[str]) -> str | None:
     return known[min(longer, key=len)] if longer else None
 
 
+def _attribute(name: str) -> str:
+    """An attribute as a path names it: in any namespace by its local name, but for those of XML itself."""
+    uri, local = split_tag(name)
+    return f"@xml:{local}" if uri == XML_NAMESPACE else f"@{local}"
+
+
 def _name_of(step: Step) -> str:
     if isinstance(step, Attribute):
-        return f"@{split_tag(step.name)[1]}"
+        return _attribute(step.name)
     return (step.name.local or "") if isinstance(step, Child) else ""
 
 
