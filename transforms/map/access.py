@@ -17,6 +17,7 @@ from transforms.contract.steps import (
     leaves_record,
     reads_above_record,
 )
+from transforms.map.attributes import Wanted
 from transforms.map.cells import Failures
 from transforms.map.current_record import CurrentRecord
 from transforms.map.row_function import Identifiers, RowFunction
@@ -59,7 +60,8 @@ class Access:
 
     ``what`` says what the source that is written next is for, such as ``orders.total``: things are named after it.
     ``parent_position`` is the variable of the position of the parent's row; ``current`` is the record at hand,
-    if anything that is read needs to know it: ``uses_record``.
+    if anything that is read needs to know it: ``uses_record``. ``wanted`` are the attributes that are read of named
+    elements in any case.
     """
 
     def __init__(self, contract: Contract, failures: Failures):
@@ -73,6 +75,7 @@ class Access:
         self._text_of: TextOf = text_of
         self.current = current_record_of(contract)
         self.names: dict[str, Any] = {"current": self.current}
+        self.wanted: dict[str, Wanted] = {}
 
     def reads(self, path: str, column: ColumnPlan | None = None) -> None:
         """Say what the paths that are compiled next are for: it is named where a text of theirs cannot be followed."""
@@ -135,7 +138,7 @@ class Access:
         if own is not None and take in ("first", "last"):
             if not own.ignore_case:
                 return f"get({own.name!r})"
-            function.folds = True
+            function.wanted.add(own.name)
             return f"own[{own.name!r}]"
         if take in ("first", "last", *IN_A_LIST) and self._text_of is text_of:
             slot = self.slot(function)
@@ -149,8 +152,9 @@ class Access:
             key = repr(owners.alternatives)
             if key not in function.owners:
                 found = self.call("select", compile_path(owners, current), "element")
-                function.own(key, f"{'attributes_of_one' if is_one else 'Owners'}({found})")
-            return self._of_owners(function.owners[key], attribute, take, is_one)
+                wanted = Wanted()
+                function.own(key, wanted, self._owners(found, wanted, is_one))
+            return self._of_owners(*function.owners[key], attribute, take, is_one)
         select = compile_path(path, current)
         return self.call("take", compile_take(self._readable(select, take, current), take, self._text_of), "element")
 
@@ -174,14 +178,24 @@ class Access:
         if attribute is not None and take in ("first", "last"):
             is_one = attribute.ignore_case and self.contract.elements[name].is_one
             if name not in function.owners:
-                function.own(name, f"attributes[{name!r}]" if is_one else f"Owners(named[{name!r}])")
-            return self._of_owners(function.owners[name], attribute, take, is_one)
+                wanted = self.wanted[name] if is_one else Wanted()
+                owners = f"attributes[{name!r}]" if is_one else self._owners(f"named[{name!r}]", wanted, False)
+                function.own(name, wanted, owners)
+            return self._of_owners(*function.owners[name], attribute, take, is_one)
         select = self._readable(compile_from_all(path, current), take, current)
         return self.call("take", compile_take(select, take, self._text_of), f"named[{name!r}]")
 
+    def _owners(self, found: str, wanted: Wanted, is_one: bool) -> str:
+        """What holds the attributes of elements: their values, or the elements."""
+        if is_one:
+            return self.call("attributes", wanted.of_one, found)
+        return f"Owners({found}, {self.name('attributes', wanted.of)})"
+
     @staticmethod
-    def _of_owners(owners: str, attribute: Attribute, take: str, is_one: bool) -> str:
+    def _of_owners(owners: str, wanted: Wanted, attribute: Attribute, take: str, is_one: bool) -> str:
         """The attribute of the first, or last, of some elements that has it."""
+        if attribute.ignore_case:
+            wanted.add(attribute.name)
         if is_one:
             return f"{owners}[{attribute.name!r}]"
         if attribute.ignore_case:

@@ -19,7 +19,7 @@ from transforms.contract.plan import (
 )
 from transforms.contract.steps import depth_of
 from transforms.map.access import Access
-from transforms.map.attributes import Attributes, Owners, attributes_of_one
+from transforms.map.attributes import Owners, Wanted
 from transforms.map.cells import ColumnError, Failures
 from transforms.map.collect import indented
 from transforms.map.computed import COMPUTING_FAILED
@@ -62,9 +62,7 @@ class MapperBuilder:
             "Decimal": Decimal,
             "named": {},
             "Candidates": Candidates,
-            "Attributes": Attributes,
             "Owners": Owners,
-            "attributes_of_one": attributes_of_one,
             "attributes": {},
             "attempt": partial(attempt, failures),
             "one_by_one": partial(one_by_one, failures),
@@ -98,7 +96,9 @@ class MapperBuilder:
             self._access.reads(f"elements.{name}")
             root.opening.append(f"named[{name!r}] = {self._found(root, element)}")
             if element.is_one and self.contract.ignore_case:
-                root.opening.append(f"attributes[{name!r}] = attributes_of_one(named[{name!r}])")
+                wanted = self._access.wanted[name] = Wanted()
+                values = self._access.call("attributes", wanted.of_one, f"named[{name!r}]")
+                root.opening.append(f"attributes[{name!r}] = {values}")
         row = RowCode(self._access, root, self.failures)
         columns = [row.column(f"record.key.{name}", column) for name, column in record.key.items()]
         root.lines += guarded("record_key", [], columns, "errors")
@@ -178,7 +178,7 @@ class MapperBuilder:
         if name and element:
             elements = f"named[{name!r}]"
             if is_top and element.is_one and self.contract.ignore_case:
-                below.attributes = f"attributes[{name!r}]"
+                below.wanted, below.attributes = self._access.wanted[name], f"attributes[{name!r}]"
             if not is_top:
                 elements = self._access.call("select", compile_from_all(path, current), elements)
             return elements, below

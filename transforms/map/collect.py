@@ -17,10 +17,8 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from lxml.etree import _Element
-
 from transforms.contract.steps import Attribute, Child, Path, Pick, Position, Step
-from transforms.map.attributes import Attributes
+from transforms.map.attributes import Folded, Wanted
 from transforms.map.texts import text_of
 from transforms.names import NameTest
 
@@ -96,8 +94,11 @@ class Walk:
         folded = [(step.name, take, slot) for step, take, slot in self.attributes if step.ignore_case]
         if folded:
             # Attributes of any case are looked up in one of two ways, whichever is quicker for so many.
-            names.update(Attributes=Attributes, Folded=Folded)
-            lines.append(f"folded = {'Folded' if len(folded) < _MANY else 'Attributes'}({element})")
+            wanted, read = Wanted(), f"attributes_{len(names)}"
+            for name, _, _ in folded:
+                wanted.add(name)
+            names.update({"Folded": Folded, read: wanted.of})
+            lines.append(f"folded = {f'Folded({element}, {read})' if len(folded) < _MANY else f'{read}({element})'}")
             lines += [line for name, take, slot in folded for line in _put(take, slot, f"folded[{name!r}]")]
         names["text_of"] = text_of
         text = f"(text_of({element}) if len({element}) else {element}.text or '')"
@@ -227,21 +228,3 @@ def _same(a: Step, b: Step) -> bool:
         locals_ = a.name.local is None or b.name.local is None or a.name.local.casefold() == b.name.local.casefold()
         return locals_ and (a.name.uri is None or b.name.uri is None or a.name.uri == b.name.uri)
     return a == b
-
-
-class Folded:
-    """The attributes of an element like :class:`Attributes`, of which few are read."""
-
-    __slots__ = ("_all", "element")
-
-    def __init__(self, element: _Element):
-        self.element = element
-        self._all: Attributes | None = None
-
-    def __getitem__(self, name: str) -> str | None:
-        value = self.element.get(name)
-        if value is None:
-            if self._all is None:
-                self._all = Attributes(self.element)
-            value = self._all[name]
-        return value

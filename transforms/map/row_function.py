@@ -29,6 +29,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from transforms.map.attributes import Wanted
 from transforms.map.collect import Walk, indented
 
 _LONGEST = 60
@@ -58,8 +59,9 @@ class Identifiers:
 class RowFunction:
     """The function of a kind of element that makes rows, under construction.
 
-    ``above`` are the variables of the rows it stands below; ``depth`` is how many elements below the record
-    it stands, at the least.
+    ``wanted`` are the attributes that are read in any case, and ``attributes`` the source of their values, where
+    they are known already. ``above`` are the variables of the rows it stands below; ``depth`` is how many elements
+    below the record it stands, at the least.
     """
 
     name: str
@@ -67,9 +69,9 @@ class RowFunction:
     above: tuple[str, ...]
     walk: Walk = field(default_factory=Walk)
     slots: list[str] = field(default_factory=list)
-    folds: bool = False
-    attributes: str = "Attributes(element)"
-    owners: dict[str, str] = field(default_factory=dict)
+    wanted: Wanted = field(default_factory=Wanted)
+    attributes: str = ""
+    owners: dict[str, tuple[str, Wanted]] = field(default_factory=dict)
     opening: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     result: str | None = None
@@ -79,18 +81,21 @@ class RowFunction:
         self.slots.append(name)
         return name
 
-    def own(self, key: str, elements: str) -> None:
+    def own(self, key: str, wanted: Wanted, elements: str) -> None:
         """Look up elements once, at the beginning: several columns read their attributes."""
-        self.owners[key] = f"at_{len(self.owners)}"
-        self.opening.append(f"{self.owners[key]} = {elements}")
+        variable = f"at_{len(self.owners)}"
+        self.owners[key] = variable, wanted
+        self.opening.append(f"{variable} = {elements}")
 
     def source(self, names: dict[str, Any]) -> Iterator[str]:
         """The lines of the function; what they need is added to ``names``."""
         parameters = ", ".join(("element", "position", "record", "rows", "errors", *self.above))
         yield f"def {self.name}({parameters}):"
         yield "    get = element.get"
-        if self.folds:
-            yield f"    own = {self.attributes}"
+        if self.wanted:
+            read = f"attributes_{self.name}"
+            names[read] = self.wanted.of
+            yield f"    own = {self.attributes or f'{read}(element)'}"
         if self.slots:
             yield f"    {' = '.join(f'found_{slot}' for slot in self.slots)} = None"
             yield from indented(self.walk.source("element", names))
