@@ -149,23 +149,21 @@ class Access:
             key = repr(owners.alternatives)
             if key not in function.owners:
                 found = self.call("select", compile_path(owners, current), "element")
-                function.own(key, f"{'attributes_of_one' if is_one else 'Owners'}({found})")
+                variable = self.identifiers.new("at", self.what)
+                function.own(key, variable, f"{'attributes_of_one' if is_one else 'Owners'}({found})")
             return self._of_owners(function.owners[key], attribute, take, is_one)
-        select = compile_path(path, current)
-        return self.call("take", compile_take(self._readable(select, take, current), take, self._text_of), "element")
+        return self._taken(compile_path(path, current), take, current, "element")
 
     def _of_pair(self, value: str, path: Path, take: str) -> str:
         """What the name or the value of the pair at hand refers to."""
         current = self.record_for(path, 0)
-        select = self._readable(compile_from_all(path, current), take, current)
-        return self.call("take", compile_take(select, take, self._text_of), f"[{_SYSTEM[value]}]")
+        return self._taken(compile_from_all(path, current), take, current, f"[{_SYSTEM[value]}]")
 
-    @staticmethod
-    def _readable(
-        select: Callable[[Any], list[Any]], take: str, current: CurrentRecord | None
-    ) -> Callable[[Any], list[Any]]:
-        """What is selected, where its texts are read, without the elements above the record."""
-        return select if current is None or take in ("name", "count") else within(select, current)
+    def _taken(self, select: Callable[[Any], list[Any]], take: str, current: CurrentRecord | None, start: str) -> str:
+        """What is taken of what is selected; where texts are read, without the elements above the record."""
+        if current is not None and take not in ("name", "count"):
+            select = within(select, current)
+        return self.call("take", compile_take(select, take, self._text_of), start)
 
     def _of_named(self, function: RowFunction, name: str, path: Path, take: str) -> str:
         """A value below a named element, which has been looked up for the record."""
@@ -174,10 +172,10 @@ class Access:
         if attribute is not None and take in ("first", "last"):
             is_one = attribute.ignore_case and self.contract.elements[name].is_one
             if name not in function.owners:
-                function.own(name, f"attributes[{name!r}]" if is_one else f"Owners(named[{name!r}])")
+                found = f"attributes[{name!r}]" if is_one else f"Owners(named[{name!r}])"
+                function.own(name, self.identifiers.new("at", name), found)
             return self._of_owners(function.owners[name], attribute, take, is_one)
-        select = self._readable(compile_from_all(path, current), take, current)
-        return self.call("take", compile_take(select, take, self._text_of), f"named[{name!r}]")
+        return self._taken(compile_from_all(path, current), take, current, f"named[{name!r}]")
 
     @staticmethod
     def _of_owners(owners: str, attribute: Attribute, take: str, is_one: bool) -> str:

@@ -79,10 +79,10 @@ class RowFunction:
         self.slots.append(name)
         return name
 
-    def own(self, key: str, elements: str) -> None:
+    def own(self, key: str, variable: str, elements: str) -> None:
         """Look up elements once, at the beginning: several columns read their attributes."""
-        self.owners[key] = f"at_{len(self.owners)}"
-        self.opening.append(f"{self.owners[key]} = {elements}")
+        self.owners[key] = variable
+        self.opening.append(f"{variable} = {elements}")
 
     def source(self, names: dict[str, Any]) -> Iterator[str]:
         """The lines of the function; what they need is added to ``names``."""
