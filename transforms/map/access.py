@@ -153,23 +153,20 @@ class Access:
             if key not in function.owners:
                 found = self.call("select", compile_path(owners, current), "element")
                 wanted = Wanted()
-                function.own(key, wanted, self._owners(found, wanted, is_one))
+                function.own(key, self.identifiers.new("at", self.what), wanted, self._owners(found, wanted, is_one))
             return self._of_owners(*function.owners[key], attribute, take, is_one)
-        select = compile_path(path, current)
-        return self.call("take", compile_take(self._readable(select, take, current), take, self._text_of), "element")
+        return self._taken(compile_path(path, current), take, current, "element")
 
     def _of_pair(self, value: str, path: Path, take: str) -> str:
         """What the name or the value of the pair at hand refers to."""
         current = self.record_for(path, 0)
-        select = self._readable(compile_from_all(path, current), take, current)
-        return self.call("take", compile_take(select, take, self._text_of), f"[{_SYSTEM[value]}]")
+        return self._taken(compile_from_all(path, current), take, current, f"[{_SYSTEM[value]}]")
 
-    @staticmethod
-    def _readable(
-        select: Callable[[Any], list[Any]], take: str, current: CurrentRecord | None
-    ) -> Callable[[Any], list[Any]]:
-        """What is selected, where its texts are read, without the elements above the record."""
-        return select if current is None or take in ("name", "count") else within(select, current)
+    def _taken(self, select: Callable[[Any], list[Any]], take: str, current: CurrentRecord | None, start: str) -> str:
+        """What is taken of what is selected; where texts are read, without the elements above the record."""
+        if current is not None and take not in ("name", "count"):
+            select = within(select, current)
+        return self.call("take", compile_take(select, take, self._text_of), start)
 
     def _of_named(self, function: RowFunction, name: str, path: Path, take: str) -> str:
         """A value below a named element, which has been looked up for the record."""
@@ -180,10 +177,9 @@ class Access:
             if name not in function.owners:
                 wanted = self.wanted[name] if is_one else Wanted()
                 owners = f"attributes[{name!r}]" if is_one else self._owners(f"named[{name!r}]", wanted, False)
-                function.own(name, wanted, owners)
+                function.own(name, self.identifiers.new("at", name), wanted, owners)
             return self._of_owners(*function.owners[name], attribute, take, is_one)
-        select = self._readable(compile_from_all(path, current), take, current)
-        return self.call("take", compile_take(select, take, self._text_of), f"named[{name!r}]")
+        return self._taken(compile_from_all(path, current), take, current, f"named[{name!r}]")
 
     def _owners(self, found: str, wanted: Wanted, is_one: bool) -> str:
         """What holds the attributes of elements: their values, or the elements."""

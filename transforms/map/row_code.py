@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from transforms.contract.expressions import Expression
 from transforms.contract.plan import ColumnPlan, Formula, RulePlan, Rules, SourcePlan
 from transforms.map.access import Access
 from transforms.map.cells import ColumnError, Failures, make_column
@@ -34,7 +31,7 @@ class RowCode:
         expression = column.formula.expression
         computed = Computed(path, column, self._failures, late_default)
         self._access.reads(path, column)
-        call = self._access.name("expression", expression.compile(expression_slot(expression)))
+        call = self._access.name("expression", expression.compile())
         fit, again = self._access.name("fit", computed.fit), self._access.name("column", computed)
         arguments = self._arguments(column.formula)
         value = self.places[column.name] = self._access.identifiers.new("value", path)
@@ -69,18 +66,18 @@ class RowCode:
         return lines
 
     def _when(self, label: str, rule: RulePlan) -> str:
-        path, expression = f"{label}: {rule.message}", rule.when.expression
+        path = f"{label}: {rule.message}"
         self._access.reads(path)
-        holds = make_rule(expression.compile_condition(expression_slot(expression)), path)
+        holds = make_rule(rule.when.expression.compile_condition(), path)
         return self._access.call("rule", holds, self._arguments(rule.when), "errors")
 
     def where(self, label: str, source: SourcePlan, errors: str) -> str:
         assert source.where is not None
-        expression, named = source.where.expression, source.named
+        named = source.named
         self._access.reads(f"{label}.where")
         read = source.columns_behind(source.where)
         paths = {f"{label}.{name}" for name in read if name in named and named[name].model.on_error != "null"}
-        keeps = make_filter(expression.compile_condition(expression_slot(expression)), f"{label}.where", paths)
+        keeps = make_filter(source.where.expression.compile_condition(), f"{label}.where", paths)
         return self._access.call("where", keeps, self._arguments(source.where), errors)
 
     def _arguments(self, formula: Formula) -> str:
@@ -120,8 +117,3 @@ class RowCode:
         if usually.thing is not None:
             names["thing"] = self._access.name("usual", usually.thing)
         return f"({usually.value.format(**names)} if {usually.test.format(**names)} else {seldom})"
-
-
-def expression_slot(expression: Expression) -> Callable[[str, str], int]:
-    """Where an expression finds its values: in the order in which it names them."""
-    return lambda kind, name: expression.slots.index((kind, name))

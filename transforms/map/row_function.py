@@ -81,9 +81,8 @@ class RowFunction:
         self.slots.append(name)
         return name
 
-    def own(self, key: str, wanted: Wanted, elements: str) -> None:
+    def own(self, key: str, variable: str, wanted: Wanted, elements: str) -> None:
         """Look up elements once, at the beginning: several columns read their attributes."""
-        variable = f"at_{len(self.owners)}"
         self.owners[key] = variable, wanted
         self.opening.append(f"{variable} = {elements}")
 

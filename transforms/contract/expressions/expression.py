@@ -48,19 +48,19 @@ class Expression:
     def paths(self) -> tuple[str, ...]:
         return tuple(name for kind, name in self.slots if kind == "path")
 
-    def compile(self, slot_of: SlotOf) -> Callable[[Sequence[Any]], Any]:
+    def compile(self, slot_of: SlotOf | None = None) -> Callable[[Sequence[Any]], Any]:
         """A function from a list of values to the expression's value, ``None`` for NULL.
 
         ``slot_of(kind, name)`` gives the index in that list at which a column, a path or the time of the
-        run stands (:attr:`slots`). A column's value has its type's Python type, a path's is ``str``; both
-        are ``None`` for NULL (never ``ABSENT``). ``$now`` is a naive ``datetime`` in UTC.
+        run stands; by itself, in the order of :attr:`slots`. A column's value has its type's Python type, a path's
+        is ``str``; both are ``None`` for NULL (never ``ABSENT``). ``$now`` is a naive ``datetime`` in UTC.
 
         The function raises :class:`ExpressionError`, with a ``rule`` and no position, for a row that has no
         value: a division by zero, a CAST that fails, an overflow.
         """
         return self._function("value", slot_of)
 
-    def compile_condition(self, slot_of: SlotOf) -> Callable[[Sequence[Any]], bool]:
+    def compile_condition(self, slot_of: SlotOf | None = None) -> Callable[[Sequence[Any]], bool]:
         """The same for a filter: ``True`` where the condition is true, ``False`` where it is false or NULL."""
         self.check_condition()
         return self._function("condition", slot_of)
@@ -78,11 +78,12 @@ class Expression:
         # Code is not pickled, nor are the functions among its constants: it is made again of the text.
         return _again, (self.text, self._slot_types, self._formats)
 
-    def _function(self, name: str, slot_of: SlotOf) -> Callable[[Sequence[Any]], Any]:
+    def _function(self, name: str, slot_of: SlotOf | None) -> Callable[[Sequence[Any]], Any]:
         namespace = {**vars(runtime), "failed": self._failed}
         exec(self._code, namespace)
         function = namespace[name]
-        function.__defaults__ = (*(slot_of(*slot) for slot in self.slots), *self._constants)
+        places = (slot_of(*slot) for slot in self.slots) if slot_of else range(len(self.slots))
+        function.__defaults__ = (*places, *self._constants)
         return function
 
     def _failed(self, error: Exception) -> ExpressionError:
