@@ -158,11 +158,14 @@ class _ContractBuilder:
             }
 
         columns, let = built(source.columns), built(source.let)
+        where = None
+        if source.where is not None:
+            where = self.columns.formula(("tables", label, *origin, "where"), source.where, row)
         return SourcePlan(
             reads.rows,
             columns,
             let,
-            self.columns.formula(("tables", label, *origin, "where"), source.where, row) if source.where else None,
+            where,
             self._rules(("tables", label), model.reject_when, model.warn_when, row),
             reads.unpivot,
             source.split,

@@ -35,7 +35,6 @@ from transforms.contract.steps import (
     Attribute,
     Before,
     Child,
-    Comparison,
     Condition,
     Connective,
     Follow,
@@ -46,6 +45,7 @@ from transforms.contract.steps import (
     Predicate,
     Step,
     Up,
+    ValueTest,
 )
 from transforms.names import NCNAME, NameTest
 
@@ -309,19 +309,19 @@ class _PathParser:
         case = next((name for name in functions if name in CASES), None)
         return self.compare(path, "normalize-space" in functions, case)
 
-    def compare(self, path: Path, normalized: bool, case: str | None) -> Comparison:
+    def compare(self, path: Path, normalized: bool, case: str | None) -> ValueTest:
         if self.take("="):
-            return Comparison(path, frozenset([self.literal(case)]), False, normalized, case)
+            return ValueTest(path, frozenset([self.literal(case)]), False, normalized, case)
         if self.take("!="):
-            return Comparison(path, frozenset([self.literal(case)]), True, normalized, case)
+            return ValueTest(path, frozenset([self.literal(case)]), True, normalized, case)
         if self.take("in"):
             self.expect("(")
             values = [self.literal(case)]
             while self.take(","):
                 values.append(self.literal(case))
             self.expect(")")
-            return Comparison(path, frozenset(values), False, normalized, case)
-        return Comparison(path, None, False, normalized, case)
+            return ValueTest(path, frozenset(values), False, normalized, case)
+        return ValueTest(path, None, False, normalized, case)
 
     def literal(self, case: str | None) -> str:
         kind, token, _ = self.tokens[self.next] if self.next < len(self.tokens) else ("", "", 0)

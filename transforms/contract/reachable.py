@@ -11,7 +11,6 @@ from transforms.contract.steps import (
     Attribute,
     Before,
     Child,
-    Comparison,
     Condition,
     Connective,
     Follow,
@@ -20,6 +19,7 @@ from transforms.contract.steps import (
     Position,
     Step,
     Up,
+    ValueTest,
 )
 from transforms.names import NameTest, Reach
 
@@ -159,7 +159,7 @@ class _ReachFinder:
         if isinstance(condition, Connective):
             for term in condition.terms:
                 self._condition(node, term)
-        elif isinstance(condition, Comparison):
+        elif isinstance(condition, ValueTest):
             found = self._walk([node], condition.path)
             if condition.values is not None or condition.normalized:
                 _read_whole(found)

@@ -83,7 +83,7 @@ class Follow:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ValueTest:
     """``path``, ``path = 'a'``, ``path != 'a'``, ``path in ('a', 'b')``; no values: it is there.
 
     ``normalized``: of ``normalize-space(path)``, whose text has no blanks around it and single ones within,
@@ -112,7 +112,7 @@ class Named:
     tests: tuple[NameTest, ...]
 
 
-Condition = Comparison | Connective | Named
+Condition = ValueTest | Connective | Named
 Predicate = Position | Condition
 Step = Child | Up | Attribute | Pick | Above | Before | Follow
 
@@ -147,7 +147,7 @@ def paths_within(step: Step) -> Iterator[Path]:
     waiting: list[Predicate] = list(element.predicates) if isinstance(element, Child) else []
     while waiting:
         predicate = waiting.pop()
-        if isinstance(predicate, Comparison):
+        if isinstance(predicate, ValueTest):
             yield predicate.path
         elif isinstance(predicate, Connective):
             waiting += predicate.terms

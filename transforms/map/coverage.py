@@ -15,7 +15,7 @@ from lxml.etree import _Element
 
 from transforms.contract.paths import XML_NAMESPACE
 from transforms.contract.plan import Contract, Formula, Read, SourcePlan, SystemValue, TablePlan
-from transforms.contract.steps import Attribute, Child, Comparison, Condition, Connective, Path, Step
+from transforms.contract.steps import Attribute, Child, Condition, Connective, Path, Step, ValueTest
 from transforms.map.access import current_record_of
 from transforms.map.select import Select, compile_path
 from transforms.names import split_tag
@@ -261,7 +261,7 @@ def _paths_in_conditions(contract: Contract) -> Iterator[str]:
         if isinstance(condition, Connective):
             for term in condition.terms:
                 yield from of_condition(term, owner)
-        elif isinstance(condition, Comparison):
+        elif isinstance(condition, ValueTest):
             yield from of_path(condition.path, owner, True)
 
     def of_path(path: Path, owner: str | None = None, ends: bool = False) -> Iterator[str]:
@@ -269,7 +269,7 @@ def _paths_in_conditions(contract: Contract) -> Iterator[str]:
             for step in steps:
                 if isinstance(step, Child):
                     for predicate in step.predicates:
-                        if isinstance(predicate, (Comparison, Connective)):
+                        if isinstance(predicate, (ValueTest, Connective)):
                             yield from of_condition(predicate, step.name.local)
             if ends and steps and (last := _name_of(steps[-1])):
                 names = [owner, *(_name_of(step) for step in steps)]

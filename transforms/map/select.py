@@ -14,7 +14,6 @@ from transforms.contract.steps import (
     Attribute,
     Before,
     Child,
-    Comparison,
     Condition,
     Follow,
     Named,
@@ -24,6 +23,7 @@ from transforms.contract.steps import (
     Predicate,
     Step,
     Up,
+    ValueTest,
 )
 from transforms.map.current_record import CurrentRecord
 from transforms.map.texts import text_of
@@ -325,7 +325,7 @@ def compile_condition(condition: Condition, current: CurrentRecord | None = None
         tests = condition.tests
         is_named = lru_cache(maxsize=1000)(lambda tag: any(test.matches(tag) for test in tests))
         return lambda element: is_named(element.tag)
-    if isinstance(condition, Comparison):
+    if isinstance(condition, ValueTest):
         attribute = own_attribute(condition.path)
         if attribute is not None:
             return _compare_attribute(attribute, condition)
@@ -358,7 +358,7 @@ def own_attribute(path: Path) -> Attribute | None:
     return None
 
 
-def _compile_test(condition: Comparison) -> Callable[[str], bool]:
+def _compile_test(condition: ValueTest) -> Callable[[str], bool]:
     """Whether a text is what a comparison asks for."""
     # Without values: any text but a blank one.
     values, negated = (frozenset([""]), True) if condition.values is None else (condition.values, condition.negated)
@@ -385,7 +385,7 @@ class _Verdicts(dict):
         return verdict
 
 
-def _compare_attribute(attribute: Attribute, condition: Comparison) -> Callable[[_Element], bool]:
+def _compare_attribute(attribute: Attribute, condition: ValueTest) -> Callable[[_Element], bool]:
     """The same for one attribute of the element, as nearly all comparisons are: of few values, each judged once."""
     is_there = condition.values is None and not condition.normalized
     fits = _Verdicts((lambda text: True) if is_there else _compile_test(condition))

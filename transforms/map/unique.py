@@ -36,7 +36,7 @@ class Candidates:
 
     def next(self) -> tuple[Rows, list[Any]]:
         """Where the next row, what is below it and its errors go."""
-        candidate = RowCandidate(_Rows(), [])
+        candidate = RowCandidate(_RowsByTable(), [])
         self._found.append(candidate)
         return candidate.rows, candidate.errors
 
@@ -52,7 +52,7 @@ class Candidates:
             errors.extend(kept.errors)
 
 
-class _Rows(dict):
+class _RowsByTable(dict):
     def __missing__(self, label: str) -> list[Row]:
         self[label] = []
         return self[label]
