@@ -66,7 +66,7 @@ class Notes:
             yield from self._problems()
         values = {what: found for what, found in self.changed.items() if what not in _OF_ROWS}
         if values:
-            yield "Values that differ, where the old program was wrong:"
+            yield "Values that differ because the old program was wrong:"
             yield from _counted(values)
         rows = {what: found for what, found in self.changed.items() if what in _OF_ROWS}
         if rows:

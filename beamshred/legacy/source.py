@@ -259,7 +259,7 @@ def _mapping(number: int, item: Any, application: Steps) -> Mapping:
         raise ValueError("`target_column` is missing")
     data_type = (_text(item.get("data_type")) or ("int" if "add_score" in names else "string")).lower()
     if data_type not in DATA_TYPES:
-        raise ValueError(f"the data_type {data_type!r} is none of {', '.join(DATA_TYPES)}")
+        raise ValueError(f"the data_type {data_type!r} is not one of {', '.join(DATA_TYPES)}")
     length = item.get("data_length")
     if length is not None and not re.fullmatch(r"-?\d+", str(length)):
         raise ValueError(f"the data_length {length!r} is not a whole number")
@@ -267,7 +267,7 @@ def _mapping(number: int, item: Any, application: Steps) -> Mapping:
     attribute = (_text(item.get("xml_attribute")) or "").lstrip("@")
     for name in (*path, *([attribute] if attribute else [])):
         if not _NAME.match(name):
-            raise ValueError(f"{name!r} is no name of an element or attribute")
+            raise ValueError(f"{name!r} is not a name of an element or attribute")
     if not path and not expression:
         raise ValueError(f"the xml_path {item.get('xml_path')!r} is not an absolute path such as /Root/Request")
     return Mapping(
@@ -309,7 +309,9 @@ def _filters(section: Any) -> Iterator[tuple[str, Filter]]:
     for number, rule in enumerate(section.get("filter_rules") or () if isinstance(section, dict) else (), 1):
         kind = rule.get("element_type") if isinstance(rule, dict) else None
         if kind not in ("contact", "address", "employment"):
-            raise ValueError(f"filter rule {number}: the element_type {kind!r} is none of contact, address, employment")
+            raise ValueError(
+                f"filter rule {number}: the element_type {kind!r} is not one of contact, address, employment"
+            )
         parent, child = _steps(rule.get("xml_parent_path")), _steps(rule.get("xml_child_path"), absolute=False)
         if not child:
             raise ValueError(f"filter rule {number}: `xml_child_path` is missing")
