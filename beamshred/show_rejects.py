@@ -206,6 +206,19 @@ def _show_groups(found: Found, folder: str, console: Console) -> None:
     console.print(Text(f"{counted(found.total, 'reject')}. To see one: --rule RULE, or --number N, or both."))
 
 
+_REPAIR = "have the document repaired and load it again, which skips what is loaded already"
+REMEDIES = {
+    "parse.not_well_formed": f"{_REPAIR}; or correct `payload` in this line of the file of rejects, and replay it",
+    "parse.max_depth": "raise --max_depth (2048 at most) and replay",
+    "parse.max_record_bytes": "raise --max_record_bytes and replay",
+    "parse.entities": f"{_REPAIR}: it must say what its entities say without them",
+    "parse.max_text": f"{_REPAIR}: without its DOCTYPE, texts may be longer",
+    **dict.fromkeys(("read.malformed", "read.truncated", "read.compression", "read.not_xml", "read.empty"), _REPAIR),
+    "read.encoding": f"{_REPAIR}: its bytes are not what its XML declaration says, or that names no known encoding",
+}
+"""What can be done about a reject whose message, made by a parser, does not say so."""
+
+
 def _cut(text: str) -> str:
     return text if len(text) <= 300 else f"{text[:297]}..."
 
@@ -239,6 +252,8 @@ def _show_one(found: Found, reject: Reject, rule: str | None, number: int, conso
     if reject.key is not None:
         say("key", _cut(str(reject.key)))
     say("message", str(reject.message), "red")
+    if remedy := REMEDIES.get(name):
+        say("remedy", remedy)
     if note:
         say("note", note)
     if payload:

@@ -26,7 +26,7 @@ from transforms.contract.document import did_you_mean
 from transforms.contract.plan import ColumnPlan, Read, SourcePlan, TablePlan
 from transforms.contract.read import load_contract
 from transforms.conversion.convert import make_cleaning
-from transforms.map.access import frame_of
+from transforms.map.access import current_record_of
 from transforms.map.cells import ColumnError, make_column, text_of_value
 from transforms.map.mapper import Mapper
 from transforms.map.select import compile_path
@@ -49,7 +49,7 @@ class Tracer:
     def __init__(self, contract: Contract, place: str) -> None:
         self.contract = contract
         self.mapper = Mapper(contract)
-        self.frame = frame_of(contract)
+        self.current = current_record_of(contract)
         self.place = place
         self.label, self.name, self.inherited_from = self._find(place)
 
@@ -74,7 +74,7 @@ class Tracer:
 
     def lines(self, parsed: ParsedRecord) -> Iterator[str]:
         """What is to be said of one record."""
-        self.frame.enter(parsed.root)
+        self.current.enter(parsed.root)
         yield f"{self.place} of the record {parsed.record.ordinal} in {parsed.record.source}"
         if not self.label:
             yield "  a column of the record's key"
@@ -113,7 +113,7 @@ class Tracer:
 
     def _found(self, root: etree._Element, element: etree._Element, read: Read) -> list[Any]:
         starts = self._found(root, root, self.contract.elements[read.element].read) if read.element else [element]
-        select = compile_path(read.path, self.frame)
+        select = compile_path(read.path, self.current)
         return [node for start in starts for node in select(start)]
 
     def _value(self, root: etree._Element, element: etree._Element, column: ColumnPlan) -> Iterator[str]:

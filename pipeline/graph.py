@@ -81,8 +81,8 @@ def load(
 
 def read_parts(job: Job) -> ReadParts:
     """The transform that reads the parts of slices."""
-    record, column = job.contract.record.path, getattr(job.input, "column", None)
-    return ReadParts(record, job.contract.namespaces, job.flags.max_record_bytes, column)
+    contract, most = job.contract, job.flags.max_record_bytes
+    return ReadParts(contract.record.path, contract.namespaces, most, job.input.column)
 
 
 def read_all(job: Job) -> beam.PTransform:

@@ -9,9 +9,10 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from typing import ClassVar
 
 from pipeline.options import JobOptions, OptionsError
-from pipeline.replay import ReplayInput, make_replay
+from pipeline.replay import ReplayInput, make_replay, without_secrets
 from pipeline.slices import Slice, Slicer
 from transforms import (
     Contract,
@@ -43,6 +44,7 @@ class FileInput:
 
     patterns: tuple[str, ...]
     max_unpacked: int | None = None
+    column: ClassVar[None] = None
 
     def slices(self, slicer: Slicer) -> Generator[Slice, None, None]:
         return slicer.of_files(expand(self.patterns, self.max_unpacked))
@@ -90,8 +92,7 @@ class ColumnInput:
         return partial(read_column_again, self.column, path, max_record_bytes)
 
     def mask(self, text: str) -> str:
-        target = Target.parse(self.column.url)
-        return target.mask(text).replace(self.column.url, str(target))
+        return without_secrets(text, self.column)
 
 
 Input = FileInput | ColumnInput | ReplayInput

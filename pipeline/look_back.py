@@ -63,8 +63,7 @@ def sample(job: Job) -> Iterator[Any]:
     left = MOST_BYTES
     for part in islice(_parts(job), MOST_FILES):
         path = RecordPath.parse(job.contract.record.path, job.contract.namespaces)
-        column = getattr(job.input, "column", None)
-        for record in islice(read_part(part, path, job.flags.max_record_bytes, column), MOST_OF_EACH):
+        for record in islice(read_part(part, path, job.flags.max_record_bytes, job.input.column), MOST_OF_EACH):
             if not isinstance(record, XmlRecord):
                 continue
             left -= len(record.payload)

@@ -75,15 +75,18 @@ class ReplayInput:
         return partial(_again, parts, files, path, max_record_bytes, self.column)
 
     def mask(self, text: str) -> str:
-        if self.column is None:
-            return text
-        target = Target.parse(self.column.url)
-        return target.mask(text).replace(self.column.url, str(target))
+        return text if self.column is None else without_secrets(text, self.column)
 
     def is_in(self, folder: str) -> bool:
         """Whether a file of rejects lies below this folder."""
         within = os.path.join(_real(folder), "")
         return any(_real(path).startswith(within) for path in self.paths)
+
+
+def without_secrets(text: str, column: XmlColumn) -> str:
+    """``text`` without the secrets of the database that the column is in."""
+    target = Target.parse(column.url)
+    return target.mask(text).replace(column.url, str(target))
 
 
 def make_replay(paths: Iterable[str], column: XmlColumn | None, max_unpacked: int | None = None) -> ReplayInput:

@@ -65,7 +65,7 @@ def run(job: Job, terminal: Terminal, interrupts: Interrupts, started: datetime)
         place, page = _run(job, report, terminal, interrupts, at_end)
     terminal.summary(report.as_dict(), place)
     if page:
-        terminal.note(f"For people: {page}")
+        terminal.note(f"The report as a page: {page}")
     if report.error:
         terminal.error(report.error)
     if report.state == "detached":

@@ -183,17 +183,28 @@ def _conversion(column: str, rule: str, number: int) -> str:
 def looked_back(report: dict[str, Any]) -> Iterator[str]:
     """What was never found, and what no column reads."""
     if missing := report.get("never_found"):
+        yield f"never found in {_count(report['records']['read'])} records:"
         named = [f"{name} (did you mean {near}?)" if near else name for name, near in missing.items()]
-        rest = f"; and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
-        yield f"never found in {_count(report['records']['read'])} records: {', '.join(named[:MOST_NAMED])}{rest}"
+        yield from _some(named, MOST_NAMED, "the report has all")
     if coverage := report.get("coverage"):
         unread = {
             path: one["count"] - one["read"] for path, one in coverage["paths"].items() if one["count"] > one["read"]
         }
-        shown = ", ".join(f"{path} ({number:,})" for path, number in list(unread.items())[:MOST_UNREAD])
-        rest = f"; and {len(unread) - MOST_UNREAD} more (`--coverage` shows all)" if len(unread) > MOST_UNREAD else ""
         if unread:
-            yield f"no column reads, in a sample of {coverage['records']:,}: {shown}{rest}"
+            yield f"no column reads, in a sample of {_records(coverage['records'])}:"
+            shown = [f"{path} ({number:,})" for path, number in unread.items()]
+            yield from _some(shown, MOST_UNREAD, "`beamshred coverage` shows all")
+
+
+def _some(names: Sequence[str], most: int, rest: str) -> Iterator[str]:
+    """The first of the names, a line each, and how many more there are."""
+    yield from (f"  {name}" for name in names[:most])
+    if len(names) > most:
+        yield f"  and {len(names) - most} more: {rest}"
+
+
+def _records(number: int) -> str:
+    return f"{number:,} record{'' if number == 1 else 's'}"
 
 
 def _count(number: int | None) -> str:

@@ -99,3 +99,9 @@ def test_name_that_another_path_means_is_not_suggested() -> None:
     found = coverage("<r id='1'><dataarea v='1'/></r>", tables=tables)
     assert found.never_matched() == [("rows of e", "diskarea")]
     assert found.suggestion("rows of e") is None
+
+
+def test_language_of_an_element_is_named_as_a_path_names_it() -> None:
+    record = "<r id='1'><a xml:lang='fr'>x</a><a xml:lang='de'>y</a></r>"
+    assert coverage(record).unread() == {"a/@xml:lang": 2}
+    assert coverage(record, tables='tables: {t: {columns: {a: a, l: "a/@xml:lang"}}}').unread() == {}

@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from transforms.contract.expressions import ExpressionError, compile_expression
-from transforms.contract.expressions.code import Builder
+from transforms.contract.expressions.code import CodeBuilder
 from transforms.contract.expressions.syntax import parse
 from transforms.contract.expressions.visitor import Visitor
 from transforms.schema import ColumnType
@@ -196,7 +196,7 @@ def test_part_of_a_node_that_nobody_reads_is_refused():
     syntax = parse("qty = 1")
     syntax.root.set("negate", True)
     with pytest.raises(ExpressionError, match="EQ cannot have negate"):
-        Visitor(Builder(syntax, {}), COLUMNS, paths=True).visit(syntax.root)
+        Visitor(CodeBuilder(syntax, {}), COLUMNS, paths=True).visit(syntax.root)
 
 
 def test_path_where_none_can_stand():

@@ -329,3 +329,8 @@ def test_mistakes_have_lines(tmp_path: Path) -> None:
     with pytest.raises(ContractError) as caught:
         parse_contract(text, str(tmp_path / "a.yaml"))
     assert [problem.line for problem in caught.value.problems] == [5, 7, 8, 9]
+
+
+def test_a_condition_that_is_empty_is_a_mistake() -> None:
+    said = mistake("tables: {t: {where: '', columns: {v: v}}}")
+    assert said.startswith("tables.t.where: line 1, column 1: the expression is empty")

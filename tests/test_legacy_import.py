@@ -83,6 +83,23 @@ def test_every_mistake_is_told_at_once_with_its_mapping() -> None:
             "filter rule 1: the element_type 'pet' is not one of contact, address, employment",
         ),
         ({"mappings": [KEY], "relationships": [{}]}, "relationship 1 has no `parent_table` and `child_table`"),
+        ({"mappings": [KEY], "relationships": 1}, "`relationships` is not a list"),
+        ({"mappings": [KEY], "table_insertion_order": [["a"]]}, "`table_insertion_order` is not a list of names"),
+        ({"mappings": [KEY], "source_application_table": "a b"}, "'a b', of the application, is no name of an element"),
+        ({"mappings": [KEY], "element_filtering": {"filter_rules": 1}}, "`filter_rules` is not a list"),
+        (
+            {
+                "mappings": [KEY],
+                "element_filtering": {
+                    "filter_rules": [{**FILTERS["filter_rules"][0], "required_attributes": {"1": True}}]
+                },
+            },
+            "filter rule 1: '1' is no name of an element or attribute",
+        ),
+        (
+            {"mappings": [{**KEY, "data_type": "string"}]},
+            "mapping 1, /Root/Request/@ID -> app_base.app_id: a key is a whole number, not a string",
+        ),
     ],
 )
 def test_files_that_are_no_legacy_contract(data: Any, problem: str) -> None:
@@ -380,3 +397,23 @@ def test_texts_that_yaml_reads_otherwise_stay_as_they_are(text: str) -> None:
     found = rows_of(mapper, request("", f"e={quoteattr(text)} s='1'"))
     assert found["app_base"] == [{"app_id": 7, "a": text, "e": text}]
     assert found["scores"] == [{"app_id": 7, "score_identifier": text, "score": "1"}]
+
+
+def test_a_length_beyond_all_is_none() -> None:
+    text, _ = converted(mapping(f"{APP}/@a", "app_base.a", data_length=2147483647))
+    assert str(parse_contract(text).tables["app_base"].columns["a"].type) == "text"
+
+
+def test_values_of_enums_are_those_of_the_column() -> None:
+    enums = {"e": {"a": "36.5", "b": True, "c": 3, "": False}}
+    mapper = imported(mapping(f"{APP}/@a", "app_base.a", "int", "enum", enum_name="e"), enum_mappings=enums)
+    found = [rows_of(mapper, request("", f"a='{text}'"))["app_base"][0]["a"] for text in "abc?"]
+    assert found == [37, 1, 3, 0]
+
+
+def test_a_column_whose_name_is_a_number_is_one() -> None:
+    mapper = imported(
+        mapping(f"{APP}/@a", "slots.1", "string", "add_collateral(1)"),
+        mapping(f"{APP}/@b", "slots.2", "string", "add_collateral(1)"),
+    )
+    assert rows_of(mapper, request("", "a='x'"))["slots"] == [{"app_id": 7, "sort_order": 1, "1": "x"}]

@@ -24,8 +24,8 @@ def test_typos_are_named_with_what_was_meant(folder: Folder, capsys: pytest.Capt
     assert report["coverage"]["paths"]["name"] == {"count": 3, "read": 0, "shape": "a"}
     assert report["coverage"]["never_matched"] == ["orders.name: nmae", "rows of line: lines"]
     told = " ".join(capsys.readouterr().err.split())
-    assert "never found in 3 records: orders.name (did you mean name?), rows of line (did you mean line?)" in told
-    assert "no column reads, in a sample of 3: line/@item (6), name (3)" in told
+    assert "never found in 3 records: orders.name (did you mean name?) rows of line (did you mean line?)" in told
+    assert "no column reads, in a sample of 3 records: line/@item (6) name (3)" in told
 
 
 def test_of_records_that_are_skipped_it_is_said_as_well(folder: Folder) -> None:

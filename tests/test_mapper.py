@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
@@ -511,3 +512,38 @@ def test_json_of_elements_that_nest_deeper_than_python_goes_is_a_reject() -> Non
     refused = mapper("tables: {t: {columns: {v: {from: a, take: json, type: json}}}}").map(record)
     assert isinstance(refused, Reject)
     assert refused.rule == "depth"
+
+
+NAMED = (
+    HEAD
+    + """
+elements: {buyer: Party}
+tables:
+  "Bücher-Zeilen":
+    rows: l
+    key: n
+    columns:
+      {n: $position, "class": {from: "@c", clean: upper}, "Größe": $buyer/@x, sum: {expression: n + 1, type: int}}
+  "Bücher Zeilen":
+    rows: m
+    columns: {"class": "@c"}
+    warn_when: [{when: '"class" = ''x''', message: "it is 'x'!"}]
+"""
+)
+
+
+def test_code_bears_the_names_of_the_contract_and_no_two_are_the_same() -> None:
+    mapper = Mapper(parse_contract(NAMED))
+    functions = re.findall(r"^def (\w+)", mapper.source, re.MULTILINE)
+    assert functions == ["rows_of_record", "rows_of_Bucher_Zeilen", "rows_of_Bucher_Zeilen_2"]
+    for name in (
+        "column_Bucher_Zeilen_class(",
+        "value_Bucher_Zeilen_sum",
+        "rule_Bucher_Zeilen_it_is_x(",
+        "found_elements_buyer",
+    ):
+        assert name in mapper.source
+    xml = "<r id='1'><Party x='7'/><l c='a'/><l c='b'/><m c='x'/></r>"
+    mapped = mapper.map(parsed(xml))
+    assert list(mapped.rows.values()) == [[(1, 1, "A", "7", 2), (1, 2, "B", "7", 3)], [(1, "x")]]
+    assert mapper.warnings == {"Bücher Zeilen: it is 'x'!": 1}

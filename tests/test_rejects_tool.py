@@ -216,3 +216,11 @@ def test_messages_that_are_told_apart_are_bounded(
     found = tool.look(tool.files_of_run(run), None, None)
     assert list(found.groups["map.type"].messages.values()) == [("a: '1' is bad", 2), ("b", 1)]
     assert found.groups["map.type"].count == len(messages)
+
+
+def test_remedy_is_told_where_a_parser_made_the_message(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
+    folder.write("a.xml", "<orders><order id='1'><name>n</nmae></order></orders>")
+    assert folder.run("--quiet") == 3
+    capsys.readouterr()
+    said = shown(capsys, str(folder.run_dir), "--number", "1")
+    assert "remedy   have the document repaired and load it again" in said

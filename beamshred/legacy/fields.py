@@ -21,10 +21,10 @@ _KINDS: dict[str, dict[str, Any]] = {
 def column_name(name: str) -> str:
     """A name as SQL has it; in quotes where it would mean something else."""
     try:
-        compile_expression(f"{name} IS NOT NULL", {name: ColumnType("text")}, paths=False)
+        found = compile_expression(f"{name} IS NOT NULL", {name: ColumnType("text")}, paths=False)
     except ExpressionError:
-        return '"' + name.replace('"', '""') + '"'
-    return name
+        found = None
+    return name if found and found.columns == (name,) else '"' + name.replace('"', '""') + '"'
 
 
 class Fields:

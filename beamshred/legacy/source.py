@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,10 @@ DATA_TYPES = (
     "string", "int", "smallint", "tinyint", "bigint", "decimal", "float", "datetime", "smalldatetime", "date", "bit",
     "boolean",
 )  # fmt: skip
+
+_WHOLE = ("int", "smallint", "tinyint", "bigint")
+_LONGEST = 10_485_760
+"""Characters from which on a text has no limit."""
 
 _NAME = re.compile(rf"{NCNAME}\Z")
 
@@ -218,8 +222,18 @@ def parse_legacy(data: Any, name: str = "legacy") -> Legacy:
             problems.append(f"`{key}` is not an object of objects")
     filters = dict(_checked(_filters(data.get("element_filtering") or {}), problems))
     relationships = tuple(_checked(_relationships(data.get("relationships") or []), problems))
-    if not problems and not any((mapping.table, mapping.column) == (BASE_TABLE, "app_id") for mapping in mappings):
+    keys = [one for one in mappings if (one.table, one.column) in ((BASE_TABLE, "app_id"), (CONTACT_TABLE, "con_id"))]
+    if not problems and not any(one.table == BASE_TABLE for one in keys):
         problems.append(f"no mapping fills {BASE_TABLE}.app_id, which identifies a record")
+    problems += [
+        f"{one}: a key is a whole number, not a {one.data_type}" for one in keys if one.data_type not in _WHOLE
+    ]
+    order = data.get("table_insertion_order") or []
+    if not isinstance(order, list) or not all(isinstance(table, str) for table in order):
+        problems.append("`table_insertion_order` is not a list of names")
+    product = _text(data.get("source_application_table"))
+    names = _no_names((*application, *([product] if product else [])))
+    problems += [f"{name!r}, of the application, is not a name of an element" for name in names]
     if problems:
         raise LegacyError(problems)
     return Legacy(
@@ -230,8 +244,8 @@ def parse_legacy(data: Any, name: str = "legacy") -> Legacy:
         relationships=relationships,
         enums=sections["enum_mappings"],
         bits=sections["bit_conversions"],
-        order=tuple(table for table in data.get("table_insertion_order") or () if table != LEDGER_TABLE),
-        application_element=_text(data.get("source_application_table")),
+        order=tuple(table for table in order if table != LEDGER_TABLE),
+        application_element=product,
         schema=_text(data.get("target_schema")),
         source_table=_text(data.get("source_table")),
         source_column=_text(data.get("source_column")),
@@ -265,9 +279,8 @@ def _mapping(number: int, item: Any, application: Steps) -> Mapping:
         raise ValueError(f"the data_length {length!r} is not a whole number")
     path = _steps(item.get("xml_path"))
     attribute = (_text(item.get("xml_attribute")) or "").lstrip("@")
-    for name in (*path, *([attribute] if attribute else [])):
-        if not _NAME.match(name):
-            raise ValueError(f"{name!r} is not a name of an element or attribute")
+    for name in _no_names((*path, *([attribute] if attribute else []))):
+        raise ValueError(f"{name!r} is not a name of an element or attribute")
     if not path and not expression:
         raise ValueError(f"the xml_path {item.get('xml_path')!r} is not an absolute path such as /Root/Request")
     return Mapping(
@@ -277,7 +290,7 @@ def _mapping(number: int, item: Any, application: Steps) -> Mapping:
         table=_text(item["target_table"]) or "",
         column=column,
         data_type=data_type,
-        length=int(length) if length is not None and (int(length) > 0 or data_type == "decimal") else None,
+        length=_length(length, data_type),
         default=item.get("default_value"),
         chain=chain,
         enum_name=_text(item.get("enum_name")),
@@ -285,6 +298,13 @@ def _mapping(number: int, item: Any, application: Steps) -> Mapping:
         excludes_default=bool(item.get("exclude_default_when_record_empty")),
         description=_text(item.get("description")),
     )
+
+
+def _length(value: Any, data_type: str) -> int | None:
+    """A text's length, or a decimal's places; ``None`` where there is no limit."""
+    if value is None or (data_type != "decimal" and not 0 < int(value) < _LONGEST):
+        return None
+    return int(value)
 
 
 def _chain(value: Any) -> tuple[Step, ...]:
@@ -306,7 +326,10 @@ def _step(text: str) -> Step:
 
 
 def _filters(section: Any) -> Iterator[tuple[str, Filter]]:
-    for number, rule in enumerate(section.get("filter_rules") or () if isinstance(section, dict) else (), 1):
+    rules = section.get("filter_rules") or [] if isinstance(section, dict) else []
+    if not isinstance(rules, list):
+        raise ValueError("`filter_rules` is not a list")
+    for number, rule in enumerate(rules, 1):
         kind = rule.get("element_type") if isinstance(rule, dict) else None
         if kind not in ("contact", "address", "employment"):
             raise ValueError(
@@ -318,6 +341,8 @@ def _filters(section: Any) -> Iterator[tuple[str, Filter]]:
         required = rule.get("required_attributes") or {}
         if not isinstance(required, dict):
             raise ValueError(f"filter rule {number}: `required_attributes` is not an object")
+        for name in _no_names((*parent, *child, *required)):
+            raise ValueError(f"filter rule {number}: {name!r} is not a name of an element or attribute")
         yield (
             kind,
             Filter(
@@ -333,12 +358,21 @@ def _filters(section: Any) -> Iterator[tuple[str, Filter]]:
 
 
 def _relationships(items: Any) -> Iterator[Relationship]:
+    if not isinstance(items, list):
+        raise ValueError("`relationships` is not a list")
     for number, item in enumerate(items, 1):
         if not isinstance(item, dict) or not item.get("parent_table") or not item.get("child_table"):
             raise ValueError(f"relationship {number} has no `parent_table` and `child_table`")
         parent, child = _steps(item.get("xml_parent_path")), _steps(item.get("xml_child_path"), absolute=False)
         path = child if child[: len(parent)] == parent or not child else (*parent, child[-1])
+        for name in _no_names(path):
+            raise ValueError(f"relationship {number}: {name!r} is not a name of an element")
         yield Relationship(item["parent_table"], item["child_table"], _text(item.get("foreign_key_column")) or "", path)
+
+
+def _no_names(names: Iterable[str]) -> list[str]:
+    """Those that no element or attribute can have."""
+    return [name for name in names if not _NAME.match(name)]
 
 
 def _checked(items: Iterator[Any], problems: list[str]) -> Iterator[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -186,13 +187,10 @@ class Values:
             if fitted is None:
                 self.notes.cannot(f"the value {value!r} of {text!r} is not of type {type_}", mapping)
             else:
-                same = type_.name != "text" or len(str(value).strip()) <= (type_.length or len(str(value)))
-                values[text] = value if same and not isinstance(value, bool) else fitted
+                values[text] = _as_written(value, fitted)
         fitted_lookup: Lookup = {"values": values, "ignore_case": True}
-        if lookup.get("otherwise") is not None and constant(type_, lookup["otherwise"]) is not None:
-            fitted_lookup["otherwise"] = (
-                lookup["otherwise"] if type_.name != "text" else constant(type_, lookup["otherwise"])
-            )
+        if lookup.get("otherwise") is not None and (fitted := constant(type_, lookup["otherwise"])) is not None:
+            fitted_lookup["otherwise"] = _as_written(lookup["otherwise"], fitted)
         return fitted_lookup
 
     def _enum_named(self, mapping: Mapping) -> tuple[str, Lookup] | None:
@@ -327,6 +325,12 @@ class Values:
             self.notes.change(said.LITERALS, mapping)
         if any(isinstance(part, DateAdd) for part in parts):
             self.notes.change(said.DAYS, mapping)
+
+
+def _as_written(value: Any, fitted: Any) -> Any:
+    """The value of an enum as the file has it, where that is the same."""
+    same = re.sub(r"\.0+\Z", "", str(int(fitted) if isinstance(fitted, bool) else fitted))
+    return value if isinstance(value, int) and not isinstance(value, bool) and str(value) == same else fitted
 
 
 def _computes(mapping: Mapping) -> bool:

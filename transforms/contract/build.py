@@ -28,12 +28,12 @@ from transforms.schema import Column, ColumnType, ForeignKey, Schema, Table
 
 def build(model: ContractModel) -> tuple[Contract | None, Findings]:
     """The contract, or what is wrong with it; some mistakes may come more than once."""
-    builder = _Builder(model)
+    builder = _ContractBuilder(model)
     contract = builder.contract()
     return (None if builder.findings else contract), builder.findings
 
 
-class _Builder:
+class _ContractBuilder:
     def __init__(self, model: ContractModel):
         self.written = model
         self.model, self.sources = resolve(model)
@@ -158,11 +158,14 @@ class _Builder:
             }
 
         columns, let = built(source.columns), built(source.let)
+        where = None
+        if source.where is not None:
+            where = self.columns.formula(("tables", label, *origin, "where"), source.where, row)
         return SourcePlan(
             reads.rows,
             columns,
             let,
-            self.columns.formula(("tables", label, *origin, "where"), source.where, row) if source.where else None,
+            where,
             self._rules(("tables", label), model.reject_when, model.warn_when, row),
             reads.unpivot,
             source.split,

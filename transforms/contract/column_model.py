@@ -132,7 +132,7 @@ OnError = Literal["reject", "null", "default", "truncate"]
 Rounding = Literal["half_up", "half_even", "down"]
 
 
-class _Reading(ContractPart):
+class _TextOptions(ContractPart):
     """How a text becomes a value: what a column says, or ``defaults`` for all columns."""
 
     clean: Cleanings = Field(
@@ -174,10 +174,10 @@ class _Reading(ContractPart):
         return _listed(steps)
 
 
-class Defaults(_Reading):
+class Defaults(_TextOptions):
     """What columns say unless they say otherwise; it applies to those whose type has a use for it."""
 
-    types: dict[str, _Reading] = Field(
+    types: dict[str, _TextOptions] = Field(
         default_factory=dict,
         description="What columns of one type say, before the rest of `defaults`: {int: {rounding: half_up}}; lookups "
         "are not read as their type.",
@@ -185,14 +185,14 @@ class Defaults(_Reading):
 
     @field_validator("types")
     @classmethod
-    def _types(cls, types: dict[str, _Reading]) -> dict[str, _Reading]:
+    def _types(cls, types: dict[str, _TextOptions]) -> dict[str, _TextOptions]:
         for name in types:
             if name not in TYPE_NAMES:
                 raise ValueError(f"{name!r} is not a type; the types are {', '.join(TYPE_NAMES)}")
         return types
 
 
-class ColumnModel(_Reading):
+class ColumnModel(_TextOptions):
     """A column: where its value comes from, what type it is, and what happens when that fails."""
 
     from_: Texts | None = Field(

@@ -1,4 +1,4 @@
-"""What people write by the habits of XPath, SQL and Java, and what to write here."""
+"""What people write by the habits of XPath and SQL, and what to write here."""
 
 from __future__ import annotations
 
@@ -74,18 +74,3 @@ def type_remedy(text: str) -> str | None:
     if known == "decimal(18, 2)" and re.fullmatch(r"\(\s*\d+\s*(?:,\s*\d+\s*)?\)", digits):
         return f"write decimal{digits}"
     return f"write {known}" if known else None
-
-
-_JAVA = (
-    ("yyyy", "%Y"), ("yy", "%y"), ("MM", "%m"), ("dd", "%d"), ("HH", "%H"), ("hh", "%I"), ("mm", "%M"), ("ss", "%S"),
-    ("SSS", "%f"), ("YYYY", "%Y"), ("DD", "%d"),
-)  # fmt: skip
-
-
-def format_remedy(text: str) -> str | None:
-    """``yyyy-MM-dd`` as strptime's format."""
-    if "%" in text or not re.search(r"yy|YY", text):
-        return None
-    for java, ours in _JAVA:
-        text = text.replace(java, ours)
-    return f"formats are those of strptime: write {text!r}"

@@ -35,10 +35,9 @@ from transforms.contract.steps import (
     Attribute,
     Before,
     Child,
-    Compare,
     Condition,
+    Connective,
     Follow,
-    Logic,
     Named,
     Path,
     Pick,
@@ -46,6 +45,7 @@ from transforms.contract.steps import (
     Predicate,
     Step,
     Up,
+    ValueTest,
 )
 from transforms.names import NCNAME, NameTest
 
@@ -200,7 +200,7 @@ class _PathParser:
         predicates: list[Predicate] = []
         if test.local is None and self.peek() == "except" and self.peek(1) == "(":
             self.next += 2
-            predicates.append(Logic("not", (Named(self.names()),)))
+            predicates.append(Connective("not", (Named(self.names()),)))
         while self.take("["):
             predicates.append(self.predicate())
             self.expect("]")
@@ -287,14 +287,14 @@ class _PathParser:
         terms = [operand()]
         while self.take(operator):
             terms.append(operand())
-        return terms[0] if len(terms) == 1 else Logic(operator, tuple(terms))
+        return terms[0] if len(terms) == 1 else Connective(operator, tuple(terms))
 
     def term(self) -> Condition:
         if self.peek() == "not" and self.peek(1) == "(":
             self.next += 2
             inner = self.condition()
             self.expect(")")
-            return Logic("not", (inner,))
+            return Connective("not", (inner,))
         if self.take("("):
             inner = self.condition()
             self.expect(")")
@@ -309,19 +309,19 @@ class _PathParser:
         case = next((name for name in functions if name in CASES), None)
         return self.compare(path, "normalize-space" in functions, case)
 
-    def compare(self, path: Path, normalized: bool, case: str | None) -> Compare:
+    def compare(self, path: Path, normalized: bool, case: str | None) -> ValueTest:
         if self.take("="):
-            return Compare(path, frozenset([self.literal(case)]), False, normalized, case)
+            return ValueTest(path, frozenset([self.literal(case)]), False, normalized, case)
         if self.take("!="):
-            return Compare(path, frozenset([self.literal(case)]), True, normalized, case)
+            return ValueTest(path, frozenset([self.literal(case)]), True, normalized, case)
         if self.take("in"):
             self.expect("(")
             values = [self.literal(case)]
             while self.take(","):
                 values.append(self.literal(case))
             self.expect(")")
-            return Compare(path, frozenset(values), False, normalized, case)
-        return Compare(path, None, False, normalized, case)
+            return ValueTest(path, frozenset(values), False, normalized, case)
+        return ValueTest(path, None, False, normalized, case)
 
     def literal(self, case: str | None) -> str:
         kind, token, _ = self.tokens[self.next] if self.next < len(self.tokens) else ("", "", 0)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache
 from typing import Any, Literal
 
-from transforms.contract.column_model import SYSTEM_VALUES, UNPIVOT_VALUES, ColumnModel
+from transforms.contract.column_model import SYSTEM_VALUES, ColumnModel
 from transforms.contract.document import Location
 from transforms.contract.expressions import Expression
 from transforms.contract.steps import Path, Pick
@@ -275,11 +275,6 @@ def _unpickled(state: bytes) -> Contract:
 def schema_of(contract: Contract) -> Schema:
     """All tables with the columns, keys and foreign keys that follow from the contract."""
     return contract.schema
-
-
-def is_system_text(text: str) -> bool:
-    """Whether this names a system value, also one of a table with ``unpivot``."""
-    return text in SYSTEM_VALUES or text in UNPIVOT_VALUES
 
 
 def is_of_one(path: Path) -> bool:

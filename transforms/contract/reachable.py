@@ -11,29 +11,29 @@ from transforms.contract.steps import (
     Attribute,
     Before,
     Child,
-    Compare,
     Condition,
+    Connective,
     Follow,
-    Logic,
     Path,
     Pick,
     Position,
     Step,
     Up,
+    ValueTest,
 )
 from transforms.names import NameTest, Reach
 
 
 @dataclass
-class _Node:
+class _ReachNode:
     """A kind of element that a path comes by."""
 
-    above: _Node | None = None
-    children: dict[NameTest, _Node] = field(default_factory=dict)
+    above: _ReachNode | None = None
+    children: dict[NameTest, _ReachNode] = field(default_factory=dict)
     whole: bool = False
 
-    def below(self, name: NameTest) -> _Node:
-        return self.children.setdefault(name, _Node(self))
+    def below(self, name: NameTest) -> _ReachNode:
+        return self.children.setdefault(name, _ReachNode(self))
 
     def reach(self) -> Reach:
         if self.whole:
@@ -43,13 +43,13 @@ class _Node:
 
 def reach_of(contract: Contract) -> Reach:
     """What the contract's paths can come by, from the record's element on."""
-    root = _Node()
-    finder = _Finder(contract, root)
+    root = _ReachNode()
+    finder = _ReachFinder(contract, root)
     for column in contract.record.key.values():
         finder.column([root], column)
     for rule in contract.record.rules.all:
         finder.formula([root], rule.when)
-    rows: dict[str | None, list[_Node]] = {None: [root]}
+    rows: dict[str | None, list[_ReachNode]] = {None: [root]}
     for table in contract.parents_first:
         rows[table.label] = []
         for source in table.sources:
@@ -59,11 +59,11 @@ def reach_of(contract: Contract) -> Reach:
     return replace(root.reach(), counted=tuple(finder.counted))
 
 
-class _Finder:
-    def __init__(self, contract: Contract, root: _Node):
+class _ReachFinder:
+    def __init__(self, contract: Contract, root: _ReachNode):
         self.root = root
-        self.elements: dict[str, list[_Node]] = {}
-        self.index: dict[str, list[_Node]] = {}
+        self.elements: dict[str, list[_ReachNode]] = {}
+        self.index: dict[str, list[_ReachNode]] = {}
         self.counted: dict[NameTest, None] = {}
         for name, index in contract.indexes.items():
             self.index[name] = self._walk([root], index.path)
@@ -71,7 +71,7 @@ class _Finder:
         for name, element in contract.elements.items():
             self.elements[name] = self.found([root], element.read)
 
-    def source(self, rows: list[_Node], source: SourcePlan) -> None:
+    def source(self, rows: list[_ReachNode], source: SourcePlan) -> None:
         for column in source.named.values():
             self.column(rows, column)
         for read in source.unpivot:
@@ -82,18 +82,18 @@ class _Finder:
         for _, formula in source.formulas():
             self.formula(rows, formula)
 
-    def column(self, rows: list[_Node], column: ColumnPlan) -> None:
+    def column(self, rows: list[_ReachNode], column: ColumnPlan) -> None:
         for read in column.reads:
             if column.model.take == "count" and isinstance(read, Read) and (name := _counted(read)):
                 self.counted[name] = None
             else:
                 self._value(rows, read, column.model.take not in ("name", "count"))
 
-    def formula(self, rows: list[_Node], formula: Formula) -> None:
+    def formula(self, rows: list[_ReachNode], formula: Formula) -> None:
         for read in formula.reads.values():
             self._value(rows, read, True)
 
-    def _value(self, rows: list[_Node], read: Read | SystemValue, takes_text: bool) -> None:
+    def _value(self, rows: list[_ReachNode], read: Read | SystemValue, takes_text: bool) -> None:
         if isinstance(read, SystemValue):
             self.root.whole |= read.text == "$content"
             return
@@ -101,17 +101,17 @@ class _Finder:
         if takes_text:
             _read_whole(found)
 
-    def found(self, rows: list[_Node], read: Read) -> list[_Node]:
+    def found(self, rows: list[_ReachNode], read: Read) -> list[_ReachNode]:
         """Walk a path; give the elements that it ends at, none where it ends at attributes."""
         if read.pair is not None:
             # Whatever the value, only the elements of the index are read.
-            return self._walk([_Node()], read.path)
+            return self._walk([_ReachNode()], read.path)
         return self._walk(self.elements[read.element] if read.element else rows, read.path)
 
-    def _walk(self, start: list[_Node], path: Path) -> list[_Node]:
+    def _walk(self, start: list[_ReachNode], path: Path) -> list[_ReachNode]:
         return [end for steps in path.alternatives for node in start for end in self._steps(node, steps)]
 
-    def _steps(self, node: _Node, steps: tuple[Step, ...]) -> Iterator[_Node]:
+    def _steps(self, node: _ReachNode, steps: tuple[Step, ...]) -> Iterator[_ReachNode]:
         for number, step in enumerate(steps, 1):
             if isinstance(step, Attribute):
                 if steps[number:]:
@@ -141,31 +141,31 @@ class _Finder:
                 node = self._child(node, step)
         yield node
 
-    def _referred(self, steps: tuple[Step, ...]) -> Iterator[_Node]:
+    def _referred(self, steps: tuple[Step, ...]) -> Iterator[_ReachNode]:
         """The ends of steps that begin by following a reference."""
         follow, *rest = steps
         assert isinstance(follow, Follow)
         for node in self.index[follow.index]:
             yield from self._steps(node, tuple(rest))
 
-    def _child(self, node: _Node, step: Child) -> _Node:
+    def _child(self, node: _ReachNode, step: Child) -> _ReachNode:
         below = node.below(step.name)
         for predicate in step.predicates:
             if not isinstance(predicate, Position):
                 self._condition(below, predicate)
         return below
 
-    def _condition(self, node: _Node, condition: Condition) -> None:
-        if isinstance(condition, Logic):
+    def _condition(self, node: _ReachNode, condition: Condition) -> None:
+        if isinstance(condition, Connective):
             for term in condition.terms:
                 self._condition(node, term)
-        elif isinstance(condition, Compare):
+        elif isinstance(condition, ValueTest):
             found = self._walk([node], condition.path)
             if condition.values is not None or condition.normalized:
                 _read_whole(found)
 
 
-def _read_whole(nodes: list[_Node]) -> None:
+def _read_whole(nodes: list[_ReachNode]) -> None:
     for node in nodes:
         node.whole = True
 

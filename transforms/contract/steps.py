@@ -83,7 +83,7 @@ class Follow:
 
 
 @dataclass(frozen=True)
-class Compare:
+class ValueTest:
     """``path``, ``path = 'a'``, ``path != 'a'``, ``path in ('a', 'b')``; no values: it is there.
 
     ``normalized``: of ``normalize-space(path)``, whose text has no blanks around it and single ones within,
@@ -98,7 +98,7 @@ class Compare:
 
 
 @dataclass(frozen=True)
-class Logic:
+class Connective:
     """``and``, ``or`` or ``not`` over conditions."""
 
     operator: str
@@ -112,7 +112,7 @@ class Named:
     tests: tuple[NameTest, ...]
 
 
-Condition = Compare | Logic | Named
+Condition = ValueTest | Connective | Named
 Predicate = Position | Condition
 Step = Child | Up | Attribute | Pick | Above | Before | Follow
 
@@ -147,9 +147,9 @@ def paths_within(step: Step) -> Iterator[Path]:
     waiting: list[Predicate] = list(element.predicates) if isinstance(element, Child) else []
     while waiting:
         predicate = waiting.pop()
-        if isinstance(predicate, Compare):
+        if isinstance(predicate, ValueTest):
             yield predicate.path
-        elif isinstance(predicate, Logic):
+        elif isinstance(predicate, Connective):
             waiting += predicate.terms
 
 

@@ -9,7 +9,6 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from transforms.contract.habits import format_remedy
 from transforms.conversion.errors import ROUNDINGS, ConversionError, short
 
 # https://www.w3.org/TR/xmlschema-2/#dateTime; the parts of a date, of a time, and of an offset.
@@ -222,6 +221,21 @@ def _shape(format_: str) -> re.Pattern[str] | None:
     return re.compile(rf"{pattern}\Z", re.IGNORECASE)
 
 
+_JAVA = (
+    ("yyyy", "%Y"), ("yy", "%y"), ("MM", "%m"), ("dd", "%d"), ("HH", "%H"), ("hh", "%I"), ("mm", "%M"), ("ss", "%S"),
+    ("SSS", "%f"), ("YYYY", "%Y"), ("DD", "%d"),
+)  # fmt: skip
+
+
+def _remedy(text: str) -> str | None:
+    """``yyyy-MM-dd`` as strptime's format."""
+    if "%" in text or not re.search(r"yy|YY", text):
+        return None
+    for java, ours in _JAVA:
+        text = text.replace(java, ours)
+    return f"formats are those of strptime: write {text!r}"
+
+
 _PLAIN = {"%Y": r"(\d{4})", "%p": r"([AaPp])[Mm]", **dict.fromkeys(("%m", "%d", "%H", "%I", "%M", "%S"), r"(\d\d?)")}
 
 
@@ -232,7 +246,7 @@ def _strptime(name: str, format_: str) -> Parse:
     except (ValueError, re.error) as error:
         raise ValueError(f"{format_!r} is not a date format of strptime, such as %d/%m/%Y: {error}") from None
     if name != "time" and read.year != example.year:
-        remedy = format_remedy(format_)
+        remedy = _remedy(format_)
         raise ValueError(f"the format {format_!r} of a {name} has no year{'; ' + remedy if remedy else ''}")
     if "%Z" in format_.replace("%%", ""):
         raise ValueError(f"the format {format_!r} has %Z, which forgets the zone that it reads; %z reads an offset")

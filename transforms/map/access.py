@@ -18,7 +18,7 @@ from transforms.contract.steps import (
     reads_above_record,
 )
 from transforms.map.cells import Failures
-from transforms.map.current_record import Frame
+from transforms.map.current_record import CurrentRecord
 from transforms.map.row_function import Identifiers, RowFunction
 from transforms.map.runtime import make_refusal
 from transforms.map.select import compile_from_all, compile_path, own_attribute, within
@@ -29,15 +29,15 @@ from transforms.names import NameTest
 _SYSTEM = {
     "$position": "{position}",
     "$parent_position": "{parent_position}",
-    "$depth": "frame.depth(element)",
-    "$path": "frame.path(element)",
+    "$depth": "current.depth(element)",
+    "$path": "current.path(element)",
     "$source": "record.source",
     "$file": "file_name(record.source)",
     "$ordinal": "record.ordinal",
     "$start": "record.start",
     "$end": "record.end",
     "$checksum": "checksum(record).hex()",
-    "$content": "frame.content()",
+    "$content": "current.content()",
     "$run": "run_id",
     "$loaded_at": "started",
     "$contract": "fingerprint",
@@ -47,9 +47,9 @@ _SYSTEM = {
 """System values as Python expressions in a row's function."""
 
 
-def frame_of(contract: Contract) -> Frame:
-    """The frame of a contract's records."""
-    return Frame(
+def current_record_of(contract: Contract) -> CurrentRecord:
+    """What paths know of the record at hand, by a contract."""
+    return CurrentRecord(
         {name: (compile_path(index.path), compile_path(index.key)) for name, index in contract.indexes.items()}
     )
 
@@ -58,8 +58,8 @@ class Access:
     """Writes what is read of a row's element, and gives names to what that source uses.
 
     ``what`` says what the source that is written next is for, such as ``orders.total``: things are named after it.
-    ``parent_position`` is the variable of the position of the parent's row of the row at hand; ``frame`` is the record
-    at hand, if anything read needs to know it: ``uses_frame``.
+    ``parent_position`` is the variable of the position of the parent's row; ``current`` is the record at hand,
+    if anything that is read needs to know it: ``uses_record``.
     """
 
     def __init__(self, contract: Contract, failures: Failures):
@@ -69,18 +69,18 @@ class Access:
         self.what = ""
         self.identifiers = Identifiers()
         self.parent_position = ""
-        self.uses_frame = False
+        self.uses_record = False
         self._text_of: TextOf = text_of
-        self.frame = frame_of(contract)
-        self.names: dict[str, Any] = {"frame": self.frame}
+        self.current = current_record_of(contract)
+        self.names: dict[str, Any] = {"current": self.current}
 
     def reads(self, path: str, column: ColumnPlan | None = None) -> None:
         """Say what the paths that are compiled next are for: it is named where a text of theirs cannot be followed."""
         self.what = path
         is_forgiven = column is not None and column.model.on_error in ("null", "default")
-        self.frame.refuse = make_refusal(self._failures, path, is_forgiven)
+        self.current.refuse = make_refusal(self._failures, path, is_forgiven)
 
-    def frame_for(self, path: Path, depth: int) -> Frame | None:
+    def record_for(self, path: Path, depth: int) -> CurrentRecord | None:
         """The record at hand, where a path from so far below it, at the least, needs to know it."""
         self.reads_above |= reads_above_record(path, depth)
         if (
@@ -88,8 +88,8 @@ class Access:
             or leaves_record(path, depth, at_most=False)
             or ends_above_record(path, depth, at_most=False)
         ):
-            self.uses_frame = True
-            return self.frame
+            self.uses_record = True
+            return self.current
         return None
 
     def name(self, kind: str, thing: Any, what: str | None = None) -> str:
@@ -110,7 +110,7 @@ class Access:
         """What gives the names and texts of what a path of `unpivot` finds."""
         if isinstance(read, SystemValue):
             return leaves
-        return compile_pairs(read.path, self.frame_for(read.path, depth))
+        return compile_pairs(read.path, self.record_for(read.path, depth))
 
     def of_column(self, function: RowFunction, column: ColumnPlan, read: Read | SystemValue, position: str) -> str:
         """What a column reads by one of its paths."""
@@ -123,14 +123,14 @@ class Access:
 
     def of_path(self, function: RowFunction, read: Read | SystemValue, take: str, position: str) -> str:
         if isinstance(read, SystemValue):
-            self.uses_frame |= read.text in ("$depth", "$path", "$content")
+            self.uses_record |= read.text in ("$depth", "$path", "$content")
             return _SYSTEM[read.text].format(position=position, parent_position=self.parent_position)
         path = read.path
         if read.pair:
             return self._of_pair(read.pair, path, take)
         if read.element:
             return self._of_named(function, read.element, path, take)
-        frame = self.frame_for(path, function.depth)
+        current = self.record_for(path, function.depth)
         own = own_attribute(path)
         if own is not None and take in ("first", "last"):
             if not own.ignore_case:
@@ -148,33 +148,35 @@ class Access:
             is_one = attribute.ignore_case and is_of_one(owners)
             key = repr(owners.alternatives)
             if key not in function.owners:
-                found = self.call("select", compile_path(owners, frame), "element")
+                found = self.call("select", compile_path(owners, current), "element")
                 function.own(key, f"{'attributes_of_one' if is_one else 'Owners'}({found})")
             return self._of_owners(function.owners[key], attribute, take, is_one)
-        select = compile_path(path, frame)
-        return self.call("take", compile_take(self._readable(select, take, frame), take, self._text_of), "element")
+        select = compile_path(path, current)
+        return self.call("take", compile_take(self._readable(select, take, current), take, self._text_of), "element")
 
     def _of_pair(self, value: str, path: Path, take: str) -> str:
         """What the name or the value of the pair at hand refers to."""
-        frame = self.frame_for(path, 0)
-        select = self._readable(compile_from_all(path, frame), take, frame)
+        current = self.record_for(path, 0)
+        select = self._readable(compile_from_all(path, current), take, current)
         return self.call("take", compile_take(select, take, self._text_of), f"[{_SYSTEM[value]}]")
 
     @staticmethod
-    def _readable(select: Callable[[Any], list[Any]], take: str, frame: Frame | None) -> Callable[[Any], list[Any]]:
+    def _readable(
+        select: Callable[[Any], list[Any]], take: str, current: CurrentRecord | None
+    ) -> Callable[[Any], list[Any]]:
         """What is selected, where its texts are read, without the elements above the record."""
-        return select if frame is None or take in ("name", "count") else within(select, frame)
+        return select if current is None or take in ("name", "count") else within(select, current)
 
     def _of_named(self, function: RowFunction, name: str, path: Path, take: str) -> str:
         """A value below a named element, which has been looked up for the record."""
-        frame = self.frame_for(path, self.contract.elements[name].depth)
+        current = self.record_for(path, self.contract.elements[name].depth)
         attribute = own_attribute(path)
         if attribute is not None and take in ("first", "last"):
             is_one = attribute.ignore_case and self.contract.elements[name].is_one
             if name not in function.owners:
                 function.own(name, f"attributes[{name!r}]" if is_one else f"Owners(named[{name!r}])")
             return self._of_owners(function.owners[name], attribute, take, is_one)
-        select = self._readable(compile_from_all(path, frame), take, frame)
+        select = self._readable(compile_from_all(path, current), take, current)
         return self.call("take", compile_take(select, take, self._text_of), f"named[{name!r}]")
 
     @staticmethod

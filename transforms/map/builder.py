@@ -41,7 +41,7 @@ _TOP = ((),)
 """The alternatives of the path ``.``."""
 
 
-class Builder:
+class MapperBuilder:
     """What is under construction: the functions, and the names that their source uses.
 
     ``names`` must also get ``checksum``, ``run_id``, ``started``, ``now`` and ``fingerprint`` before the
@@ -88,8 +88,8 @@ class Builder:
 
     def source(self) -> str:
         """The Python source of all functions; ``rows_of_record`` is that of the record."""
-        if self._access.uses_frame:
-            self.functions[0].opening.insert(0, "frame.enter(element)")
+        if self._access.uses_record:
+            self.functions[0].opening.insert(0, "current.enter(element)")
         return "\n".join(line for function in self.functions for line in function.source(self.names))
 
     def _record(self) -> None:
@@ -114,16 +114,16 @@ class Builder:
     def _found(self, root: RowFunction, element: ElementPlan) -> str:
         """A named element, looked up in the record: by the walk that collects all else, as far as that goes."""
         path, base = element.read.path, element.read.element
-        frame = self._access.frame_for(path, self.contract.elements[base].depth if base else 0)
+        current = self._access.record_for(path, self.contract.elements[base].depth if base else 0)
         if base:
-            return self._access.call("select", compile_from_all(path, frame), f"named[{base!r}]")
+            return self._access.call("select", compile_from_all(path, current), f"named[{base!r}]")
         plain, rest = split_plain(path)
         slot = self._access.slot(root)
         if plain is None or not root.walk.add_rows(plain, slot):
-            return self._access.call("select", compile_from_all(path, frame), "[element]")
+            return self._access.call("select", compile_from_all(path, current), "[element]")
         if not rest:
             return f"found_{slot} or []"
-        return self._access.call("pick", compile_rest(rest, frame), f"found_{slot} or []")
+        return self._access.call("pick", compile_rest(rest, current), f"found_{slot} or []")
 
     def _new_function(self, label: str, depth: int, above: tuple[str, ...]) -> RowFunction:
         name = self._access.identifiers.new("rows_of", label)
@@ -173,21 +173,21 @@ class Builder:
         element = self.contract.elements[name] if name else None
         depth = element.depth if element else function.depth
         self._access.reads(f"{label}.rows")
-        frame = self._access.frame_for(path, depth)
+        current = self._access.record_for(path, depth)
         below = self._new_function(label, depth + min(map(depth_of, path.alternatives)), above)
         if name and element:
             elements = f"named[{name!r}]"
             if is_top and element.is_one and self.contract.ignore_case:
                 below.attributes = f"attributes[{name!r}]"
             if not is_top:
-                elements = self._access.call("select", compile_from_all(path, frame), elements)
+                elements = self._access.call("select", compile_from_all(path, current), elements)
             return elements, below
         if is_top:
             return "(element,)", below
         slot = self._access.slot(function)
         if function.walk.add_rows(path, slot):
             return f"found_{slot} or ()", below
-        return self._access.call("select", compile_path(path, frame), "element"), below
+        return self._access.call("select", compile_path(path, current), "element"), below
 
     def _in_document_order(
         self, table: TablePlan, function: RowFunction, above: tuple[str, ...], into: str

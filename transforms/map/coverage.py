@@ -13,9 +13,10 @@ from difflib import get_close_matches
 
 from lxml.etree import _Element
 
+from transforms.contract.paths import XML_NAMESPACE
 from transforms.contract.plan import Contract, Formula, Read, SourcePlan, SystemValue, TablePlan
-from transforms.contract.steps import Attribute, Child, Compare, Condition, Logic, Path, Step
-from transforms.map.access import frame_of
+from transforms.contract.steps import Attribute, Child, Condition, Connective, Path, Step, ValueTest
+from transforms.map.access import current_record_of
 from transforms.map.select import Select, compile_path
 from transforms.names import split_tag
 
@@ -30,7 +31,7 @@ _SHAPE = 24
 
 
 @dataclass
-class Place:
+class PathCount:
     """A kind of element with text, or of attribute: how many there were, how many were read, the shape of the first."""
 
     count: int = 0
@@ -50,9 +51,9 @@ class Coverage:
     def __init__(self, contract: Contract):
         self.contract = contract
         self.records = 0
-        self.places: dict[str, Place] = {}
+        self.places: dict[str, PathCount] = {}
         self.matches: Counter[tuple[str, str]] = Counter()
-        self._frame = frame_of(contract)
+        self._current = current_record_of(contract)
         self._tests = tuple({f"/{path}".casefold() for path in _paths_in_conditions(contract)})
         self._near: dict[str, tuple[str, set[str]]] = {}
         self._elements: dict[str, list[_Element]] = {}
@@ -66,7 +67,7 @@ class Coverage:
         """Look at a record, parsed whole."""
         self.records += 1
         self._whole, self._attributes, self._rows, self._astray = set(), set(), set(), []
-        self._frame.enter(root)
+        self._current.enter(root)
         self._elements = {}
         for name, element in self.contract.elements.items():
             start = self._start([root], element.read)
@@ -89,7 +90,7 @@ class Coverage:
         wanted, names = self._near.get(name, ("", set()))
         return nearest(wanted, names)
 
-    def sorted_places(self) -> list[tuple[str, Place]]:
+    def sorted_places(self) -> list[tuple[str, PathCount]]:
         """The paths that occurred: those that are not all read first, the most frequent of them first."""
         return sorted(self.places.items(), key=lambda item: (item[1].read >= item[1].count, -item[1].count, item[0]))
 
@@ -170,7 +171,7 @@ class Coverage:
             return start
         select = self._select_by.get(path.alternatives)
         if select is None:
-            select = self._select_by[path.alternatives] = compile_path(path, self._frame)
+            select = self._select_by[path.alternatives] = compile_path(path, self._current)
         return [node for element in start for node in select(element) if isinstance(node, _Element)]
 
     def _goes_astray(self, what: str, start: list[_Element], steps: Sequence[Step]) -> None:
@@ -194,9 +195,7 @@ class Coverage:
                     break
                 names.update(split_tag(str(one.tag))[1] for one in element.iterchildren("*") if one not in used)
                 names.update(
-                    f"@{split_tag(str(key))[1]}"
-                    for key in element.attrib
-                    if (element, str(key)) not in self._attributes
+                    _attribute(str(key)) for key in element.attrib if (element, str(key)) not in self._attributes
                 )
 
     def _count(self, root: _Element) -> None:
@@ -208,7 +207,7 @@ class Coverage:
             if element.text and element.text.strip():
                 self._note(top, path or ".", is_read, element.text)
             for key, value in element.attrib.items():
-                name = f"@{split_tag(str(key))[1]}"
+                name = _attribute(str(key))
                 found = (element, str(key)) in self._attributes
                 self._note(top, f"{path}/{name}" if path else name, found, str(value))
             for child in element.iterchildren("*"):
@@ -221,7 +220,7 @@ class Coverage:
             if len(self.places) >= MOST_PATHS:
                 return
             is_tested = f"/{top}/{path}".removesuffix("/.").casefold().endswith(self._tests)
-            place = self.places[path] = Place(shape=shape_of(text), is_tested=is_tested)
+            place = self.places[path] = PathCount(shape=shape_of(text), is_tested=is_tested)
         place.count += 1
         place.read += is_read or place.is_tested
 
@@ -243,9 +242,15 @@ def nearest(wanted: str, names: set[str]) -> str | None:
     return known[min(longer, key=len)] if longer else None
 
 
+def _attribute(name: str) -> str:
+    """An attribute as a path names it: in any namespace by its local name, but for those of XML itself."""
+    uri, local = split_tag(name)
+    return f"@xml:{local}" if uri == XML_NAMESPACE else f"@{local}"
+
+
 def _name_of(step: Step) -> str:
     if isinstance(step, Attribute):
-        return f"@{split_tag(step.name)[1]}"
+        return _attribute(step.name)
     return (step.name.local or "") if isinstance(step, Child) else ""
 
 
@@ -253,10 +258,10 @@ def _paths_in_conditions(contract: Contract) -> Iterator[str]:
     """How the paths end that predicates and indexes look at, with the name of the element that is tested, if any."""
 
     def of_condition(condition: Condition, owner: str | None) -> Iterator[str]:
-        if isinstance(condition, Logic):
+        if isinstance(condition, Connective):
             for term in condition.terms:
                 yield from of_condition(term, owner)
-        elif isinstance(condition, Compare):
+        elif isinstance(condition, ValueTest):
             yield from of_path(condition.path, owner, True)
 
     def of_path(path: Path, owner: str | None = None, ends: bool = False) -> Iterator[str]:
@@ -264,7 +269,7 @@ def _paths_in_conditions(contract: Contract) -> Iterator[str]:
             for step in steps:
                 if isinstance(step, Child):
                     for predicate in step.predicates:
-                        if isinstance(predicate, (Compare, Logic)):
+                        if isinstance(predicate, (ValueTest, Connective)):
                             yield from of_condition(predicate, step.name.local)
             if ends and steps and (last := _name_of(steps[-1])):
                 names = [owner, *(_name_of(step) for step in steps)]

@@ -20,7 +20,7 @@ _PART = re.compile(r"[^\s,;]+")
 """A reference in a list of them."""
 
 
-class Frame:
+class CurrentRecord:
     """The element of the record, what stands above it, and its indexes, each built when it is first asked.
 
     Args:

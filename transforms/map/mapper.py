@@ -10,7 +10,7 @@ import xxhash
 
 from transforms.contract.plan import Contract
 from transforms.generated import compile_shown
-from transforms.map.builder import Builder
+from transforms.map.builder import MapperBuilder
 from transforms.map.cells import ColumnError, Failures, text_of_value
 from transforms.map.missing import Finder
 from transforms.records import MappedRecord, ParsedRecord, Reject, Row, XmlRecord
@@ -41,7 +41,7 @@ class Mapper:
         self.schema = contract.schema
         self.failures: Failures = Counter()
         self.warnings: Counter[str] = Counter()
-        builder = Builder(contract, self.failures, self.warnings)
+        builder = MapperBuilder(contract, self.failures, self.warnings)
         self.source = builder.source()
         names = {
             **builder.names,

@@ -24,6 +24,7 @@ gets into it but the names of attributes, columns and tables: as string literals
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,7 +43,8 @@ class Identifiers:
     def new(self, kind: str, text: str) -> str:
         """``column_orders_total`` of the kind ``column`` and the text ``orders.total``."""
         # Of ASCII alone: Python takes some other letters for one another.
-        words = re.sub("[^A-Za-z0-9]+", "_", text)[:_LONGEST].strip("_")
+        plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+        words = re.sub("[^A-Za-z0-9]+", "_", plain)[:_LONGEST].strip("_")
         name = base = f"{kind}_{words}"
         number = 1
         while name in self._used:

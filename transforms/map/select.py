@@ -14,7 +14,6 @@ from transforms.contract.steps import (
     Attribute,
     Before,
     Child,
-    Compare,
     Condition,
     Follow,
     Named,
@@ -24,26 +23,30 @@ from transforms.contract.steps import (
     Predicate,
     Step,
     Up,
+    ValueTest,
 )
-from transforms.map.current_record import Frame
+from transforms.map.current_record import CurrentRecord
 from transforms.map.texts import text_of
 from transforms.names import NameTest
 
 Select = Callable[[_Element], "list[Any]"]
 """Elements come as they are, attributes as their values; in document order."""
 
+SelectFrom = Callable[["list[Any]"], "list[Any]"]
+"""The same from several elements, or texts."""
+
 AttributeNames = Callable[[_Element], "list[str]"]
 
 
-def compile_path(path: Path, frame: Frame | None = None) -> Select:
+def compile_path(path: Path, current: CurrentRecord | None = None) -> Select:
     """A function from an element to what the path selects there, in document order; references in their own.
 
-    Elements come as they are, attributes as their values. ``frame``: the record at hand, for paths that follow
+    Elements come as they are, attributes as their values. ``current``: the record at hand, for paths that follow
     references, or may climb out of it: above it they find no elements but its ancestors.
     """
     if len(path.alternatives) == 1:
-        return _of_one(path.alternatives[0], frame)
-    parts = [_compile_alternative(steps, frame) for steps in path.alternatives]
+        return _of_one(path.alternatives[0], current)
+    parts = [_compile_alternative(steps, current) for steps in path.alternatives]
 
     def union(element: _Element) -> list[Any]:
         # Two attributes may have one value: what tells them apart is their element and name.
@@ -60,11 +63,11 @@ def compile_path(path: Path, frame: Frame | None = None) -> Select:
     return union
 
 
-def compile_from_all(path: Path, frame: Frame | None = None) -> Callable[[list[_Element]], list[Any]]:
+def compile_from_all(path: Path, current: CurrentRecord | None = None) -> SelectFrom:
     """A function from several elements to what the path selects at them."""
     if len(path.alternatives) == 1:
-        return _compile_steps(path.alternatives[0], frame)
-    select = compile_path(path, frame)
+        return _compile_steps(path.alternatives[0], current)
+    select = compile_path(path, current)
     if path.selects_elements:
         return lambda elements: list(dict.fromkeys(node for element in elements for node in select(element)))
     return lambda elements: [value for element in elements for value in select(element)]
@@ -83,17 +86,15 @@ def split_plain(path: Path) -> tuple[Path | None, tuple[Predicate | Pick, ...]]:
     return Path(path.text, (tuple(steps),)), (*last.predicates, *(pick for pick in picks if isinstance(pick, Pick)))
 
 
-def within(select: Callable[[Any], list[Any]], frame: Frame) -> Callable[[Any], list[Any]]:
+def within(select: SelectFrom, current: CurrentRecord) -> SelectFrom:
     """What is selected, without the elements above the record, whose texts are not at hand."""
-    return lambda start: frame.leave_out_above(select(start))
+    return lambda start: current.leave_out_above(select(start))
 
 
-def compile_rest(
-    conditions: tuple[Predicate | Pick, ...], frame: Frame | None = None
-) -> Callable[[list[_Element]], list[_Element]]:
+def compile_rest(conditions: tuple[Predicate | Pick, ...], current: CurrentRecord | None = None) -> SelectFrom:
     """What is left of the elements by conditions, and the one that is picked of them."""
     steps = [
-        _pick(condition) if isinstance(condition, Pick) else _compile_predicate(condition, False, frame)
+        _pick(condition) if isinstance(condition, Pick) else _compile_predicate(condition, False, current)
         for condition in conditions
     ]
 
@@ -105,10 +106,12 @@ def compile_rest(
     return rest
 
 
-def _compile_alternative(steps: tuple[Step, ...], frame: Frame | None) -> tuple[Select, AttributeNames | None]:
+def _compile_alternative(
+    steps: tuple[Step, ...], current: CurrentRecord | None
+) -> tuple[Select, AttributeNames | None]:
     if steps and isinstance(steps[-1], Attribute):
-        return _of_one(steps[:-1], frame), _attribute_names(steps[-1])
-    return _of_one(steps, frame), None
+        return _of_one(steps[:-1], current), _attribute_names(steps[-1])
+    return _of_one(steps, current), None
 
 
 def in_document_order(elements: Collection[_Element]) -> list[_Element]:
@@ -119,14 +122,14 @@ def in_document_order(elements: Collection[_Element]) -> list[_Element]:
     return [element for element in next(iter(wanted)).getroottree().iter() if element in wanted]
 
 
-def _of_one(steps: tuple[Step, ...], frame: Frame | None) -> Select:
+def _of_one(steps: tuple[Step, ...], current: CurrentRecord | None) -> Select:
     if len(steps) == 2 and isinstance(steps[0], Up) and _is_exact(steps[1]):
         return _parents_attribute(steps[1].name)
-    select = _compile_steps(steps, frame)
+    select = _compile_steps(steps, current)
     return lambda element: select([element])
 
 
-def _compile_steps(steps: tuple[Step, ...], frame: Frame | None) -> Callable[[list[Any]], list[Any]]:
+def _compile_steps(steps: tuple[Step, ...], current: CurrentRecord | None) -> SelectFrom:
     """A function from all elements that a path starts at."""
     compiled = []
     below = False
@@ -135,7 +138,7 @@ def _compile_steps(steps: tuple[Step, ...], frame: Frame | None) -> Callable[[li
             compiled.append((_pick(step), False, False))
             continue
         if isinstance(step, Follow):
-            compiled.append((_follow(step, frame), True, False))
+            compiled.append((_follow(step, current), True, False))
             below = False
             continue
         deep = isinstance(step, Child) and step.deep
@@ -143,7 +146,7 @@ def _compile_steps(steps: tuple[Step, ...], frame: Frame | None) -> Callable[[li
         repeats = isinstance(step, (Up, Above, Before)) or deep
         # Elements at different depths: a child of the first may stand behind one of the second.
         disorders = below and not deep and not isinstance(step, Attribute)
-        compiled.append((_for_each(_compile_step(step, frame)), repeats, disorders))
+        compiled.append((_for_each(_compile_step(step, current)), repeats, disorders))
         below = below or deep
 
     def select(nodes: list[Any]) -> list[Any]:
@@ -160,11 +163,11 @@ def _compile_steps(steps: tuple[Step, ...], frame: Frame | None) -> Callable[[li
     return select
 
 
-def _for_each(step: Callable[[_Element], Iterable[Any]]) -> Callable[[list[Any]], list[Any]]:
+def _for_each(step: Callable[[_Element], Iterable[Any]]) -> SelectFrom:
     return lambda nodes: [found for node in nodes for found in step(node)]
 
 
-def _pick(step: Pick) -> Callable[[list[Any]], list[Any]]:
+def _pick(step: Pick) -> SelectFrom:
     index = _index(step.position)
     return lambda nodes: nodes[index:][:1]
 
@@ -214,7 +217,7 @@ def _parents_attribute(name: str) -> Select:
 
 
 def _compile_step(
-    step: Child | Up | Attribute | Above | Before, frame: Frame | None
+    step: Child | Up | Attribute | Above | Before, current: CurrentRecord | None
 ) -> Callable[[_Element], Iterable[Any]]:
     if isinstance(step, Up):
 
@@ -229,12 +232,12 @@ def _compile_step(
         return _attributes(step)
 
     if isinstance(step, (Above, Before)):
-        return _nearest(step, frame)
+        return _nearest(step, current)
 
     # lxml's own filter understands {*}: the elements that do not match are never made into Python objects.
     tag, matches = _tag_filter(step.name)
     deep, ignore_case = step.deep, step.name.ignore_case
-    predicates = [_compile_predicate(predicate, deep, frame) for predicate in step.predicates]
+    predicates = [_compile_predicate(predicate, deep, current) for predicate in step.predicates]
 
     def child(element: _Element) -> Iterable[_Element]:
         found = list(element.iterdescendants(tag) if deep else element.iterchildren(tag))
@@ -244,10 +247,10 @@ def _compile_step(
             found = predicate(found)
         return found
 
-    if frame is None:
+    if current is None:
         return child
     # Of the ancestors of the record, what else stands below them is not at hand.
-    return lambda element: () if element in frame.above else child(element)
+    return lambda element: () if element in current.above else child(element)
 
 
 def _tag_filter(test: NameTest) -> tuple[str, Callable[[str], bool]]:
@@ -256,16 +259,16 @@ def _tag_filter(test: NameTest) -> tuple[str, Callable[[str], bool]]:
     return tag, lru_cache(maxsize=1000)(test.matches)
 
 
-def _nearest(step: Above | Before, frame: Frame | None) -> Callable[[_Element], Iterable[_Element]]:
+def _nearest(step: Above | Before, current: CurrentRecord | None) -> Callable[[_Element], Iterable[_Element]]:
     """The nearest element above, within the record, or before among the siblings, that has the name and meets all
     conditions."""
     tag, matches = _tag_filter(step.element.name)
-    predicates = [_compile_predicate(predicate, False, frame) for predicate in step.element.predicates]
+    predicates = [_compile_predicate(predicate, False, current) for predicate in step.element.predicates]
     climbs = isinstance(step, Above)
 
     def nearest(element: _Element) -> Iterable[_Element]:
         for other in element.iterancestors(tag) if climbs else element.itersiblings(tag, preceding=True):
-            if climbs and frame is not None and other in frame.above:
+            if climbs and current is not None and other in current.above:
                 break
             found = [other] if matches(other.tag) else []
             for predicate in predicates:
@@ -277,37 +280,35 @@ def _nearest(step: Above | Before, frame: Frame | None) -> Callable[[_Element], 
     return nearest
 
 
-def _follow(step: Follow, frame: Frame | None) -> Callable[[list[Any]], list[Any]]:
-    if frame is None:
+def _follow(step: Follow, current: CurrentRecord | None) -> SelectFrom:
+    if current is None:
         raise ValueError(f"the index {step.index!r} belongs to a record, and there is none here")
 
-    refuse = frame.refuse
+    refuse = current.refuse
 
     def follow(nodes: list[Any]) -> list[Any]:
         found = []
-        for node in frame.leave_out_above(nodes):
+        for node in current.leave_out_above(nodes):
             text = node if isinstance(node, str) else text_of(node)
-            element = frame.referred(step.index, text)
+            element = current.referred(step.index, text)
             if element is not None:
                 found.append(element)
-            elif message := frame.several(step.index, text):
+            elif message := current.several(step.index, text):
                 refuse(message)
         return found
 
     return follow
 
 
-def _compile_predicate(
-    predicate: Predicate, deep: bool, frame: Frame | None
-) -> Callable[[list[_Element]], list[_Element]]:
+def _compile_predicate(predicate: Predicate, deep: bool, current: CurrentRecord | None) -> SelectFrom:
     if isinstance(predicate, Position):
         index = _index(predicate)
         return _among_siblings(index) if deep else lambda found: found[index:][:1]
-    holds = compile_condition(predicate, frame)
+    holds = compile_condition(predicate, current)
     return lambda found: [element for element in found if holds(element)]
 
 
-def _among_siblings(index: int) -> Callable[[list[_Element]], list[_Element]]:
+def _among_siblings(index: int) -> SelectFrom:
     def choose(found: list[_Element]) -> list[_Element]:
         families: dict[_Element | None, list[_Element]] = {}
         for element in found:
@@ -318,24 +319,24 @@ def _among_siblings(index: int) -> Callable[[list[_Element]], list[_Element]]:
     return choose
 
 
-def compile_condition(condition: Condition, frame: Frame | None = None) -> Callable[[_Element], bool]:
+def compile_condition(condition: Condition, current: CurrentRecord | None = None) -> Callable[[_Element], bool]:
     """A function that says whether a condition holds at an element."""
     if isinstance(condition, Named):
         tests = condition.tests
         is_named = lru_cache(maxsize=1000)(lambda tag: any(test.matches(tag) for test in tests))
         return lambda element: is_named(element.tag)
-    if isinstance(condition, Compare):
+    if isinstance(condition, ValueTest):
         attribute = own_attribute(condition.path)
         if attribute is not None:
             return _compare_attribute(attribute, condition)
-        select = compile_path(condition.path, frame)
+        select = compile_path(condition.path, current)
         if condition.values is None and not condition.normalized:
             return lambda element: bool(select(element))
-        if frame is not None and condition.path.selects_elements:
-            select = within(select, frame)
+        if current is not None and condition.path.selects_elements:
+            select = within(select, current)
         fits = _compile_test(condition)
         return lambda element: any(fits(node if isinstance(node, str) else text_of(node)) for node in select(element))
-    terms = [compile_condition(term, frame) for term in condition.terms]
+    terms = [compile_condition(term, current) for term in condition.terms]
     if condition.operator == "not":
         [term] = terms
         return lambda element: not term(element)
@@ -357,7 +358,7 @@ def own_attribute(path: Path) -> Attribute | None:
     return None
 
 
-def _compile_test(condition: Compare) -> Callable[[str], bool]:
+def _compile_test(condition: ValueTest) -> Callable[[str], bool]:
     """Whether a text is what a comparison asks for."""
     # Without values: any text but a blank one.
     values, negated = (frozenset([""]), True) if condition.values is None else (condition.values, condition.negated)
@@ -384,7 +385,7 @@ class _Verdicts(dict):
         return verdict
 
 
-def _compare_attribute(attribute: Attribute, condition: Compare) -> Callable[[_Element], bool]:
+def _compare_attribute(attribute: Attribute, condition: ValueTest) -> Callable[[_Element], bool]:
     """The same for one attribute of the element, as nearly all comparisons are: of few values, each judged once."""
     is_there = condition.values is None and not condition.normalized
     fits = _Verdicts((lambda text: True) if is_there else _compile_test(condition))

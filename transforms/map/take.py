@@ -10,7 +10,7 @@ from lxml import etree
 from lxml.etree import _Element
 
 from transforms.contract.steps import Attribute, Path
-from transforms.map.current_record import Frame
+from transforms.map.current_record import CurrentRecord
 from transforms.map.select import Select, compile_path, within
 from transforms.map.texts import TextOf, text_of
 from transforms.names import split_tag
@@ -102,9 +102,9 @@ def compile_unpivot(selects: list[Pairs], split: str | None = None) -> Pairs:
     return parts
 
 
-def compile_pairs(path: Path, frame: Frame | None) -> Pairs:
+def compile_pairs(path: Path, current: CurrentRecord | None) -> Pairs:
     """A function that gives the name and text of every attribute and element that a path selects."""
-    parts = [_pairs(path, steps, frame) for steps in path.alternatives]
+    parts = [_pairs(path, steps, current) for steps in path.alternatives]
     return lambda element: [pair for part in parts for pair in part(element)]
 
 
@@ -126,14 +126,14 @@ def leaves(element: _Element) -> list[tuple[str, str]]:
     return found
 
 
-def _pairs(path: Path, steps: tuple[Any, ...], frame: Frame | None) -> Pairs:
+def _pairs(path: Path, steps: tuple[Any, ...], current: CurrentRecord | None) -> Pairs:
     if not (steps and isinstance(steps[-1], Attribute)):
-        elements = compile_path(Path(path.text, (steps,)), frame)
-        if frame is not None:
-            elements = within(elements, frame)
+        elements = compile_path(Path(path.text, (steps,)), current)
+        if current is not None:
+            elements = within(elements, current)
         return lambda element: [(_name(node), text_of(node)) for node in elements(element)]
     attribute = steps[-1]
-    owners = compile_path(Path(path.text, (steps[:-1],)), frame)
+    owners = compile_path(Path(path.text, (steps[:-1],)), current)
 
     def pairs(element: _Element) -> list[tuple[str, str]]:
         return [

@@ -13,7 +13,7 @@ Rows = dict[str, list[Row]]
 
 
 @dataclass
-class Candidate:
+class RowCandidate:
     """A row with what is below it, their errors, and the value that ``prefer`` looks at."""
 
     rows: Rows
@@ -21,7 +21,7 @@ class Candidate:
     preferred: Any = None
 
 
-Choose = Callable[["list[Candidate]"], "list[Candidate]"]
+Choose = Callable[["list[RowCandidate]"], "list[RowCandidate]"]
 
 
 class Candidates:
@@ -32,11 +32,11 @@ class Candidates:
 
     def __init__(self, choose: Choose):
         self._choose = choose
-        self._found: list[Candidate] = []
+        self._found: list[RowCandidate] = []
 
     def next(self) -> tuple[Rows, list[Any]]:
         """Where the next row, what is below it and its errors go."""
-        candidate = Candidate(_Rows(), [])
+        candidate = RowCandidate(_RowsByTable(), [])
         self._found.append(candidate)
         return candidate.rows, candidate.errors
 
@@ -52,7 +52,7 @@ class Candidates:
             errors.extend(kept.errors)
 
 
-class _Rows(dict):
+class _RowsByTable(dict):
     def __missing__(self, label: str) -> list[Row]:
         self[label] = []
         return self[label]
@@ -63,7 +63,7 @@ def make_choice(label: str, names: Sequence[str], unique: UniquePlan) -> Choose:
     by, rank = [names.index(name) for name in unique.by], unique.ranks
     later_wins, keeps_below = unique.keep == "last", unique.below == "keep"
 
-    def choose(candidates: list[Candidate]) -> list[Candidate]:
+    def choose(candidates: list[RowCandidate]) -> list[RowCandidate]:
         best: dict[Hashable, tuple[int, int]] = {}
         for number, candidate in enumerate(candidates):
             if not candidate.rows[label]:
@@ -86,7 +86,7 @@ def make_choice(label: str, names: Sequence[str], unique: UniquePlan) -> Choose:
     return choose
 
 
-def _below(label: str, candidate: Candidate) -> Candidate:
+def _below(label: str, candidate: RowCandidate) -> RowCandidate:
     """A candidate without its own row and that one's errors."""
     rows = {other: rows for other, rows in candidate.rows.items() if other != label}
-    return Candidate(rows, [error for error in candidate.errors if error.path.partition(".")[0] != label])
+    return RowCandidate(rows, [error for error in candidate.errors if error.path.partition(".")[0] != label])

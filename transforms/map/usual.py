@@ -35,11 +35,11 @@ def usual(plan: ColumnPlan) -> Usual | None:
         return None
     steps = [make_cleaning(step) for step in column.clean]
     if plan.lookup is not None:
-        return Usual("{given} in {thing}", "{thing}[{raw}]", known(plan.lookup)) if is_trimmed(column) else None
-    if type_.is_integer and (not steps or keeps_numbers(column, "")):
+        return Usual("{given} in {thing}", "{thing}[{raw}]", _known(plan.lookup)) if _is_trimmed(column) else None
+    if type_.is_integer and (not steps or _keeps_numbers(column, "")):
         most = len(str(INTEGER_RANGES[type_.name][1])) - 1
         return Usual(f"{{given}} and {{raw}}.isdigit() and len({{raw}}) <= {most} and {{raw}}.isascii()", "int({raw})")
-    if type_.name == "decimal" and has_point(column.format or ()) and keeps_numbers(column, "digits"):
+    if type_.name == "decimal" and has_point(column.format or ()) and _keeps_numbers(column, "digits"):
         scale = type_.scale or 0
         whole = (type_.precision or MAX_DECIMAL_PRECISION) - scale
         if not whole:
@@ -53,21 +53,21 @@ def usual(plan: ColumnPlan) -> Usual | None:
         return Usual("{given} is not None" + fits, "{raw}")
     if not steps:
         return Usual("{given} and not {raw}.isspace()" + fits, "{raw}")
-    if is_trimmed(column):
+    if _is_trimmed(column):
         return Usual("{given} and (text := {raw}.strip())" + fits.format(raw="text"), "text")
     return None
 
 
-def is_trimmed(column: ColumnModel) -> bool:
+def _is_trimmed(column: ColumnModel) -> bool:
     """Whether all that happens to a text before it is converted is that blanks around it go."""
     return column.clean == ["trim"]
 
 
-def keeps_numbers(column: ColumnModel, but: str) -> bool:
+def _keeps_numbers(column: ColumnModel, but: str) -> bool:
     """Whether no cleaning changes a text of digits, perhaps with a point between them; ``but`` one would."""
     return all(isinstance(step, str) and step != but for step in column.clean)
 
 
-def known(lookup: LookupPlan) -> dict[str | None, Any]:
+def _known(lookup: LookupPlan) -> dict[str | None, Any]:
     """What the texts of a lookup stand for; those with blanks around them are never found by one that is trimmed."""
     return {text: value for text, value in lookup.values.items() if text == text.strip()}

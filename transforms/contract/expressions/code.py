@@ -55,7 +55,7 @@ class Code:
         return self.value.isidentifier() or (self.value.startswith("v[") and self.value[2:-1].isidentifier())
 
 
-class Builder:
+class CodeBuilder:
     """The names of one expression's Python source, and the ways to put pieces of it together."""
 
     def __init__(self, syntax: Syntax, formats: Mapping[str, Sequence[str]]):

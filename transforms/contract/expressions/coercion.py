@@ -18,7 +18,7 @@ from transforms.conversion.convert import ConversionError, make_converter
 from transforms.schema import INTEGER_RANGES, ColumnType
 
 from . import runtime
-from .code import BOOL, Builder, Code
+from .code import BOOL, Code, CodeBuilder
 from .errors import ExpressionError
 
 TEXT = ColumnType("text")
@@ -46,7 +46,7 @@ def family(type_: ColumnType | None) -> str | None:
     return None if type_ is None else FAMILIES[type_.name]
 
 
-def describe(builder: Builder, code: Code) -> str:
+def describe(builder: CodeBuilder, code: Code) -> str:
     """``amount is decimal(18,2)``, for messages."""
     label = builder.label(code)
     return f"{'this' if label == '...' else label} is {name(code.type)}"
@@ -62,7 +62,7 @@ def written(type_: ColumnType | None) -> str:
     return "decimal(18,2)" if type_ == DECIMAL else name(type_)
 
 
-def number_literal(builder: Builder, text: str, node: exp.Expr | None) -> Code:
+def number_literal(builder: CodeBuilder, text: str, node: exp.Expr | None) -> Code:
     """A number as SQL reads it: whole ones are integers, all others decimals."""
     value = Decimal(text)
     if not re.fullmatch(r"[+-]?[0-9]+", text) or not -(2**63) <= value < 2**63:
@@ -70,7 +70,7 @@ def number_literal(builder: Builder, text: str, node: exp.Expr | None) -> Code:
     return builder.literal(int(value), INT if -(2**31) <= value < 2**31 else BIGINT, node)
 
 
-def common(builder: Builder, codes: Sequence[Code], what: str) -> tuple[list[Code], ColumnType | None]:
+def common(builder: CodeBuilder, codes: Sequence[Code], what: str) -> tuple[list[Code], ColumnType | None]:
     """The codes in types that Python may mix, and the type of all of them.
 
     ``what`` is for the error: *compared*, *results of one CASE*. Integers stay as they are beside
@@ -97,14 +97,14 @@ def _widest(types: Sequence[ColumnType]) -> ColumnType | None:
     return ColumnType({"date": "datetime", "binary": "binary"}.get(str(family(types[0])), "text"))
 
 
-def _widened(builder: Builder, code: Code, target: ColumnType | None) -> Code:
+def _widened(builder: CodeBuilder, code: Code, target: ColumnType | None) -> Code:
     if code.type is None or target is None:
         return code
     must = not code.type.is_integer if target in (FLOAT, DATETIME) else target == DECIMAL and code.is_literal
     return cast(builder, code, target) if must else code
 
 
-def same_type(builder: Builder, codes: Sequence[Code], what: str) -> tuple[list[Code], ColumnType | None]:
+def same_type(builder: CodeBuilder, codes: Sequence[Code], what: str) -> tuple[list[Code], ColumnType | None]:
     """As :func:`common`, for results: integers beside decimals or floats become such."""
     codes, target = common(builder, codes, what)
     if target in (DECIMAL, FLOAT):
@@ -112,7 +112,7 @@ def same_type(builder: Builder, codes: Sequence[Code], what: str) -> tuple[list[
     return codes, target
 
 
-def _literal_as(builder: Builder, code: Code, other: Code) -> Code:
+def _literal_as(builder: CodeBuilder, code: Code, other: Code) -> Code:
     """A literal of text, or 0 and 1 beside a bool, as a literal of the other's type."""
     kind = family(other.type)
     if not code.is_literal or code.type is None or family(code.type) == kind:
@@ -133,7 +133,7 @@ def _literal_as(builder: Builder, code: Code, other: Code) -> Code:
     raise builder.error(f"{builder.label(code)} is no {name(other.type)}, and {describe(builder, other)}", code.node)
 
 
-def _mismatch(builder: Builder, first: Code, other: Code, what: str) -> ExpressionError:
+def _mismatch(builder: CodeBuilder, first: Code, other: Code, what: str) -> ExpressionError:
     message = f"{describe(builder, first)} and {describe(builder, other)}: they cannot be {what}"
     # The one to cast is the one that is text: what it holds can be a number or a date, seldom the reverse.
     source, target = (other, first) if family(other.type) == "text" else (first, other)
@@ -143,7 +143,9 @@ def _mismatch(builder: Builder, first: Code, other: Code, what: str) -> Expressi
     return builder.error(message, other.node or first.node)
 
 
-def cast(builder: Builder, code: Code, target: ColumnType, lenient: bool = False, node: exp.Expr | None = None) -> Code:
+def cast(
+    builder: CodeBuilder, code: Code, target: ColumnType, lenient: bool = False, node: exp.Expr | None = None
+) -> Code:
     """CAST, or with ``lenient`` TRY_CAST. A literal is converted now."""
     node = node or code.node
     if code.type is None or (code.type == target):
@@ -162,7 +164,7 @@ def cast(builder: Builder, code: Code, target: ColumnType, lenient: bool = False
     return builder.strict(target, f"{function}({{0}})", code, nullable=lenient)
 
 
-def as_text(builder: Builder, code: Code) -> Code:
+def as_text(builder: CodeBuilder, code: Code) -> Code:
     return code if family(code.type) == "text" else cast(builder, code, TEXT)
 
 

@@ -12,7 +12,7 @@ from transforms.generated import compile_shown
 from transforms.schema import ColumnType
 
 from . import coercion, runtime
-from .code import BOOL, Builder
+from .code import BOOL, CodeBuilder
 from .errors import ExpressionError
 from .syntax import TOO_DEEP, parse
 from .visitor import Visitor
@@ -117,7 +117,7 @@ def compile_expression(
       ExpressionError: what is wrong, with its position and a remedy.
     """
     syntax = parse(text)
-    builder = Builder(syntax, formats)
+    builder = CodeBuilder(syntax, formats)
     try:
         code = Visitor(builder, columns, paths).visit(syntax.root)
         parameters = ", ".join(["v", *(f"{name}=0" for name in (*builder.slots.values(), *builder.constants))])

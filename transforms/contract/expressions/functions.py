@@ -19,10 +19,10 @@ from transforms.conversion.convert import ConversionError, make_converter
 from transforms.schema import ColumnType
 
 from . import coercion, runtime
-from .code import Builder, Code
+from .code import Code, CodeBuilder
 from .coercion import BIGINT, DATE, DATETIME, DATETIMETZ, DECIMAL, FLOAT, INT, TEXT, TIME
 
-Build = Callable[[Builder, Sequence[Code]], Code]
+Build = Callable[[CodeBuilder, Sequence[Code]], Code]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,9 @@ ACCEPTED: dict[str, Callable[[ColumnType], bool]] = {
 _REMEDIES = {"text": TEXT, "number": DECIMAL, "integer": INT, "date": DATE, "clock": DATETIME, "moment": DATETIME}
 
 
-def call(builder: Builder, name: str, arguments: Sequence[exp.Expr], visit: Callable[[Any], Code], node: Any) -> Code:
+def call(
+    builder: CodeBuilder, name: str, arguments: Sequence[exp.Expr], visit: Callable[[Any], Code], node: Any
+) -> Code:
     """The code of a call, its arguments checked one by one."""
     function = FUNCTIONS[name]
     if not function.takes(len(arguments)):
@@ -72,11 +74,11 @@ def call(builder: Builder, name: str, arguments: Sequence[exp.Expr], visit: Call
     return function.build(builder, codes)
 
 
-def _unit(builder: Builder, node: exp.Expr) -> Code:
+def _unit(builder: CodeBuilder, node: exp.Expr) -> Code:
     return builder.literal(node.name.lower(), None, node)
 
 
-def _formats(builder: Builder, node: exp.Expr) -> Code:
+def _formats(builder: CodeBuilder, node: exp.Expr) -> Code:
     """A format, or the name of a list of them."""
     if isinstance(node, exp.Literal) and node.is_string:
         return builder.literal([node.this], None, node)
@@ -90,11 +92,11 @@ def _formats(builder: Builder, node: exp.Expr) -> Code:
     return builder.literal(list(formats), None, node)
 
 
-_BARE: dict[str, Callable[[Builder, exp.Expr], Code]] = {"unit": _unit, "format": _formats}
+_BARE: dict[str, Callable[[CodeBuilder, exp.Expr], Code]] = {"unit": _unit, "format": _formats}
 """Parameters that are no values of the row."""
 
 
-def _checked(builder: Builder, name: str, kind: str, code: Code, node: exp.Expr) -> Code:
+def _checked(builder: CodeBuilder, name: str, kind: str, code: Code, node: exp.Expr) -> Code:
     if code.is_literal and code.type == TEXT and kind in ("date", "moment", "clock"):
         for type_ in (DATE, DATETIME, TIME):
             literal = coercion.cast(builder, code, type_, lenient=True)
@@ -116,14 +118,14 @@ def _plain(usage: str, template: str, result: ColumnType, *parameters: str) -> F
 
 
 def _trim(name: str, method: str) -> Function:
-    def build(builder: Builder, codes: Sequence[Code]) -> Code:
+    def build(builder: CodeBuilder, codes: Sequence[Code]) -> Code:
         template = f"{{0}}.{method}()" if len(codes) == 1 else f"{{0}}.{method}({{1}})"
         return builder.strict(TEXT, template, *codes)
 
     return Function(f"{name}(text [, characters])", ("text", "text"), build, 1)
 
 
-def _substring(builder: Builder, codes: Sequence[Code]) -> Code:
+def _substring(builder: CodeBuilder, codes: Sequence[Code]) -> Code:
     bounds = [code.literal for code in codes[1:]]
     if None not in bounds and min(bounds) > 0:
         first = bounds[0] - 1
@@ -131,24 +133,24 @@ def _substring(builder: Builder, codes: Sequence[Code]) -> Code:
     return builder.strict(TEXT, f"substring({', '.join(f'{{{index}}}' for index in range(len(codes)))})", *codes)
 
 
-def _left(builder: Builder, codes: Sequence[Code]) -> Code:
+def _left(builder: CodeBuilder, codes: Sequence[Code]) -> Code:
     if codes[1].is_literal and codes[1].literal is not None and codes[1].literal >= 0:
         return builder.strict(TEXT, f"{{0}}[:{codes[1].literal}]", codes[0])
     return builder.strict(TEXT, "left({0}, {1})", *codes)
 
 
-def _concat(builder: Builder, codes: Sequence[Code]) -> Code:
+def _concat(builder: CodeBuilder, codes: Sequence[Code]) -> Code:
     texts = [coercion.as_text(builder, code) for code in codes]
     joined = " + ".join(f"({text.value} or '')" if text.nullable else text.value for text in texts)
     return Code(f"({joined})", TEXT, nullable=False)
 
 
-def _coalesce(builder: Builder, codes: Sequence[Code]) -> Code:
+def _coalesce(builder: CodeBuilder, codes: Sequence[Code]) -> Code:
     same, type_ = coercion.same_type(builder, codes, "values of one COALESCE")
     return builder.first_present(same, type_)
 
 
-def _nullif(builder: Builder, codes: Sequence[Code]) -> Code:
+def _nullif(builder: CodeBuilder, codes: Sequence[Code]) -> Code:
     def body(value: Code) -> Code:
         pair, _ = coercion.common(builder, (value, codes[1]), "compared")
         equal = builder.predicate("{0} == {1}", "{0} != {1}", *pair)
@@ -160,7 +162,7 @@ def _nullif(builder: Builder, codes: Sequence[Code]) -> Code:
 def _by_number(templates: dict[str, str]) -> Build:
     """One template for integers, decimals and floats each."""
 
-    def build(builder: Builder, codes: Sequence[Code]) -> Code:
+    def build(builder: CodeBuilder, codes: Sequence[Code]) -> Code:
         type_ = codes[0].type or DECIMAL
         kind = "integer" if type_.is_integer else type_.name
         template = templates.get(kind, templates["decimal"]).replace("...", "{0}, {1}" if len(codes) > 1 else "{0}")
@@ -173,23 +175,23 @@ def date_part(part: str) -> Function:
     """``YEAR(d)``, which is also ``EXTRACT(year FROM d)``."""
     template = "(({0}.month + 2) // 3)" if part == "quarter" else f"{{0}}.{part}"
 
-    def build(builder: Builder, codes: Sequence[Code]) -> Code:
+    def build(builder: CodeBuilder, codes: Sequence[Code]) -> Code:
         return builder.strict(INT, template, _at_utc(builder, codes[0]))
 
     return Function(f"{part.upper()}(date)", ("clock" if part in ("hour", "minute", "second") else "date",), build, 1)
 
 
-def _at_utc(builder: Builder, code: Code) -> Code:
+def _at_utc(builder: CodeBuilder, code: Code) -> Code:
     return coercion.cast(builder, code, DATETIME) if code.type == DATETIMETZ else code
 
 
-def _unit_of(builder: Builder, code: Code, units: dict[str, Any]) -> Any:
+def _unit_of(builder: CodeBuilder, code: Code, units: dict[str, Any]) -> Any:
     if code.literal not in units:
         raise builder.error(f"{code.literal!r} is no unit; the units are {', '.join(units)}", code.node)
     return units[code.literal]
 
 
-def _dateadd(builder: Builder, codes: Sequence[Code]) -> Code:
+def _dateadd(builder: CodeBuilder, codes: Sequence[Code]) -> Code:
     unit, number, moment = codes
     function = builder.constant(_unit_of(builder, unit, runtime.DATEADD))
     if moment.type == DATE and unit.literal in ("hour", "minute", "second"):
@@ -198,7 +200,7 @@ def _dateadd(builder: Builder, codes: Sequence[Code]) -> Code:
     return builder.strict(moment.type or DATETIME, f"{function}({{0}}, {{1}})", moment, number)
 
 
-def _datediff(builder: Builder, codes: Sequence[Code]) -> Code:
+def _datediff(builder: CodeBuilder, codes: Sequence[Code]) -> Code:
     function = builder.constant(_unit_of(builder, codes[0], runtime.DATEDIFF))
     pair, type_ = coercion.common(builder, codes[1:], "subtracted")
     if type_ == DATE and codes[0].literal in ("hour", "minute", "second"):
@@ -207,7 +209,7 @@ def _datediff(builder: Builder, codes: Sequence[Code]) -> Code:
 
 
 def _strptime(lenient: bool) -> Build:
-    def build(builder: Builder, codes: Sequence[Code]) -> Code:
+    def build(builder: CodeBuilder, codes: Sequence[Code]) -> Code:
         formats = [one for code in codes[1:] for one in code.literal]
         try:
             convert = make_converter(DATETIME, formats=formats)
@@ -238,11 +240,11 @@ def _or_day(convert: Callable[[str], Any]) -> Callable[[str], Any]:
     return moment
 
 
-def _now(builder: Builder, _: Sequence[Code]) -> Code:
+def _now(builder: CodeBuilder, _: Sequence[Code]) -> Code:
     return builder.slot("now", "$now", DATETIME)
 
 
-def _today(builder: Builder, codes: Sequence[Code]) -> Code:
+def _today(builder: CodeBuilder, codes: Sequence[Code]) -> Code:
     return coercion.cast(builder, _now(builder, codes), DATE)
 
 

@@ -12,7 +12,7 @@ from sqlglot import exp
 from transforms.schema import TYPE_NAMES, ColumnType
 
 from . import coercion, functions, runtime
-from .code import BOOL, Builder, Code
+from .code import BOOL, Code, CodeBuilder
 from .coercion import BIGINT, DATE, DATETIME, DATETIMETZ, DECIMAL, FLOAT, TEXT, TIME
 from .errors import UnknownColumn
 
@@ -45,7 +45,7 @@ TYPES_ELSEWHERE = {
 class Visitor:
     """Builds the code of one expression; :meth:`visit` raises :class:`ExpressionError` where it has no meaning."""
 
-    def __init__(self, builder: Builder, columns: Mapping[str, ColumnType], paths: bool):
+    def __init__(self, builder: CodeBuilder, columns: Mapping[str, ColumnType], paths: bool):
         self.builder = builder
         self.columns = columns
         self.paths = paths
