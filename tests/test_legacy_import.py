@@ -85,7 +85,10 @@ def test_every_mistake_is_told_at_once_with_its_mapping() -> None:
         ({"mappings": [KEY], "relationships": [{}]}, "relationship 1 has no `parent_table` and `child_table`"),
         ({"mappings": [KEY], "relationships": 1}, "`relationships` is not a list"),
         ({"mappings": [KEY], "table_insertion_order": [["a"]]}, "`table_insertion_order` is not a list of names"),
-        ({"mappings": [KEY], "source_application_table": "a b"}, "'a b', of the application, is no name of an element"),
+        (
+            {"mappings": [KEY], "source_application_table": "a b"},
+            "'a b', of the application, is not the name of an element",
+        ),
         ({"mappings": [KEY], "element_filtering": {"filter_rules": 1}}, "`filter_rules` is not a list"),
         (
             {
@@ -94,7 +97,7 @@ def test_every_mistake_is_told_at_once_with_its_mapping() -> None:
                     "filter_rules": [{**FILTERS["filter_rules"][0], "required_attributes": {"1": True}}]
                 },
             },
-            "filter rule 1: '1' is no name of an element or attribute",
+            "filter rule 1: '1' is not the name of an element or attribute",
         ),
         (
             {"mappings": [{**KEY, "data_type": "string"}]},

@@ -233,7 +233,7 @@ def parse_legacy(data: Any, name: str = "legacy") -> Legacy:
         problems.append("`table_insertion_order` is not a list of names")
     product = _text(data.get("source_application_table"))
     names = _no_names((*application, *([product] if product else [])))
-    problems += [f"{name!r}, of the application, is not a name of an element" for name in names]
+    problems += [f"{name!r}, of the application, is not the name of an element" for name in names]
     if problems:
         raise LegacyError(problems)
     return Legacy(
@@ -280,7 +280,7 @@ def _mapping(number: int, item: Any, application: Steps) -> Mapping:
     path = _steps(item.get("xml_path"))
     attribute = (_text(item.get("xml_attribute")) or "").lstrip("@")
     for name in _no_names((*path, *([attribute] if attribute else []))):
-        raise ValueError(f"{name!r} is not a name of an element or attribute")
+        raise ValueError(f"{name!r} is not the name of an element or attribute")
     if not path and not expression:
         raise ValueError(f"the xml_path {item.get('xml_path')!r} is not an absolute path such as /Root/Request")
     return Mapping(
@@ -342,7 +342,7 @@ def _filters(section: Any) -> Iterator[tuple[str, Filter]]:
         if not isinstance(required, dict):
             raise ValueError(f"filter rule {number}: `required_attributes` is not an object")
         for name in _no_names((*parent, *child, *required)):
-            raise ValueError(f"filter rule {number}: {name!r} is not a name of an element or attribute")
+            raise ValueError(f"filter rule {number}: {name!r} is not the name of an element or attribute")
         yield (
             kind,
             Filter(
@@ -366,7 +366,7 @@ def _relationships(items: Any) -> Iterator[Relationship]:
         parent, child = _steps(item.get("xml_parent_path")), _steps(item.get("xml_child_path"), absolute=False)
         path = child if child[: len(parent)] == parent or not child else (*parent, child[-1])
         for name in _no_names(path):
-            raise ValueError(f"relationship {number}: {name!r} is not a name of an element")
+            raise ValueError(f"relationship {number}: {name!r} is not the name of an element")
         yield Relationship(item["parent_table"], item["child_table"], _text(item.get("foreign_key_column")) or "", path)
 
 
