@@ -188,7 +188,7 @@ def test_what_was_not_taken_is_told_first_and_changes_by_their_number() -> None:
     numbers = [mapping(f"{APP}/@n{number}", f"app_{number % 6}.n{number}", "int") for number in range(300)]
     _, notes = converted(*numbers, mapping(f"{APP}/@a", "app_base.c", "int", "enum"))
     lines = list(notes.lines())
-    assert lines[0] == "Not taken:"
+    assert lines[0] == "Not imported:"
     assert lines[1].startswith("  mapping 302, ")
     tables = "app_0, app_1, app_2, app_3, ..."
     assert f"  a minus sign and separators of thousands count: -1, 1,234.56: 300 mappings, in {tables}" in lines

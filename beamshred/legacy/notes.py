@@ -62,7 +62,7 @@ class Notes:
     def lines(self) -> Iterator[str]:
         """The notes as text: what was not taken, what changes values, and the rest."""
         if self.problems:
-            yield "Not taken:"
+            yield "Not imported:"
             yield from self._problems()
         values = {what: found for what, found in self.changed.items() if what not in _OF_ROWS}
         if values:
