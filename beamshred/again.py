@@ -31,7 +31,7 @@ def read_again(reject: Reject, kept_at: float) -> tuple[bytes | None, str]:
         if file is None:
             return (
                 None,
-                "only its place was kept, and its source is no file that is there; a row of a table is not read",
+                "only its place was kept, and its source is not an existing file; rows of a table are not read here",
             )
         data = _bytes_at(file, reject.start, min(size, MOST_BYTES))
     except BrokenInput as error:
@@ -39,7 +39,7 @@ def read_again(reject: Reject, kept_at: float) -> tuple[bytes | None, str]:
     except (OSError, ValueError, LookupError, InputError) as error:
         return None, f"only its place was kept, and the source cannot be read there: {error}"
     if changed_at(file) > kept_at:
-        return data or None, "read again from its source, which was changed since: it may say something else"
+        return data or None, "read again from its source, which has changed since then: the record may differ"
     if not data:
         return None, "only its place was kept, and the source ends before it"
     return data, "read again from its source" + (f", the first {MOST_BYTES:,} bytes" if size > MOST_BYTES else "")

@@ -61,11 +61,11 @@ _RUN = "the folder of a run, runs/<run>"
 COMMANDS = {
     "run": Command("Load documents into a database, as a contract says.", flags=None, means=list),
     "check": Command(
-        "Compare a target with a contract, and say what is amiss; nothing is written.",
+        "Compare a target with a contract and report what does not match; nothing is written.",
         "check", flags=("input", *_OF_RUN, "create_disposition"),
     ),
     "infer": Command(
-        "Print a contract for documents that nobody has described, or for those of a schema (--infer_xsd).",
+        "Print a contract made from documents, or from a schema (--infer_xsd).",
         "infer", ("PATH", "XML files, folders or globs"), flags=("infer_xsd", "record", "sample"),
         means=lambda words: words if words[:1] and words[0].startswith("--") else ["--infer", *words],
     ),
@@ -78,7 +78,7 @@ COMMANDS = {
         "explain", flags=("explain_value", "record_key", "create_sql", "show_code", *_OF_INPUT, *_OF_RUN),
     ),
     "coverage": Command(
-        "Say which paths of documents a contract reads, which it does not, and which of its own occur nowhere.",
+        "List the paths of documents that a contract reads or does not read, and its own paths that find nothing.",
         "coverage", flags=(*_OF_INPUT, "contract", "sample"),
     ),
     "import": Command(
@@ -91,7 +91,7 @@ COMMANDS = {
         "rejects", ("RUN", _RUN), 1, flags=("rule", "number"),
     ),
     "replay": Command(
-        "Load the rejects of a run again; its contract and its target, where no others are given.",
+        "Load the rejects of a run again, with its contract and target unless others are given.",
         "input", ("RUN", _RUN), 1, None, _replay,
     ),
     "compare": Command("Show what changed from one run to another.", "compare", ("RUN RUN", "folders of runs"), 2),
@@ -112,7 +112,7 @@ def main(argv: Sequence[str]) -> int:
             _helper(name, command).print_help()
             return 0
         if command.words and len([word for word in rest[: command.least] if not word.startswith("-")]) < command.least:
-            raise OptionsError(f"write beamshred {name} {command.words[0]} ...; beamshred {name} --help says more")
+            raise OptionsError(f"write beamshred {name} {command.words[0]} ...; see beamshred {name} --help")
         words = canonical(rest)
         words = command.means(words) if command.means else [f"--{command.flag}", *words]
     except (UserError, OSError) as error:
@@ -135,7 +135,7 @@ def _print_overview() -> None:
     print("usage: beamshred COMMAND ...\n\nLoads XML documents into the tables of a database, as a contract says.\n")
     for name in _known():
         print(f"  {name:10}{COMMANDS[name].says}")
-    print("\nbeamshred COMMAND --help says more. Exit codes: 0 all loaded or skipped; 1 failed;")
+    print("\nSee beamshred COMMAND --help. Exit codes: 0 all loaded or skipped; 1 failed;")
     print("2 wrong flags, contract or target; 3 done, with rejects.")
 
 
@@ -150,8 +150,8 @@ def _unknown(name: str) -> str:
     from transforms.contract.document import did_you_mean
 
     if name.startswith("-"):
-        return f"say first what is to be done: beamshred run {name} ...; beamshred --help lists the commands"
-    return f"beamshred knows no {name!r}; {did_you_mean(name, _known()) or 'beamshred --help lists the commands'}"
+        return f"a command must come first: beamshred run {name} ...; beamshred --help lists the commands"
+    return f"there is no command {name!r}; {did_you_mean(name, _known()) or 'beamshred --help lists the commands'}"
 
 
 def _helper(name: str, command: Command) -> argparse.ArgumentParser:

@@ -112,7 +112,7 @@ def explain(flags: JobOptions, contract: Contract, console: Console) -> None:
     for table in schema.tables:
         _say(console, f"  {database.insert_sql(table)}")
     if database.driver.insert_ways:
-        _say(console, f"  By ODBC the driver decides when it is connected: {', '.join(database.driver.insert_ways)}.")
+        _say(console, f"  With ODBC the driver that is connected decides: {', '.join(database.driver.insert_ways)}.")
     _say(console, f"\nStages: {STAGES}")
     most = database.max_writers
     share = slice_memory(flags.memory, workers(flags))
@@ -123,7 +123,7 @@ def explain(flags: JobOptions, contract: Contract, console: Console) -> None:
         f" for each{writers}; batches of {flags.batch_size:,} records or {flags.batch_bytes >> 20:,} MiB",
     )
     if found is None:
-        _say(console, "Slices and sizes: give --input, too.")
+        _say(console, "Slices and sizes: give --input to see them.")
     else:
         _sizes(flags, found, console)
 
@@ -226,6 +226,6 @@ def run(argv: Sequence[str]) -> int:
         else:
             explain(flags, contract, Console())
     except (UserError, OSError) as error:
-        print(f"nothing to explain: {error}", file=sys.stderr)
+        print(f"no explanation: {error}", file=sys.stderr)
         return 2
     return 0

@@ -23,7 +23,7 @@ def page() -> str:
         actions = [one for one in flags if one.help not in (argparse.SUPPRESS, None) and one.dest != "help"]
         if not actions:
             continue
-        parts.append(f"## {title.capitalize()}\n")
+        parts.append(f"## {title[0].upper()}{title[1:]}\n")
         if description:
             parts.append(f"{description}\n")
         lines = ["| flag | meaning |", "|---|---|"]

@@ -14,6 +14,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from beamshred.sample import sample_of_input
+from beamshred.words import counted
 from pipeline.command_line import parse_tool
 from pipeline.flags import positive
 from pipeline.options import JobOptions
@@ -52,7 +53,7 @@ def show(found: Coverage, rejects: int, console: Console) -> None:
     for path, place in found.sorted_places():
         style = "yellow" if place.read < place.count else None
         table.add_row(Text(path), f"{place.count:,}", f"{place.read:,}", Text(place.shape), style=style)
-    console.print(f"{found.records:,} records; paths from the record's element down", highlight=False)
+    console.print(f"{found.records:,} records; paths begin at the record's element", highlight=False)
     console.print(table)
     if len(found.places) >= MOST_PATHS:
         console.print(f"Only the first {MOST_PATHS:,} different paths were counted.", highlight=False)
@@ -61,7 +62,7 @@ def show(found: Coverage, rejects: int, console: Console) -> None:
         meant = f" (did you mean {near}?)" if near else ""
         console.print(f"never found: {name}: {path}{meant}", highlight=False, markup=False, soft_wrap=True)
     if rejects:
-        console.print(f"{rejects:,} records are damaged, and were left out.", highlight=False)
+        console.print(f"{counted(rejects, 'damaged record')} left out.", highlight=False)
 
 
 def _add_flags(parser: argparse.ArgumentParser) -> None:

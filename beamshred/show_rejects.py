@@ -103,7 +103,7 @@ def run(argv: Sequence[str]) -> int:
         _show_groups(found, flags.rejects, console)
     if found.damaged:
         lines = f"{counted(found.damaged, 'damaged line')} left out, the first"
-        print(f"{lines}: {visible(found.first_damaged)}; mend or remove it", file=sys.stderr)
+        print(f"{lines}: {visible(found.first_damaged)}; correct or remove it", file=sys.stderr)
         return 2
     return 0
 
@@ -115,12 +115,12 @@ def files_of_run(folder: str) -> list[str]:
         return files
     if find_file(join(folder, "report.json")) is None:
         raise UserError(
-            f"{folder} is no folder of a run: it has no report.json and no rejects; name one, as runs/<run>"
+            f"{folder} is not the folder of a run: it has no report.json and no rejects; name one, as runs/<run>"
         )
     if is_local(folder) and (rules := read_report(Path(folder)).get("rejects")):
         raise UserError(
-            f"{folder} counts {counted(sum(rules.values()), 'reject')} in its report.json, and has no files of them: "
-            "they were removed"
+            f"{folder} counts {counted(sum(rules.values()), 'reject')} in its report.json, but its files of "
+            "rejects were removed"
         )
     return []
 
@@ -258,7 +258,7 @@ def _show_one(found: Found, reject: Reject, rule: str | None, number: int, conso
         say("note", note)
     if payload:
         numbers = "of the record" if above is None else "of the document"
-        unknown = "" if fault is not None else "; which is at fault is not known"
+        unknown = "" if fault is not None else "; which of them is at fault is not known"
         console.print(Text(f"\nlines {numbers}{unknown}:", style="dim"))
         _show_lines(payload, fault, above or 0, codec, console)
 

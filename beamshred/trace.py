@@ -224,6 +224,6 @@ def run(argv: Sequence[str]) -> int:
             raise OptionsError(f"no record of the input has the key {flags.record_key!r}; a key is: {names}")
         print("\n".join(tracer.lines(record)))
     except (UserError, OSError) as error:
-        print(f"nothing to explain: {error}", file=sys.stderr)
+        print(f"no explanation: {error}", file=sys.stderr)
         return 2
     return 0

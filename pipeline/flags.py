@@ -43,8 +43,8 @@ def add_job_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--target",
         metavar="URL",
-        help="The database: sqlite:///file.db or another SQLAlchemy URL; env:NAME or file:PATH hold "
-        "one, so that no password shows.",
+        help="The database: sqlite:///file.db or another SQLAlchemy URL, or odbc: and a connection string; env:NAME or "
+        "file:PATH hold one of these, so that no password shows.",
     )
     group.add_argument(
         "--workers",
@@ -58,7 +58,7 @@ def add_job_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--check",
         action="store_true",
-        help="Only compare the target with the contract, and say what is amiss; exit code 2 if data would be lost.",
+        help="Only compare the target with the contract, and report differences; exit code 2 if data would be lost.",
     )
     group.add_argument("--limit", type=positive, metavar="N", help="Stop after this many records.")
     group.add_argument(
@@ -79,13 +79,13 @@ def add_job_flags(parser: argparse.ArgumentParser) -> None:
         type=_limit_of_rejects,
         metavar="N|P%",
         help="Stop as failed when more records are rejected than this number, or than this share of those read; "
-        "another runner's job is judged when it is done.",
+        "on another runner this is checked when the job is done.",
     )
     group.add_argument(
         "--reject_payload",
         choices=[NONE, SPAN, FULL],
         default=FULL,
-        help="What is kept of a record that is rejected: full, the record and its place; span, its place, from "
+        help="What is kept of a rejected record: full, the record and its place; span, its place, from "
         "where it can be read again; none. Messages may quote a value whatever is chosen. Default %(default)s.",
     )
     group.add_argument(
@@ -116,12 +116,12 @@ def add_job_flags(parser: argparse.ArgumentParser) -> None:
         help="The most bytes that a compressed file, or document of a table, may become; default 1G or 200 times "
         "its size, whichever is more.",
     )
-    group = parser.add_argument_group("documents in a table", "--input is a database here.")
+    group = parser.add_argument_group("documents in a table", "For an --input that is a database.")
     group.add_argument("--input_table", metavar="NAME", help="The table of the documents, as dbo.app_xml.")
     group.add_argument(
         "--input_key",
         metavar="NAME[,NAME]",
-        help="The columns of --input_table that tell its rows apart; an index should begin with them.",
+        help="The columns of --input_table that identify a row; an index should begin with them.",
     )
     group.add_argument(
         "--input_column",
@@ -131,12 +131,13 @@ def add_job_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--input_where",
         metavar="SQL",
-        help="Which rows are read, as a condition in the database's SQL.",
+        help="A condition in the SQL of the database: only rows that meet it are read.",
     )
     group.add_argument(
         "--key_range",
         metavar="FIRST:LAST",
-        help="Which keys are read, both ends included; either may be left out. Of several key columns it is the first.",
+        help="The keys that are read, both ends included; either may be left out. With several key columns, keys "
+        "of the first.",
     )
     group.add_argument(
         "--skip_loaded",
@@ -170,15 +171,14 @@ def add_job_flags(parser: argparse.ArgumentParser) -> None:
         type=positive,
         metavar="N",
         help="Connections to the target at once, at the most (default: three times --workers). Each worker has "
-        "one; where they wait for a far database more are started, which take turns on the cores.",
+        "one; where they wait for a far database, more are started, which take turns on the cores.",
     )
     group.add_argument(
         "--retry_seconds",
         type=_seconds,
         default=RETRY_SECONDS,
         metavar="N",
-        help="How long the target is waited for, before the run and in it, when it is away, locked or too busy "
-        "(default 120).",
+        help="How long to wait for a target that is away, locked or too busy, before the run and in it (default 120).",
     )
     group.add_argument(
         "--odbc_insert",
@@ -193,7 +193,7 @@ def add_job_flags(parser: argparse.ArgumentParser) -> None:
         type=_size,
         metavar="SIZE",
         help="Memory of the whole job, about (default: half of what the machine, or the control group, has). It "
-        "bounds the slices, and the number of workers where that is not given; 300M is little.",
+        "bounds the slices, and the number of workers where that is not given. About 300M is enough for one worker.",
     )
     group.add_argument(
         "--slice_bytes",
@@ -204,15 +204,13 @@ def add_job_flags(parser: argparse.ArgumentParser) -> None:
         "grow to about ten seconds, or their share of --memory.",
     )
     group = parser.add_argument_group("messages")
-    group.add_argument(
-        "--quiet", action="store_true", help="Show warnings and errors alone; the report has all the rest."
-    )
+    group.add_argument("--quiet", action="store_true", help="Show only warnings and errors; the report has the rest.")
     group.add_argument(
         "--progress_seconds",
         type=_seconds,
         default=DEFAULT_PROGRESS_SECONDS,
         metavar="N",
-        help="Where the output is no terminal: a line of progress every so many seconds (default %(default)s); 0: "
+        help="Where the output is not a terminal: a line of progress every so many seconds (default %(default)s); 0: "
         "none.",
     )
     group.add_argument(
@@ -252,8 +250,8 @@ def add_job_flags(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=DEFAULT_START_SECONDS,
         metavar="SECONDS",
-        help="With another runner: how long the first sign of a worker is waited for (default %(default)s); then "
-        "the job is cancelled.",
+        help="With another runner: how long to wait for the first worker to begin (default %(default)s); then the "
+        "job is cancelled.",
     )
     group.add_argument(
         "--allow_plain_password",
@@ -274,7 +272,7 @@ def add_tool_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--import_contract",
         metavar="FILE",
-        help="Print the contract that a legacy mapping contract (JSON) becomes; what changed is said on stderr.",
+        help="Print the contract that a legacy mapping contract (JSON) becomes; what changes is listed on stderr.",
     )
     group.add_argument(
         "--infer",
@@ -289,8 +287,8 @@ def add_tool_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--record",
         metavar="PATH",
-        help="With either: the path of the records, such as /orders/order, or in a schema the name of their document "
-        "element; found, where it is not given.",
+        help="With --infer or --infer_xsd: the path of the records, such as /orders/order, or in a schema the name of "
+        "their document element (default: it is found from the documents).",
     )
     group.add_argument(
         "--sample",
@@ -301,8 +299,8 @@ def add_tool_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--coverage",
         action="store_true",
-        help="Say which paths of the records of --input the contract reads, which it does not, with counts and the "
-        "shape of a value, and which of its own find nothing. Writes nothing.",
+        help="List the paths of the records of --input that the contract reads or does not read, with counts and the "
+        "shape of a value, and its own paths that find nothing. Writes nothing.",
     )
     group.add_argument("--report", metavar="RUN", help="Make report.html of a run's folder, runs/<run>, again.")
     group.add_argument("--compare", nargs=2, metavar="RUN", help="Print what changed from one run to another.")
@@ -340,9 +338,13 @@ def add_tool_flags(parser: argparse.ArgumentParser) -> None:
         help="Say how this value of the record with --record_key was made: which paths were tried, what they found, "
         "what was done to it.",
     )
-    group.add_argument("--record_key", metavar="KEY", help="Of several columns: with commas between the values.")
+    group.add_argument(
+        "--record_key",
+        metavar="KEY",
+        help="The key of that record; with several columns, their values with commas between them.",
+    )
     group.add_argument("--create_sql", action="store_true", help="Print the SQL that creates the tables of --target.")
-    group.add_argument("--show_code", action="store_true", help="Print the Python that --contract becomes.")
+    group.add_argument("--show_code", action="store_true", help="Print the Python code that --contract becomes.")
 
 
 def _size(text: str) -> int:

@@ -165,7 +165,7 @@ def _bounds(key_range: str | None) -> tuple[str | None, str | None]:
     first, colon, last = key_range.partition(":")
     if not colon or ":" in last or not (first or last):
         raise OptionsError(
-            f"--key_range is {key_range!r}; write first:last, first: or :last, or say by --input_where what is read"
+            f"--key_range is {key_range!r}; write first:last, first: or :last, or select rows by --input_where"
         )
     return first or None, last or None
 
@@ -182,5 +182,5 @@ def _loaded(flags: JobOptions, contract: Contract, column: XmlColumn) -> Loaded:
     if flags.on_existing != "skip":
         reasons.append(f"--on_existing {flags.on_existing} must read what is loaded, to see whether it has changed")
     if reasons:
-        raise OptionsError(f"--skip_loaded cannot be: {'; '.join(reasons)}")
+        raise OptionsError(f"--skip_loaded cannot be used: {'; '.join(reasons)}")
     return Loaded(LEDGER.name, contract.contract)

@@ -110,7 +110,9 @@ def _same_tables(schema: Schema, dialect: str) -> Iterator[Finding]:
         name = table.name if dialect == "sqlite" else table.full_name
         other = first.setdefault(name if dialect == "postgresql" else name.lower(), table)
         if other is not table:
-            message = f"the tables {other.label} and {table.label} of the contract would be one table here"
+            message = (
+                f"the tables {other.label} and {table.label} of the contract would be the same table in this database"
+            )
             yield Finding(ERROR, table.full_name, None, message, "rename one of them in the contract")
 
 
@@ -120,7 +122,7 @@ def _alike(table: Table) -> Iterator[Finding]:
     for name in table.column_names:
         other = first.setdefault(name.lower(), name)
         if other != name:
-            message = f"the database does not tell it from {other!r}: names differ by more than their case"
+            message = f"in this database it is the same column as {other!r}, as case does not distinguish names"
             yield Finding(ERROR, table.full_name, name, message, "rename one of them in the contract")
 
 
@@ -178,7 +180,7 @@ class _Comparison:
             remedy = "say `required: true` or give a `default` in the contract"
             yield self._finding(WARNING, column.name, message, remedy)
         if self.dialect == "mssql" and found.identity != column.identity:
-            message = "the database numbers it itself" if found.identity else "it is no identity column"
+            message = "the database numbers it itself" if found.identity else "it is not an identity column"
             remedy = f"{'say' if found.identity else 'drop'} `identity: true` in the contract"
             yield self._finding(ERROR, column.name, message, remedy)
 
@@ -201,7 +203,7 @@ class _Comparison:
             return
         key = ", ".join(self.there.primary_key)
         severity = ERROR if there < wanted else WARNING
-        message = f"its primary key is ({key}), in which rows of the contract may be alike: they would be refused"
+        message = f"its primary key is ({key}), in which rows of the contract may be equal: they would be refused"
         own = ", ".join(self.table.primary_key) or "no key"
         yield self._finding(severity, None, message, f"make the key that of the contract ({own}), or say `key` there")
 
@@ -216,10 +218,10 @@ class _Comparison:
                 continue
             if any(_refers(key, table) for table in self.schema.tables):
                 remedy = f"put the table {key.parent} above this one in the contract"
-                yield self._finding(ERROR, columns, f"it points at {key.parent}, which is loaded later", remedy)
+                yield self._finding(ERROR, columns, f"it refers to {key.parent}, which is loaded later", remedy)
             else:
-                remedy = f"see that {key.parent} has its rows: a record that points at none is rejected"
-                yield self._finding(WARNING, columns, f"it points at {key.parent}, which is not loaded", remedy)
+                remedy = f"load {key.parent} first: a record that refers to a missing row is rejected"
+                yield self._finding(WARNING, columns, f"it refers to {key.parent}, which is not loaded", remedy)
         wanted = self.table.foreign_key
         if wanted and _folded(wanted.columns) not in {_folded(key.columns) for key in self.there.foreign_keys}:
             columns, parent = ", ".join(wanted.columns), self.schema.by_label[wanted.parent].name

@@ -21,12 +21,16 @@ def metrics_of(report: Mapping[str, Any], now: float | None = None) -> str:
             if value is not None:  # another runner has told no counts
                 gauge.labels(*([contract, value_of] if label else [contract])).set(value)
 
-    tell("run_success", "1: the run came to its end, whatever it rejected; 0: not.", {"": report["state"] == "done"})
+    tell(
+        "run_success",
+        "1: the run ended normally, with or without rejects; 0: it did not.",
+        {"": report["state"] == "done"},
+    )
     tell("run_end_timestamp_seconds", "When the run ended.", {"": time.time() if now is None else now})
     tell("run_seconds", "How long the run took.", {"": report["seconds"]})
     tell("run_cpu_seconds", "Processor time of all its processes.", {"": report["cpu_seconds"]})
     tell("run_peak_memory_bytes", "Memory of all its processes at most.", {"": report["peak_memory_bytes"]})
-    tell("records", "Records by what became of them; read is their sum.", report["records"], "outcome")
+    tell("records", "Records by outcome; read is the sum of the others.", report["records"], "outcome")
     tell("rows", "Rows loaded, by table.", report["tables"], "table")
     tell("rejects", "Rejected records, by stage and rule.", report["rejects"], "rule")
     tell("warnings", "Warnings, by their text.", report["warnings"], "warning")

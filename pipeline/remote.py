@@ -73,7 +73,7 @@ def run_remote(job: Job, report: Report, interrupts: Interrupts) -> None:
         else:
             report.state = "interrupted"
     except KeyboardInterrupt:
-        report.error = f"not waited for: the job {name} may go on; cancel it on the runner"
+        report.error = f"not waited for: the job {name} may still run; cancel it on the runner"
         raise
     finally:
         if report.state != "detached":
@@ -240,7 +240,7 @@ def _counters(result: PipelineResult) -> Counter[str]:
     try:
         return counters_of(result)
     except Exception as error:
-        raise JobError(f"the job is done, and its counts cannot be had: {reason(error)}") from None
+        raise JobError(f"the job is done, but its counts cannot be read: {reason(error)}") from None
 
 
 def _state(result: PipelineResult) -> str | None:
@@ -268,7 +268,7 @@ def _exists(path: str) -> bool:
     try:
         return FileSystems.exists(path)
     except Exception as error:  # each filesystem has errors of its own
-        logger.debug("%s cannot be looked for: %s", path, error)
+        logger.debug("cannot see whether %s exists: %s", path, error)
         return False
 
 

@@ -53,11 +53,12 @@ def check_remote_flags(job: JobOptions, given: set[str]) -> None:
     if not job.shards and parallelism(options) is None:
         raise OptionsError(
             f"with --runner {runner}, say how many slots or workers there are: --parallelism N (--max_num_workers N on"
-            " Dataflow), or at least --shards N, how many batches load at the same time; nothing tells it otherwise"
+            " Dataflow), or at least --shards N, how many batches load at the same time; it cannot be found"
+            " out otherwise"
         )
     if runner == "FlinkRunner" and options.view_as(FlinkRunnerOptions).parallelism < 1:
         raise OptionsError(
-            "with --runner FlinkRunner, give --parallelism N, the slots that the job uses: Flink takes 1"
+            "with --runner FlinkRunner, give --parallelism N, the slots that the job uses: by itself Flink uses 1"
         )
     if job.detach:
         _check_detach(options, runner)
@@ -111,7 +112,7 @@ def _check_detach(options: PipelineOptions, runner: str) -> None:
         or options.view_as(SparkRunnerOptions).spark_submit_uber_jar
     )
     if portable.environment_type == "LOOPBACK":
-        raise OptionsError("--detach cannot be with --environment_type LOOPBACK: its workers are in this process")
+        raise OptionsError("--detach cannot be used with --environment_type LOOPBACK: its workers are in this process")
     if not lasting:
         raise OptionsError(
             "--detach needs a job server that goes on when the command ends: give --job_endpoint HOST:PORT of one"

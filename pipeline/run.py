@@ -22,8 +22,8 @@ from transforms.insert.retry import opened
 
 _BUG = "this is a bug, please report it"
 _BUG_OF_RUNNER = (
-    "the runner has lost or repeated some of what passed between the stages; what was committed is right, the same"
-    " command loads what is missing, and another runner or version may be the remedy"
+    "the runner has lost or repeated some of what passed between the stages; what was committed is right, and the same"
+    " command loads what is missing; try another runner or version of it"
 )
 
 

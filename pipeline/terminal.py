@@ -134,8 +134,8 @@ class Terminal:
             )
             if replay["open"]:
                 self.console.print(
-                    "What was kept whole is loaded as it was read: where the source was mended, load the source again; "
-                    "what is loaded already is skipped.",
+                    "A record that was kept in full is loaded as it was read. If its source was corrected, load the "
+                    "source again; what is loaded already is skipped.",
                     highlight=False,
                 )
         for warning, number in report["warnings"].items():
@@ -156,13 +156,13 @@ class Terminal:
 
 _RULES = {
     "blank": ("blank", "`required: true` rejects such records"),
-    "type": ("no value of its type", "see its `type`, `format` and `clean`"),
-    "scale": ("of more decimals than it has", "give the type more, or `rounding`"),
-    "overflow": ("too large for it", "widen its type"),
-    "length": ("too long for it", "widen its type"),
+    "type": ("not of its type", "see its `type`, `format` and `clean`"),
+    "scale": ("of more decimals than its type", "give the type more decimals, or `rounding`"),
+    "overflow": ("too large for its type", "widen its type"),
+    "length": ("too long for its type", "widen its type"),
     "reference": ("a list of references", "`unpivot` and `split` make a row of each"),
     "lookup": ("not in its lookup", "add them, or `otherwise`"),
-    "several": ("several where one may be", "see its `take`"),
+    "several": ("several where one is allowed", "see its `take`"),
 }
 """What a rule says of texts, and what to do about it."""
 

@@ -228,7 +228,7 @@ def test_no_family_makes_no_batch() -> None:
 
 @pytest.mark.parametrize("name", ["batch_size", "batch_bytes", "shards"])
 def test_argument_below_one(name: str) -> None:
-    with pytest.raises(ValueError, match=f"{name} is at least 1, not 0"):
+    with pytest.raises(ValueError, match=f"{name} must be at least 1, not 0"):
         GroupIntoBatches(**{name: 0})
 
 

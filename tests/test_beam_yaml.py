@@ -67,7 +67,7 @@ def test_documents_of_a_table(folder: Folder, monkeypatch: pytest.MonkeyPatch) -
             lambda: beam_yaml.LoadToDatabase("contract.yaml", "env:ORDERS_DB", on_existing="drop"),
             "on_existing is 'drop'",
         ),
-        (lambda: beam_yaml.LoadToDatabase("contract.yaml", "env:ORDERS_DB", shards=0), "shards is at least 1"),
+        (lambda: beam_yaml.LoadToDatabase("contract.yaml", "env:ORDERS_DB", shards=0), "shards must be at least 1"),
     ],
 )
 def test_wrong_option(folder: Folder, make, words: str) -> None:

@@ -146,7 +146,7 @@ def test_many_records_in_a_row_keep_to_the_limit(folder: Folder) -> None:
         (["--input_table", "absent"], "no such table: absent"),
         (["--input_key", "app_id,missing"], "no column 'missing'; it has app_id, xml"),
         (["--key_range", "5"], "write first:last"),
-        (["--key_range", "x:"], "'x' is no value of the key"),
+        (["--key_range", "x:"], "'x' is not a value of the key"),
         (["--skip_loaded"], "must be the same database"),
         (["--skip_loaded", "--on_existing", "replace"], "replace must read what is loaded"),
     ],

@@ -124,7 +124,7 @@ def test_key_range_compares_numbers_and_has_both_ends(
 
 
 def test_key_range_that_is_no_number_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="'abc' is no value of the key, which is a number such as 7"):
+    with pytest.raises(InputError, match="'abc' is not a value of the key, which is a number such as 7"):
         read(table(tmp_path, [(7, "<a/>")], first="abc"))
 
 

@@ -41,7 +41,7 @@ def test_damaged_record_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[st
     folder.write("a.xml", orders([order(1), "<order id='2'><name></nmae></order>"]))
     code, text = shown(folder, capsys)
     assert code == 3
-    assert "1 records are damaged" in text
+    assert "1 damaged record left out" in text
 
 
 def test_contract_that_is_missing_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -63,7 +63,7 @@ def test_large_document_is_cut_and_what_is_beside_is_named(tmp_path: Path, monke
 def test_record_is_as_the_user_says(tmp_path: Path) -> None:
     _, contract = _contract(tmp_path, "<a><b><c><d>1</d><d>2</d></c></b></a>", record="/a/b")
     assert contract.record.path == "/a/b"
-    with pytest.raises(InferError, match=r"--record /a/x: x is not there"):
+    with pytest.raises(InferError, match=r"--record /a/x: x does not occur"):
         infer_contract([str(tmp_path)], record="/a/x")
     with pytest.raises(InferError, match="the document element is a, not b"):
         infer_contract([str(tmp_path)], record="/b")
@@ -163,7 +163,7 @@ def test_recursion_keeps_the_tree_by_rows_within(tmp_path: Path) -> None:
 
 def test_damaged_document_counts_as_far_as_it_goes(tmp_path: Path) -> None:
     text, contract = _contract(tmp_path, "<a><b>1</b><c>2</a>", "<a><b>2</b></a>")
-    assert "Not well-formed, and read as far as it is:" in text
+    assert "Not well-formed, and read only up to the fault:" in text
     assert "c" in contract.tables["a"].columns
 
 

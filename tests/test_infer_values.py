@@ -74,7 +74,7 @@ def test_day_and_month_that_could_be_either_are_text_and_unsure() -> None:
     values.see("01/02/2024")
     reading = values.reading("x")
     assert reading.type == "text(20)"
-    assert "UNSURE: a date? every value reads as %d/%m/%Y or %m/%d/%Y" in reading.notes[0]
+    assert "UNSURE: a date? every value matches %d/%m/%Y or %m/%d/%Y" in reading.notes[0]
 
 
 def test_required_needs_rows_enough_and_no_gap() -> None:

@@ -255,7 +255,7 @@ def test_circle_of_expressions_is_found_beside_sound_ones() -> None:
         ("{path: //r, key: {id: a}}", "record.path: '//r': records are at one depth"),
         (
             "{path: '/r[1]', key: {id: a}}",
-            "record.path: '/r[1]': the path of records is of element names alone, without 'r[1]'",
+            "record.path: '/r[1]': the path of records has only names of elements, not 'r[1]'",
         ),
         ("{path: /p:r, key: {id: a}}", "record.path: the prefix 'p' of 'p:r' is not declared under `namespaces`"),
         (

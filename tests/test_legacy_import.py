@@ -56,7 +56,7 @@ def test_every_mistake_is_told_at_once_with_its_mapping() -> None:
     ]
     expected = [
         "mapping 2 (app_base.a): there is no mapping type 'add_magic(1)'",
-        "mapping 3 (app_base.b): the data_type 'money' is none of",
+        "mapping 3 (app_base.b): the data_type 'money' is not one of",
         "mapping 4 (app_base.c): the mapping type add_score needs",
         "mapping 5 (app_base.d): `xml_attribute` is missing",
         "mapping 6 (app_base.e): `calculated_field` needs an `expression`",
@@ -80,12 +80,15 @@ def test_every_mistake_is_told_at_once_with_its_mapping() -> None:
         ({"mappings": [KEY], "enum_mappings": {"a": 1}}, "`enum_mappings` is not an object of objects"),
         (
             {"mappings": [KEY], "element_filtering": {"filter_rules": [{"element_type": "pet"}]}},
-            "filter rule 1: the element_type 'pet' is none of contact, address, employment",
+            "filter rule 1: the element_type 'pet' is not one of contact, address, employment",
         ),
         ({"mappings": [KEY], "relationships": [{}]}, "relationship 1 has no `parent_table` and `child_table`"),
         ({"mappings": [KEY], "relationships": 1}, "`relationships` is not a list"),
         ({"mappings": [KEY], "table_insertion_order": [["a"]]}, "`table_insertion_order` is not a list of names"),
-        ({"mappings": [KEY], "source_application_table": "a b"}, "'a b', of the application, is no name of an element"),
+        (
+            {"mappings": [KEY], "source_application_table": "a b"},
+            "'a b', of the application, is not the name of an element",
+        ),
         ({"mappings": [KEY], "element_filtering": {"filter_rules": 1}}, "`filter_rules` is not a list"),
         (
             {
@@ -94,7 +97,7 @@ def test_every_mistake_is_told_at_once_with_its_mapping() -> None:
                     "filter_rules": [{**FILTERS["filter_rules"][0], "required_attributes": {"1": True}}]
                 },
             },
-            "filter rule 1: '1' is no name of an element or attribute",
+            "filter rule 1: '1' is not the name of an element or attribute",
         ),
         (
             {"mappings": [{**KEY, "data_type": "string"}]},
@@ -173,7 +176,7 @@ def test_what_changed_is_told_by_mapping() -> None:
     }
     lines = list(notes.lines())
     assert lines[:2] == [
-        "Values that differ, where the old program was wrong:",
+        "Values that differ because the old program was wrong:",
         "  leading zeros of digits are kept: 1 mapping, in app_base",
     ]
     assert lines.index("Rows that differ:") < lines.index("For all documents:")
@@ -185,7 +188,7 @@ def test_what_was_not_taken_is_told_first_and_changes_by_their_number() -> None:
     numbers = [mapping(f"{APP}/@n{number}", f"app_{number % 6}.n{number}", "int") for number in range(300)]
     _, notes = converted(*numbers, mapping(f"{APP}/@a", "app_base.c", "int", "enum"))
     lines = list(notes.lines())
-    assert lines[0] == "Not taken:"
+    assert lines[0] == "Not imported:"
     assert lines[1].startswith("  mapping 302, ")
     tables = "app_0, app_1, app_2, app_3, ..."
     assert f"  a minus sign and separators of thousands count: -1, 1,234.56: 300 mappings, in {tables}" in lines
@@ -223,7 +226,7 @@ def test_the_command_prints_a_contract_that_loads(capsys: pytest.CaptureFixture[
     assert main(["--import_contract", str(FOLDER / "loans.json")]) == 0
     output = capsys.readouterr()
     assert parse_contract(output.out).contract == "loans"
-    assert output.err.startswith("Values that differ, where the old program was wrong:")
+    assert output.err.startswith("Values that differ because the old program was wrong:")
 
 
 def test_the_command_refuses_what_it_cannot_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

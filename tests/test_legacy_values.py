@@ -241,7 +241,7 @@ def test_an_enum_after_an_expression_looks_up_the_raw_attribute_when_that_gives_
 
 def test_defaults_that_are_no_value_are_told() -> None:
     _, notes = converted(mapping(f"{APP}/@a", "app_base.c", "int", default_value="soon"))
-    assert notes.not_taken == [f"mapping 2, {APP}/@a -> app_base.c: the default 'soon' is no int"]
+    assert notes.not_taken == [f"mapping 2, {APP}/@a -> app_base.c: the default 'soon' is not of type int"]
 
 
 def test_a_row_of_keys_and_defaults_is_not_made() -> None:
@@ -314,7 +314,7 @@ def test_bits_after_an_expression() -> None:
 def test_results_that_are_no_value_of_the_column_are_told() -> None:
     expression = "CASE WHEN a = 1 THEN 'one' ELSE '2' END"
     _, notes = converted(mapping(f"{APP}/@a", "app_base.c", "int", "calculated_field", expression=expression))
-    assert notes.not_taken == [f"mapping 2, {APP}/@a -> app_base.c: the result 'one' is no int"]
+    assert notes.not_taken == [f"mapping 2, {APP}/@a -> app_base.c: the result 'one' is not of type int"]
 
 
 @pytest.mark.parametrize("name", ["order", "value", "end", "case", "group", "date", "odd name"])

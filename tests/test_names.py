@@ -84,13 +84,13 @@ def test_record_path_is_absolute(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["//a", "//*", "/a//b"])
 def test_record_path_has_one_depth(text: str) -> None:
-    with pytest.raises(ValueError, match=rf"^'{re.escape(text)}': records are at one depth, and // is any"):
+    with pytest.raises(ValueError, match=rf"^'{re.escape(text)}': records are at one depth, and // means any"):
         RecordPath.parse(text)
 
 
 @pytest.mark.parametrize("text", ["/a/..", "/a/@b", "/a[1]", "/.", "/{urn:[@]}a/b[@c]"])
 def test_record_path_has_only_names(text: str) -> None:
-    with pytest.raises(ValueError, match="the path of records is of element names alone, without"):
+    with pytest.raises(ValueError, match="the path of records has only names of elements, not"):
         RecordPath.parse(text)
 
 

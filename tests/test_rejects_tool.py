@@ -102,9 +102,9 @@ def test_source_that_was_changed_since_is_told(folder: Folder, capsys: pytest.Ca
     assert folder.run("--quiet", "--reject_payload", "span") == 3
     folder.write("a.xml", orders([]))
     capsys.readouterr()
-    assert "was changed since" in shown(capsys, str(folder.run_dir), "--number", "1")
+    assert "has changed since then" in shown(capsys, str(folder.run_dir), "--number", "1")
     (folder.path / "a.xml").unlink()
-    assert "no file that is there" in shown(capsys, str(folder.run_dir), "--number", "1")
+    assert "not an existing file" in shown(capsys, str(folder.run_dir), "--number", "1")
 
 
 def test_nothing_kept_is_told(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
@@ -125,7 +125,7 @@ def test_value_that_stands_twice_marks_nothing(tmp_path: Path, capsys: pytest.Ca
     run = run_of(tmp_path / "run", line("c: 'x' is bad", payload="<b>\n<c>x</c>\n<d>x</d></b>"))
     said = shown(capsys, run, "--number", "1")
     assert not [row for row in said.splitlines() if row.startswith(">")]
-    assert "which is at fault is not known" in said
+    assert "which of them is at fault is not known" in said
     assert "<d>x</d>" in said
 
 
@@ -194,8 +194,8 @@ def test_damaged_lines_are_told_and_the_rest_is_shown(
 
 
 def test_folder_that_is_no_run_and_run_without_rejects(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "is no folder of a run" in shown(capsys, str(tmp_path), code=2)
-    assert "is no folder of a run" in shown(capsys, str(tmp_path / "none"), code=2)
+    assert "is not the folder of a run" in shown(capsys, str(tmp_path), code=2)
+    assert "is not the folder of a run" in shown(capsys, str(tmp_path / "none"), code=2)
     folder = Folder(tmp_path)
     folder.write("a.xml", orders([order(1)]))
     assert folder.run("--quiet") == 0
@@ -204,7 +204,7 @@ def test_folder_that_is_no_run_and_run_without_rejects(tmp_path: Path, capsys: p
     assert "has no rejects" in shown(capsys, str(folder.run_dir), "--number", "1", code=2)
     report = folder.run_dir / "report.json"
     report.write_text(json.dumps(folder.report | {"rejects": {"map.type": 2}}))
-    assert "they were removed" in shown(capsys, str(folder.run_dir), code=2)
+    assert "its files of rejects were removed" in shown(capsys, str(folder.run_dir), code=2)
 
 
 def test_messages_that_are_told_apart_are_bounded(

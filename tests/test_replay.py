@@ -210,9 +210,9 @@ def test_inputs_that_are_refused(folder: Replays, capsys: Any) -> None:
     [file] = (folder.path / "run" / "rejects").iterdir()
     first = file.read_text().splitlines()[0]
     wrong = {
-        "{": "line 2", "[]": "an object of JSON", "{}": "'span' is missing",
+        "{": "line 2", "[]": "a JSON object", "{}": "'span' is missing",
         first.replace('"ordinal":3', '"ordinal":"3"'): "`ordinal` and `span` are numbers",
-        first.replace('"depth":2', '"depth":"x"'): "it is no line of a file of rejects",
+        first.replace('"depth":2', '"depth":"x"'): "it is not a line of a file of rejects",
     }  # fmt: skip
     for line, message in wrong.items():
         file.write_text(f"{first}\n{line}\n")

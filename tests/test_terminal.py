@@ -27,7 +27,7 @@ def test_values_that_were_cut_are_not_told_as_missing(capsys: pytest.CaptureFixt
     found = [line.strip() for line in lines if "t.a" in line or "t.b" in line]
     assert sorted(found) == [
         "1 text of t.b cut to its length",
-        "2 texts of t.b were no value of its type, and became NULL, its default or a",
+        "2 texts of t.b were not of its type, and became NULL, its default or a reject,",
         "3 texts of t.a cut to its length",
     ]
 
@@ -40,5 +40,5 @@ def test_missing_value_is_not_told_as_a_text(capsys: pytest.CaptureFixture[str])
 
 def test_replay_with_open_rejects_says_how_to_load_a_mended_source(capsys: pytest.CaptureFixture[str]) -> None:
     said = " ".join(" ".join(told(capsys, replay={"rejects": 2, "open": 2})).split())
-    assert "as it was read: where the source was mended, load the source again" in said
-    assert "source was mended" not in " ".join(told(capsys, replay={"rejects": 2, "open": 0}))
+    assert "as it was read. If its source was corrected, load the source again" in said
+    assert "source was corrected" not in " ".join(told(capsys, replay={"rejects": 2, "open": 0}))

@@ -97,7 +97,7 @@ def test_other_files_of_a_folder_are_told(folder: Path, monkeypatch: pytest.Monk
 
 
 def test_glob_that_is_none_is_explained() -> None:
-    with pytest.raises(ValueError, match=r"'\[b-a\].xml' is no glob"):
+    with pytest.raises(ValueError, match=r"'\[b-a\].xml' is not a valid glob"):
         list(glob("[b-a].xml"))
 
 

@@ -71,7 +71,7 @@ class GroupIntoBatches(beam.PTransform):
         super().__init__()
         for name, value in (("batch_size", batch_size), ("batch_bytes", batch_bytes), ("shards", shards)):
             if value < 1:
-                raise ValueError(f"{name} is at least 1, not {value}")
+                raise ValueError(f"{name} must be at least 1, not {value}")
         self.batch_size = batch_size
         self.batch_bytes = batch_bytes
         self.shards = shards

@@ -92,11 +92,13 @@ class RecordPath:
         # A slash inside {uri} is no separator.
         steps = re.findall(r"/((?:\{[^}]*\}|[^/])*)", text)
         if "" in steps:
-            raise UserError(f"{text!r}: records are at one depth, and // is any; name each step, or write * for it")
+            raise UserError(
+                f"{text!r}: records are at one depth, and // means any depth; name each step, or write * for it"
+            )
         for step in steps:
             if step in (".", "..") or re.search(r"[@\[]", re.sub(r"\{[^}]*\}", "", step)):
                 raise UserError(
-                    f"{text!r}: the path of records is of element names alone, without {step!r}; `where` and `rows` "
+                    f"{text!r}: the path of records has only names of elements, not {step!r}; `where` and `rows` "
                     "choose below it"
                 )
         return cls(tuple(NameTest.parse(step, namespaces) for step in steps))

@@ -104,7 +104,7 @@ def reject_of_json(line: bytes) -> Reject:
     except orjson.JSONDecodeError:
         found = json.loads(line)  # of a source whose name is no Unicode
     if not isinstance(found, dict):
-        raise ValueError("a reject is an object of JSON")
+        raise ValueError("a reject must be a JSON object")
     try:
         start, end = found["span"] or (None, None)
         reject = Reject(
@@ -114,10 +114,10 @@ def reject_of_json(line: bytes) -> Reject:
         payload, context = _read_content(found)
     except (KeyError, TypeError, ValueError, LookupError) as error:
         what = f"{error.args[0]!r} is missing" if type(error) is KeyError else str(error)
-        raise ValueError(f"it is no line of a file of rejects: {what}") from None
+        raise ValueError(f"it is not a line of a file of rejects: {what}") from None
     numbers = (reject.ordinal, reject.start, reject.end)
     if not isinstance(reject.source, str) or not all(type(number) in (int, type(None)) for number in numbers):
-        raise ValueError("it is no line of a file of rejects: `source` is a text; `ordinal` and `span` are numbers")
+        raise ValueError("it is not a line of a file of rejects: `source` is a text; `ordinal` and `span` are numbers")
     if payload is None or context is None or reject.is_rest or reject.ordinal is None or reject.start is None:
         return reject
     return reject.with_payload(
@@ -236,6 +236,6 @@ def _read_again(without: dict[tuple[str, int], list[Reject]], read_again: ReadAg
         for record in read_again(frozenset(without)):
             yield from (reject.with_payload(record) for reject in without.pop((record.source, record.ordinal), ()))
     except (OSError, ValueError) as error:
-        logger.warning("%s; rejects from there go without their records", error)
+        logger.warning("%s; its rejects are written without their records", error)
     for rest in without.values():
         yield from rest

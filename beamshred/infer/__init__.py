@@ -78,7 +78,7 @@ def _about(found: Profile, place: Record, most: int | None) -> list[str]:
     if place.unread:
         names = ", ".join(place.unread[:20]) + (f" and {len(place.unread) - 20} more" if len(place.unread) > 20 else "")
         about.append(f"NOT READ, because it is beside the records: {names}.")
-    about += [f"Not well-formed, and read as far as it is: {said}." for said in found.damaged[:5]]
+    about += [f"Not well-formed, and read only up to the fault: {said}." for said in found.damaged[:5]]
     return about
 
 
@@ -114,7 +114,7 @@ def run(argv: Sequence[str]) -> int:
             from beamshred.infer.xsd import infer_from_schema
 
             if options.infer or options.sample:
-                raise InferError("--infer_xsd reads a schema alone: leave out --infer and --sample")
+                raise InferError("--infer_xsd reads only a schema: leave out --infer and --sample")
             print(infer_from_schema(options.infer_xsd, options.record), end="")
             return 0
         text = infer_contract(options.infer, options.record, options.sample)

@@ -15,10 +15,10 @@ _PLAIN = re.compile(r"[A-Za-z_.$/][\w./$()-]*", re.ASCII)
 _WORDS = {"true", "false", "null"}
 
 _LEGEND = """\
-Made from the documents by --infer. It loads them without a change to it; look at what is UNSURE.
-Types are as narrow as all values allow that were seen; text(50) has room for twice the longest. A value that does not
+Made from the documents by --infer. It loads them as it is; check what is marked UNSURE.
+Types are as narrow as the values seen allow; text(50) has room for twice the longest. A value that does not
 fit later rejects its record, and is never cut. `required` is written where every row had a value.
-What occurs once in each row is a column. `take: only` beside a path makes a second one an error."""
+What occurs once in each row is a column. `take: only` beside a path makes a second element an error."""
 
 
 def contract_text(

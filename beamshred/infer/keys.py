@@ -99,7 +99,7 @@ def declared_key(record: Record, prefixes: Prefixes) -> Key:
     if not good:
         return _place(record, False, [])
     best = min(good, key=lambda one: one.rank)
-    note = "UNSURE: it is named like a key; a schema does not say that no two records share it"
+    note = "UNSURE: it is named like a key, but a schema does not say whether two records can share it"
     return Key(_columns(best, record, False), (note,), frozenset({best.path}))
 
 
@@ -189,7 +189,7 @@ def _as_key(best: KeyCandidate, record: Record, count: int, names_repeat: bool) 
     else:
         notes.append(f"No two of {count:,} records share it.")
     if best.file:
-        notes.append("It is unique in a file alone.")
+        notes.append("It is unique only within one file.")
     return Key(
         _columns(best, record, names_repeat),
         tuple(notes),
@@ -215,8 +215,8 @@ def _place(record: Record, names_repeat: bool, unique: list[str]) -> Key:
     note = f"UNSURE: no value{' named like a key' if unique else ''} identifies a record, so its file does"
     if record.ancestors:
         columns["ordinal"] = {"from": "$ordinal", "type": "bigint"}
-        note += ", with its number there"
-    notes = [f"{note}. Better is a value that goes with the data."]
+        note += " with its number in it"
+    notes = [f"{note}. A value of the data itself is better."]
     if unique:
         notes.append(f"No two records share {', '.join(unique[:_MOST_NAMED])}.")
     return Key(columns, tuple(notes), frozenset())

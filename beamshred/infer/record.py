@@ -52,7 +52,7 @@ def find_record(found: Profile) -> Record:
         node = child
     if found.largest > LARGE_DOCUMENT and (large := _main_part(found.root)):
         above = tuple(_above(large))
-        note = "a document is large, so its parts are the records; --record /* would read documents as a whole"
+        note = "a document is large, so its parts are the records; --record /* makes each document one record"
         return Record(large, above, tuple(_beside(large)), (note,))
     return Record(found.root, ())
 
@@ -68,7 +68,7 @@ def named_record(found: Profile, path: str) -> Record:
         if len(below) != 1:
             known = [child.local for child in node.children]
             hint = did_you_mean(step.local or "", known) or f"there are {', '.join(known[:10]) or 'none'}"
-            what = "means several elements; name one" if below else "is not there"
+            what = "means several elements; name one" if below else "does not occur"
             raise InferError(f"--record {path}: {step} {what}; {hint}")
         node = below[0]
     return Record(node, tuple(_above(node)), tuple(_beside(node)))

@@ -210,7 +210,7 @@ class TablePlanner:
         table.columns[table.names.give(parts)] = ColumnDraft(spec, said)
 
     def _count(self, table: TableDraft, path: str, parts: list[str], node: Node) -> None:
-        note = f"never holds anything: how many there are, {node.most} at most"
+        note = f"always empty: the number of them, {node.most} at most"
         table.columns[table.names.give(parts)] = ColumnDraft({"from": path, "take": "count", "type": "int"}, [note])
 
     def _apart(self, node: Node) -> set[Node]:

@@ -164,39 +164,41 @@ class TextStatistics:
             return self._decimal(name)
         if kinds == [_MIXED]:
             return self._text(
-                "UNSURE: a moment, with an offset or without: datetimetz, if you know the zone of those without"
+                "UNSURE: times with and without an offset: use datetimetz if you know the zone of those without"
             )
         kinds = [kind for kind in kinds if kind != _MIXED]
         if len(kinds) == 1:
             return Reading(*kinds[0])
         if kinds:
             forms = " or ".join(str(form) for _, form in kinds)
-            return self._text(f"UNSURE: a date? every value reads as {forms}; say which by type and format")
+            return self._text(f"UNSURE: a date? every value matches {forms}; choose one by type and format")
         return self._text()
 
     def _integer(self) -> Reading:
         [*digits] = self.digits
         if len(digits) == 1 and digits[0] >= (_CODE_DIGITS if self.filled > 1 else 2 * _CODE_DIGITS):
-            return self._text(f"UNSURE: always {digits[0]} digits: a code, with leading zeros some day? else an int")
+            return self._text(
+                f"UNSURE: always {digits[0]} digits: a code that may have leading zeros later? otherwise an int"
+            )
         most = max(self.highest, -self.lowest)
         return Reading("int" if most < 2**31 // 100 else "bigint")
 
     def _decimal(self, name: str) -> Reading:
         if self.scale == 0 or self.whole_digits + self.scale > MAX_DIGITS:
-            return self._text(f"UNSURE: numbers of up to {self.whole_digits} digits, more than a number is for")
+            return self._text(f"UNSURE: numbers of up to {self.whole_digits} digits: probably identifiers, so text")
         if _VERSION.search(name):
             return self._text("UNSURE: looks like numbers, but 1.10 is not 1.1 in a version")
         precision = next(
             size for size in (18, 28, MAX_DIGITS) if size >= min(self.whole_digits + self.scale, MAX_DIGITS)
         )
-        seen = f"seen: {self.whole_digits} digits before the point, {self.scale} behind"
+        seen = f"seen: {self.whole_digits} digits before the point, {self.scale} after it"
         return Reading(f"decimal({precision}, {self.scale})", None, (seen,))
 
     def _text(self, *notes: str) -> Reading:
         if self.exponents:
             notes += ("UNSURE: numbers with exponents: float, if rounding to 15 digits is allowed",)
         if self.padded:
-            notes += ("has blanks around: clean: trim removes them",)
+            notes += ("has blanks around it: `clean: trim` removes them",)
         length = next((size for size in _LENGTHS if size >= 2 * self.longest), None)
         if length is None or not self.present:
             return Reading("text", None, notes)

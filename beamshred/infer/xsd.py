@@ -23,7 +23,7 @@ from beamshred.infer.tree import MAX_PLACES, Apart, InferError, Node, Profile
 from transforms.names import RecordPath, split_tag
 
 _LEGEND = """\
-Made from a schema by --infer_xsd. Look at what is UNSURE. Types are as the schema has them; `required` is written where
+Made from a schema by --infer_xsd. Look at what is UNSURE. Types are those of the schema; `required` is written where
 it asks for a value. What may occur more than once in a row is a table, all else is a column."""
 
 _WORDS_SHOWN = 8
@@ -245,7 +245,9 @@ def _reading(type_: Any) -> Reading:
     if "hexBinary" in names:
         return Reading("binary", "hex", notes)
     if "dateTime" in names:
-        return Reading("datetimetz", None, ("UNSURE: one without an offset is rejected: give it its `zone`",))
+        return Reading(
+            "datetimetz", None, ("UNSURE: a value without an offset is rejected: give the column its `zone`",)
+        )
     if "decimal" in names:
         return _number(type_, names)
     if _SHORT & set(names):
@@ -262,10 +264,10 @@ def _number(type_: Any, names: list[str]) -> Reading:
                 return Reading((_BITS | _LONG)[name])
         if digits is not None and digits <= MAX_DIGITS:
             return Reading("int" if digits <= 9 else "bigint" if digits <= 18 else f"decimal({digits})")
-        return Reading("bigint", None, ("UNSURE: the schema has no bound for it",))
+        return Reading("bigint", None, ("UNSURE: the schema does not limit it",))
     scale = _facet(type_, "fractionDigits")
     if digits is None or scale is None or digits > MAX_DIGITS:
-        note = "UNSURE: the schema does not bound its digits: more of them are rejected"
+        note = "UNSURE: the schema does not limit its digits: values with more are rejected"
         return Reading(f"decimal(38, {10 if scale is None else min(scale, MAX_DIGITS)})", None, (note,))
     return Reading(f"decimal({digits}, {scale})")
 

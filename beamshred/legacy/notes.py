@@ -62,11 +62,11 @@ class Notes:
     def lines(self) -> Iterator[str]:
         """The notes as text: what was not taken, what changes values, and the rest."""
         if self.problems:
-            yield "Not taken:"
+            yield "Not imported:"
             yield from self._problems()
         values = {what: found for what, found in self.changed.items() if what not in _OF_ROWS}
         if values:
-            yield "Values that differ, where the old program was wrong:"
+            yield "Values that differ because the old program was wrong:"
             yield from _counted(values)
         rows = {what: found for what, found in self.changed.items() if what in _OF_ROWS}
         if rows:

@@ -61,7 +61,7 @@ class RowMaker:
             if not mapping.is_shared and mapping.maker:
                 makers.setdefault(mapping.maker.name, []).append(mapping)
         if not makers:
-            self.notes.cannot(f"table {table}: no mapping makes a row of it, so none is made")
+            self.notes.cannot(f"table {table}: no mapping makes its rows, so it is left out")
             return None
         sources = []
         for name, found in makers.items():

@@ -233,7 +233,7 @@ def parse_legacy(data: Any, name: str = "legacy") -> Legacy:
         problems.append("`table_insertion_order` is not a list of names")
     product = _text(data.get("source_application_table"))
     names = _no_names((*application, *([product] if product else [])))
-    problems += [f"{name!r}, of the application, is no name of an element" for name in names]
+    problems += [f"{name!r}, of the application, is not the name of an element" for name in names]
     if problems:
         raise LegacyError(problems)
     return Legacy(
@@ -273,14 +273,14 @@ def _mapping(number: int, item: Any, application: Steps) -> Mapping:
         raise ValueError("`target_column` is missing")
     data_type = (_text(item.get("data_type")) or ("int" if "add_score" in names else "string")).lower()
     if data_type not in DATA_TYPES:
-        raise ValueError(f"the data_type {data_type!r} is none of {', '.join(DATA_TYPES)}")
+        raise ValueError(f"the data_type {data_type!r} is not one of {', '.join(DATA_TYPES)}")
     length = item.get("data_length")
     if length is not None and not re.fullmatch(r"-?\d+", str(length)):
         raise ValueError(f"the data_length {length!r} is not a whole number")
     path = _steps(item.get("xml_path"))
     attribute = (_text(item.get("xml_attribute")) or "").lstrip("@")
     for name in _no_names((*path, *([attribute] if attribute else []))):
-        raise ValueError(f"{name!r} is no name of an element or attribute")
+        raise ValueError(f"{name!r} is not the name of an element or attribute")
     if not path and not expression:
         raise ValueError(f"the xml_path {item.get('xml_path')!r} is not an absolute path such as /Root/Request")
     return Mapping(
@@ -332,7 +332,9 @@ def _filters(section: Any) -> Iterator[tuple[str, Filter]]:
     for number, rule in enumerate(rules, 1):
         kind = rule.get("element_type") if isinstance(rule, dict) else None
         if kind not in ("contact", "address", "employment"):
-            raise ValueError(f"filter rule {number}: the element_type {kind!r} is none of contact, address, employment")
+            raise ValueError(
+                f"filter rule {number}: the element_type {kind!r} is not one of contact, address, employment"
+            )
         parent, child = _steps(rule.get("xml_parent_path")), _steps(rule.get("xml_child_path"), absolute=False)
         if not child:
             raise ValueError(f"filter rule {number}: `xml_child_path` is missing")
@@ -340,7 +342,7 @@ def _filters(section: Any) -> Iterator[tuple[str, Filter]]:
         if not isinstance(required, dict):
             raise ValueError(f"filter rule {number}: `required_attributes` is not an object")
         for name in _no_names((*parent, *child, *required)):
-            raise ValueError(f"filter rule {number}: {name!r} is no name of an element or attribute")
+            raise ValueError(f"filter rule {number}: {name!r} is not the name of an element or attribute")
         yield (
             kind,
             Filter(
@@ -364,7 +366,7 @@ def _relationships(items: Any) -> Iterator[Relationship]:
         parent, child = _steps(item.get("xml_parent_path")), _steps(item.get("xml_child_path"), absolute=False)
         path = child if child[: len(parent)] == parent or not child else (*parent, child[-1])
         for name in _no_names(path):
-            raise ValueError(f"relationship {number}: {name!r} is no name of an element")
+            raise ValueError(f"relationship {number}: {name!r} is not the name of an element")
         yield Relationship(item["parent_table"], item["child_table"], _text(item.get("foreign_key_column")) or "", path)
 
 

@@ -145,7 +145,7 @@ class Writer:
             return f"{self._operand(value.left)} {value.operator} {self._operand(value.right)}"
         if isinstance(value, Case):
             return Writer(self.path_of, ColumnType("decimal"), self.fields).column(value)
-        raise ValueError("a date cannot be computed with; use DATEADD")
+        raise ValueError("a date cannot be used in arithmetic; use DATEADD")
 
     def _operand(self, value: Value) -> str:
         sql = self._number(value)
@@ -170,7 +170,7 @@ class Writer:
             return Writer(self.path_of, ColumnType("datetime"), self.fields).column(value)
         if isinstance(value, Null):
             return "NULL"
-        raise ValueError("a sum is no date; DATEADD adds to one")
+        raise ValueError("a sum is not a date; use DATEADD to add to a date")
 
     def _day(self, value: Value) -> str:
         """The day of a date."""

@@ -339,5 +339,5 @@ def _strict(path: str, key: Mapping) -> dict[str, Any]:
 def _number_rule(column: str, path: str, what: str) -> dict[str, str]:
     return {
         "when": f"{column} <= 0 OR [{path}] LIKE '%.%'",
-        "message": f"{what} is no whole number above 0",
+        "message": f"{what} is not a whole number above 0",
     }

@@ -154,7 +154,7 @@ class Values:
             table = self._enum(mapping) or {}
             default = constant(type_, table[str(mapping.default)]) if str(mapping.default) in table else None
         if default is None:
-            self.notes.cannot(f"the default {mapping.default!r} is no {type_}", mapping)
+            self.notes.cannot(f"the default {mapping.default!r} is not of type {type_}", mapping)
         return default
 
     # Lookups
@@ -185,7 +185,7 @@ class Values:
         for text, value in lookup["values"].items():
             fitted = constant(type_, value)
             if fitted is None:
-                self.notes.cannot(f"the value {value!r} of {text!r} is no {type_}", mapping)
+                self.notes.cannot(f"the value {value!r} of {text!r} is not of type {type_}", mapping)
             else:
                 values[text] = _as_written(value, fitted)
         fitted_lookup: Lookup = {"values": values, "ignore_case": True}
@@ -242,7 +242,7 @@ class Values:
         tree = parse(mapping.expression or "")
         for leaf in results(tree):
             if isinstance(leaf, Text) and leaf.value.strip() and constant(type_, leaf.value) is None:
-                self.notes.cannot(f"the result {leaf.value!r} is no {type_}", mapping)
+                self.notes.cannot(f"the result {leaf.value!r} is not of type {type_}", mapping)
         sql = self._writer(mapping, base, type_).column(tree)
         for kind in mapping.conversions:
             if kind in ("calculated_field", "extract_date"):

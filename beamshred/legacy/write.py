@@ -19,10 +19,10 @@ Place = tuple["str | int", ...]
 
 _ABOUT = {
     "formats": "How dates are written.",
-    "defaults": "How texts are read: blank ones are no values, and what cannot be converted is none either.",
-    "elements": "Where values stand: of several elements of a kind the last counts.",
-    "record": "Keys are strict: a document whose number is none is rejected.",
-    "lookups": "What texts stand for.",
+    "defaults": "How texts are read: blank texts become NULL, and so do texts that cannot be converted.",
+    "elements": "Where values are: of several elements of one kind, the last is used.",
+    "record": "Keys are strict: a document whose key is not a number is rejected.",
+    "lookups": "What texts mean.",
     "tables": "The tables, in the order of their foreign keys.",
 }
 _CONTACTS = "Of contacts with one number, that of the first type is kept, of one type the last, with what is below all."

@@ -23,11 +23,13 @@ def read_report(folder: Path) -> dict[str, Any]:
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{folder} is no folder of a run: it has no report.json; name one, as runs/<run>") from None
+        raise UserError(
+            f"{folder} is not the folder of a run: it has no report.json; name one, as runs/<run>"
+        ) from None
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read: {error}") from None
     if not isinstance(report, dict) or "records" not in report:
-        raise UserError(f"{path} is no report of a run")
+        raise UserError(f"{path} is not the report of a run")
     return report
 
 

@@ -133,7 +133,7 @@ def _narrower_number(wanted: ColumnType, column: Capacity) -> tuple[str, str] | 
             return None
         return ERROR, f"it holds {column.digits} digits before the point and {column.scale} after it"
     if column.kind == "double" and digits + scale <= _DOUBLE_DIGITS:
-        return None if wanted.is_integer else (WARNING, "a floating-point number is only near to a decimal")
+        return None if wanted.is_integer else (WARNING, "a floating-point number only approximates a decimal")
     return ERROR, f"a {wanted} does not fit a {column.kind}"
 
 
@@ -141,7 +141,7 @@ def _narrower_time(name: str, kind: str) -> tuple[str, str] | None:
     if name == kind or (name, kind) == ("date", "datetime"):
         return None
     if kind == "datetimetz" and name in ("date", "datetime"):
-        return WARNING, f"the database takes a {name} for one in the zone of the session"
+        return WARNING, f"the database reads a {name} as one in the session's time zone"
     if (name, kind) == ("datetimetz", "datetime"):
         return ERROR, "the zone is lost"
     if kind == "date" and name.startswith("datetime"):
@@ -162,7 +162,7 @@ def _narrower_in_sql_server(wanted: ColumnType, column: sa.types.TypeEngine[Any]
 def _narrower_in_sqlite(wanted: ColumnType, column: Capacity) -> tuple[str, str] | None:
     is_number = column.kind not in ("text", "binary", "other")
     if wanted.name == "text" and is_number:
-        return ERROR, "SQLite makes numbers of texts that look like one: 007 becomes 7"
+        return ERROR, "SQLite converts texts that look like numbers: 007 becomes 7"
     if wanted.name == "decimal" and (wanted.precision or 0) > _DOUBLE_DIGITS and is_number:
         declared = f"DECIMAL_BLOB({wanted.precision}, {wanted.scale})"
         return ERROR, f"SQLite keeps {_DOUBLE_DIGITS} digits of a number; it is exact in a column of {declared}"

@@ -91,7 +91,7 @@ def _odbc_engine(target: Target) -> sa.Engine:
     except pyodbc.Error as error:
         raise sa.exc.DBAPIError(None, None, error) from None
     if name not in DIALECTS:
-        raise LoadError(f"the ODBC source is {name!r}; what can be read is {', '.join(DIALECTS)}")
+        raise LoadError(f"the ODBC source is {name!r}; those that can be read are {', '.join(DIALECTS)}")
     return _engine_over(connect, DIALECTS[name])
 
 

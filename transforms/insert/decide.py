@@ -118,8 +118,8 @@ def _later_run(entry: Entry, best: MappedRecord, records: Sequence[MappedRecord]
 def duplicate_reject(duplicate: Duplicate, entry: Entry) -> Reject:
     """The reject of a record that is not loaded because another one has its key."""
     message = (
-        f"record {duplicate.ordinal} of {duplicate.source} has the key {duplicate.record_key!r}, as {entry.place} has,"
-        " which is loaded, and another content; choose another record key, or --on_existing replace, which loads the"
+        f"record {duplicate.ordinal} of {duplicate.source} has the key {duplicate.record_key!r} of {entry.place},"
+        " which is loaded, but other content; choose another record key, or --on_existing replace, which loads the"
         " last"
     )
     return Reject(

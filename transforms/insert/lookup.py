@@ -39,4 +39,4 @@ def _asked(target: str, ask: Callable[[Database], T]) -> T:
     try:
         return ask_target(target, ask, retry_seconds=0)
     except TargetError as error:
-        raise TargetError(f"{Target.parse(target)} cannot be asked: {error}") from None
+        raise TargetError(f"{Target.parse(target)} cannot be queried: {error}") from None

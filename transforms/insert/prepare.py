@@ -141,5 +141,5 @@ def _check_names(database: Database, schema: Schema) -> None:
         if len(same) > 1:
             raise TargetError(
                 f"the tables {', '.join(table.label for table in same)} would all be {same[0].full_name} in"
-                f" {database.target}; name them otherwise in the contract"
+                f" {database.target}; give them different names in the contract"
             )

@@ -42,9 +42,9 @@ class ParseDoFn(beam.DoFn):
         strict: bool = False,
     ):
         if max_record_bytes < 1:
-            raise ValueError(f"max_record_bytes is at least 1, not {max_record_bytes}")
+            raise ValueError(f"max_record_bytes must be at least 1, not {max_record_bytes}")
         if not 1 <= max_depth <= MAX_MAX_DEPTH:
-            raise ValueError(f"max_depth is 1 to {MAX_MAX_DEPTH}, not {max_depth}")
+            raise ValueError(f"max_depth must be 1 to {MAX_MAX_DEPTH}, not {max_depth}")
         self.max_record_bytes = max_record_bytes
         self.max_depth = max_depth
         self.reach = reach

@@ -74,8 +74,8 @@ def plan_ranges(column: XmlColumn, range_bytes: int = SPLIT_BYTES) -> Iterator[K
         if page[0] == after:
             # Dates of SQL Server, say, that Python rounds: the row would be read in no range, or for ever.
             raise InputError(
-                f"the key {', '.join(column.key)} of {column.table} does not compare equal to itself when it comes back"
-                f" from the program: {after!r}; give another --input_key"
+                f"the key {', '.join(column.key)} of {column.table} does not compare equal to itself after a round trip"
+                f" through the program: {after!r}; give another --input_key"
             )
         for start in range(0, len(page), size):
             keys = page[start : start + size]
@@ -143,7 +143,9 @@ def _records(
     try:
         read = _opened(source, value, column.max_unpacked)
     except UnicodeEncodeError as error:
-        message = f"character {error.start} of the text is {error.object[error.start]!r}, no character of Unicode"
+        message = (
+            f"character {error.start} of the text is {error.object[error.start]!r}, which is not a Unicode character"
+        )
         payload = error.object.encode("utf-8", "backslashreplace")
         yield Reject("read", "encoding", message, source, 0, 0, len(payload), payload=payload, is_rest=True)
         return

@@ -150,8 +150,8 @@ def _xml_files(folder: str) -> Iterator[str]:
             first = first or path
     if others:
         logger.warning(
-            "%s has files of other names, which are not read: %d, such as %s. Of a folder, names are taken "
-            "that end in .xml, .xml.gz and the like; a glob takes any: '%s/**'.",
+            "%s has files of other names, which are not read: %d, such as %s. In a folder, only names that end in "
+            ".xml, .xml.gz and the like are read; a glob reads any name: '%s/**'.",
             folder, others, os.path.relpath(first, folder), folder,
         )  # fmt: skip
 
@@ -227,7 +227,7 @@ def _bounded(read: Read, name: str, most: int) -> Read:
         left -= len(data)
         if left < 0:
             raise BrokenInput(
-                "max_unpacked", f"{name} becomes more than {most:,} bytes; to read all of it, raise --max_unpacked"
+                "max_unpacked", f"{name} unpacks to more than {most:,} bytes; to read all of it, raise --max_unpacked"
             )
         return data
 

@@ -60,7 +60,7 @@ def glob(pattern: str) -> Iterator[str]:
     try:
         matches = re.compile(_translated(below), re.DOTALL).fullmatch
     except re.error as error:
-        raise InputError(f"the input {pattern!r} is no glob: {error}") from None
+        raise InputError(f"the input {pattern!r} is not a valid glob: {error}") from None
     # Where the pattern begins at a name, so does what it is compared with.
     start = len(folder) if folder.endswith("/") or not folder else len(folder) + 1
     if os.path.isdir(folder or os.curdir):

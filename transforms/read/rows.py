@@ -292,7 +292,7 @@ def _like(example: Any, text: str) -> Any:
     try:
         return type(example)(text)
     except (ValueError, InvalidOperation):
-        raise InputError(f"{text!r} is no value of the key, which is a number such as {example}") from None
+        raise InputError(f"{text!r} is not a value of the key, which is a number such as {example}") from None
 
 
 def _size(value: Any) -> int:

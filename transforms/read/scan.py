@@ -262,7 +262,7 @@ class _Scanner(Window):
             self._read_doctype()
         elif not self._complete_tag():
             text = self._text(self._buffer[start : start + 40])
-            raise BrokenInput("malformed", f"{text!r} begins no tag")
+            raise BrokenInput("malformed", f"{text!r} does not begin a tag")
         return True
 
     def _refuse_text(self, end: int) -> None:
@@ -273,7 +273,7 @@ class _Scanner(Window):
             text = text.rstrip(_WHITESPACE)
             if self._root_seen:
                 raise BrokenInput("malformed", f"{self._text(text[:40])!r} follows the document element")
-            raise BrokenInput("not_xml", f"this is no XML document: it begins with {self._text(text[:40])!r}")
+            raise BrokenInput("not_xml", f"this is not an XML document: it begins with {self._text(text[:40])!r}")
 
     def _check_end(self) -> None:
         if len(self._open) > 1:
@@ -313,7 +313,7 @@ class _Scanner(Window):
         if reference is None:
             if len(self._buffer) - self._at < _MAX_REFERENCE_BYTES and self._more():
                 return
-            raise BrokenInput("malformed", "an & begins no entity reference")
+            raise BrokenInput("malformed", "an & does not begin an entity reference")
         context = self._open[-1].context
         if len(_parse(_document(context, reference[0]), context.depth - 1)):
             name = self._text(reference[0])

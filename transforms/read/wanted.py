@@ -19,11 +19,12 @@ from typing import NamedTuple
 from transforms.records import Reject, XmlRecord
 
 _MOVED = (
-    "the source has changed before this place, or ends before it: what is rejected cannot be told from what is loaded;"
+    "the source has changed before this place, or ends before it: rejected records cannot be told from loaded ones;"
     " load all of {source} again"
 )
 _GONE = (
-    "{source} is not there any more; a row of a table is read again with --input_table, --input_key and --input_column"
+    "{source} does not exist any more; rows of a table are read again with --input_table, --input_key and "
+    "--input_column"
 )
 
 
