@@ -149,7 +149,7 @@ class Access:
         if shared is not None:
             owners, attribute = shared
             is_one = attribute.ignore_case and is_of_one(owners)
-            key = repr(owners.alternatives)
+            key = repr((owners.alternatives, is_one))
             if key not in function.owners:
                 found = self.call("select", compile_path(owners, current), "element")
                 wanted = Wanted()
@@ -173,12 +173,14 @@ class Access:
         current = self.record_for(path, self.contract.elements[name].depth)
         attribute = own_attribute(path)
         if attribute is not None and take in ("first", "last"):
-            is_one = attribute.ignore_case and self.contract.elements[name].is_one
-            if name not in function.owners:
+            # Only where the whole contract ignores case, the attributes of an element are read once for its record.
+            is_one = attribute.ignore_case and self.contract.ignore_case and self.contract.elements[name].is_one
+            key = repr((name, is_one))
+            if key not in function.owners:
                 wanted = self.wanted[name] if is_one else Wanted()
                 owners = f"attributes[{name!r}]" if is_one else self._owners(f"named[{name!r}]", wanted, False)
-                function.own(name, self.identifiers.new("at", name), wanted, owners)
-            return self._of_owners(*function.owners[name], attribute, take, is_one)
+                function.own(key, self.identifiers.new("at", name), wanted, owners)
+            return self._of_owners(*function.owners[key], attribute, take, is_one)
         return self._taken(compile_from_all(path, current), take, current, f"named[{name!r}]")
 
     def _owners(self, found: str, wanted: Wanted, is_one: bool) -> str:
