@@ -335,3 +335,16 @@ def test_a_list_of_paths_is_a_column() -> None:
         "tables.t.columns.a.from: there should be at least one"
     )
     assert mistake("tables: {t: {columns: {a: [a, 'b[']}}}").startswith("tables.t.columns.a")
+
+
+@pytest.mark.parametrize("default", ["true", "false"])
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize("path", ["$w/@k", "(..)[1]/@k"])
+def test_neighbours_that_read_one_attribute_differ_about_its_case(default: str, is_first: bool, path: str) -> None:
+    columns = [f'c: {{from: "{path}", ignore_case: true}}', f'd: {{from: "{path}", ignore_case: false}}']
+    contract = f"""
+    defaults: {{ignore_case: {default}}}
+    elements: {{w: "(w)[last()]"}}
+    tables: {{t: {{rows: w, columns: {{{", ".join(columns if is_first else columns[::-1])}}}}}}}
+    """
+    assert rows(contract, "<r id='1' K='7'><w K='7'/></r>") == [("7", None) if is_first else (None, "7")]

@@ -146,7 +146,7 @@ class Access:
         if shared is not None:
             owners, attribute = shared
             is_one = attribute.ignore_case and is_of_one(owners)
-            key = repr(owners.alternatives)
+            key = repr((owners.alternatives, is_one))
             if key not in function.owners:
                 found = self.call("select", compile_path(owners, current), "element")
                 function.own(key, f"{'attributes_of_one' if is_one else 'Owners'}({found})")
@@ -172,10 +172,12 @@ class Access:
         current = self.record_for(path, self.contract.elements[name].depth)
         attribute = own_attribute(path)
         if attribute is not None and take in ("first", "last"):
-            is_one = attribute.ignore_case and self.contract.elements[name].is_one
-            if name not in function.owners:
-                function.own(name, f"attributes[{name!r}]" if is_one else f"Owners(named[{name!r}])")
-            return self._of_owners(function.owners[name], attribute, take, is_one)
+            # Only where the whole contract ignores case, the attributes of an element are read once for its record.
+            is_one = attribute.ignore_case and self.contract.ignore_case and self.contract.elements[name].is_one
+            key = repr((name, is_one))
+            if key not in function.owners:
+                function.own(key, f"attributes[{name!r}]" if is_one else f"Owners(named[{name!r}])")
+            return self._of_owners(function.owners[key], attribute, take, is_one)
         select = self._readable(compile_from_all(path, current), take, current)
         return self.call("take", compile_take(select, take, self._text_of), f"named[{name!r}]")
 
