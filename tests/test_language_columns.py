@@ -344,7 +344,7 @@ def test_neighbours_that_read_one_attribute_differ_about_its_case(default: str, 
     columns = [f'c: {{from: "{path}", ignore_case: true}}', f'd: {{from: "{path}", ignore_case: false}}']
     contract = f"""
     defaults: {{ignore_case: {default}}}
-    elements: {{w: (w)[last()]}}
+    elements: {{w: "(w)[last()]"}}
     tables: {{t: {{rows: w, columns: {{{", ".join(columns if is_first else columns[::-1])}}}}}}}
     """
     assert rows(contract, "<r id='1' K='7'><w K='7'/></r>") == [("7", None) if is_first else (None, "7")]
