@@ -21,6 +21,9 @@ DEFAULT_SLICE_BYTES = 1 << 30
 DEFAULT_START_SECONDS = 600
 DEFAULT_PROGRESS_SECONDS = 10
 
+MOST, MOST_BYTES = (1 << 31) - 1, 1 << 50
+"""The largest numbers of flags: Beam's coders, the clock and the databases have limits too."""
+
 
 def add_job_flags(parser: argparse.ArgumentParser) -> None:
     """The flags of a run, what a beginner needs first, and those of Beam that we read ourselves."""
@@ -350,27 +353,38 @@ def add_tool_flags(parser: argparse.ArgumentParser) -> None:
 def _size(text: str) -> int:
     """A number of bytes: 65536, 64k, 16M, 1.5GB."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kKmMgG]?)[iI]?[bB]?", text.strip())
-    size = int(float(match[1]) * 1024 ** " kmg".index(match[2].lower() or " ")) if match else 0
+    size = float(match[1]) * 1024 ** " kmg".index(match[2].lower() or " ") if match else 0
     if size < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of bytes, such as 65536, 64k or 16M")
-    return size
+    if size > MOST_BYTES:
+        raise argparse.ArgumentTypeError(f"{text!r} is more than {MOST_BYTES >> 30}G")
+    return int(size)
 
 
 def positive(text: str) -> int:
     """A whole number of at least 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return _number(text, 1, "a whole number of at least 1")
+
+
+def _number(text: str, least: int, what: str) -> int:
+    number = float(text) if text.isdecimal() else -1  # int() refuses thousands of digits
+    if number < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
+    if number > MOST:
+        raise argparse.ArgumentTypeError(f"{text!r} is more than {MOST}")
     return int(text)
 
 
 def _seconds(text: str) -> float:
     if not re.fullmatch(r"\d+(\.\d+)?", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, such as 0, 2.5 or 120")
+    if float(text) > MOST:
+        raise argparse.ArgumentTypeError(f"{text!r} is more than {MOST}")
     return float(text)
 
 
 def _depth(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= MAX_MAX_DEPTH:
+    if not text.isdecimal() or not 1 <= float(text) <= MAX_MAX_DEPTH:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {MAX_MAX_DEPTH}")
     return int(text)
 
@@ -382,7 +396,4 @@ def _limit_of_rejects(text: str) -> str:
 
 
 def _whole(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+    return _number(text, 0, "a whole number")

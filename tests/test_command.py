@@ -144,6 +144,12 @@ def test_limit_counts_records_over_files_of_all_kinds(folder: Folder, limit: int
     [
         (["--bacth_size", "5"], "did you mean '--batch_size'?"),
         (["--batch_size", "none"], "'none' is not a whole number"),
+        *(
+            ([flag, "9" * digits], "is more than")
+            for flag in ("--batch_size", "--limit", "--retry_seconds", "--batch_bytes", "--workers", "--progress_seconds")
+            for digits in (23, 5000)
+        ),
+        (["--preview", "9" * 23], "is more than"),
         (["--target", "oracle://x"], "'oracle' is not supported"),
         (["--target", "sqlite:////no/such/folder/x.db"], "there is no folder"),
         (["--target", "env:NO_SUCH_VARIABLE"], "NO_SUCH_VARIABLE"),
