@@ -96,12 +96,12 @@ def problem_of(*changes: tuple[str, str]) -> Problem:
         ("from: Placed", "from: ../../../a/b", "above the record only the attributes of its ancestors are read"),
         ("from: Placed", "from: 'a[../../../b]'", "above the record only the attributes of its ancestors are read"),
         ("from: Placed", "from: []", "orders.yaml:12 tables.orders.columns.placed_at.from: "),
-        ("from: Placed", "value: 2024-13-01T00:00:00", "placed_at.value: no value of the type datetime: "),
-        ("type: datetime}", "type: datetime, default: now}", "placed_at.default: no value of the type datetime: "),
+        ("from: Placed", "value: 2024-13-01T00:00:00", "placed_at.value: not a value of type datetime: "),
+        ("type: datetime}", "type: datetime, default: now}", "placed_at.default: not a value of type datetime: "),
         ("type: datetime}", "type: datetime, zone: Mars}", "'Mars' is not a time zone"),
         ("type: datetime}", "type: datetime, format: '%d %d'}", "'%d %d' is not a date format"),
         ("type: datetime}", "type: datetime, take: frist}", "placed_at.take: not one of 'first', 'last'"),
-        ("type: datetime}", "type: datetime, clean: [trimm]}", "'trimm' is none of trim, collapse"),
+        ("type: datetime}", "type: datetime, clean: [trimm]}", "'trimm' is not one of trim, collapse"),
         (
             "type: datetime}",
             "type: datetime, clean: {find: '('}}",
@@ -123,7 +123,7 @@ def problem_of(*changes: tuple[str, str]) -> Problem:
         ("from: Placed", "from: '@a', take: name", "selects attributes"),
         ("lookup: status", "lookup: statis", "there is no such lookup (here: 'statis'); did you mean 'status'?"),
         ("{A: active}", "{A: [active]}", "orders.yaml:8 lookups.status"),
-        ("lookup: status}", "lookup: status, type: int}", "orders.yaml:8 lookups.status.A: no value of the type int"),
+        ("lookup: status}", "lookup: status, type: int}", "orders.yaml:8 lookups.status.A: not a value of type int"),
         (
             "parent: orders",
             "parent: order",
@@ -155,7 +155,7 @@ def problem_of(*changes: tuple[str, str]) -> Problem:
         (
             "line_no: $position",
             "line_no: {from: $position, type: date}",
-            "$position is of the type int and is taken as it is",
+            "$position is of type int and is taken as it is",
         ),
         ("tables:\n  orders:", "tables:\n  '':", "tables"),
     ],

@@ -490,9 +490,9 @@ def test_any_text_is_a_date_or_an_error(text: str, type_: str) -> None:
         ("text", {"format": "x"}, "`format` means nothing for the type text"),
         ("bool", {"zone": "UTC"}, "`zone` means nothing for the type bool"),
         ("date", {"rounding": "down"}, "`rounding` means nothing for the type date"),
-        ("int", {"rounding": "up"}, "rounding 'up' is none of half_up, half_even, down"),
-        ("int", {"format": "1_000"}, "'1_000' of a number is none of 1,234.56"),
-        ("binary", {"format": "base32"}, "'base32' of a binary is none of base64, hex"),
+        ("int", {"rounding": "up"}, "rounding 'up' is not one of half_up, half_even, down"),
+        ("int", {"format": "1_000"}, "'1_000' of a number is not one of 1,234.56"),
+        ("binary", {"format": "base32"}, "'base32' of a binary is not one of base64, hex"),
         ("bool", {"format": "Y"}, "is not its true and its false word"),
         ("bool", {"format": "Y/N/Q"}, "is not its true and its false word"),
         ("bool", {"format": "Y/Y"}, "makes one word true and false"),
@@ -554,5 +554,5 @@ def test_cleaning(step: Any, text: str, cleaned: str) -> None:
     ],
 )
 def test_wrong_cleaning(step: Any) -> None:
-    with pytest.raises(ValueError, match=r"find|none of"):
+    with pytest.raises(ValueError, match=r"find|not one of"):
         make_cleaning(step)

@@ -86,7 +86,7 @@ def test_slots_fill_in_values() -> None:
             "tables.t.let.id: the rows have a column of this name; give the value another name",
         ),
         ('let: {x: {frm: "@x"}}', "tables.t.let.x.frm: unknown key; did you mean 'from'?"),
-        ('let: {x: {from: "@x", type: int, default: no}}', "tables.t.let.x.default: no value of the type int"),
+        ('let: {x: {from: "@x", type: int, default: no}}', "tables.t.let.x.default: not a value of type int"),
         (
             "let: {x: {expression: y}, y: {expression: x}}",
             "tables.t.let.x.expression: these expressions use one another",

@@ -210,8 +210,8 @@ def test_value_of_another_type_than_the_columns() -> None:
     lookups = "lookups: {l: {values: {A: 1, B: x}, otherwise: y}}"
     contract = f"{lookups}\ntables: {{t: {{columns: {{c: {{from: c, lookup: l, type: int}}}}}}}}"
     assert [said.split(" (")[0] for said in mistakes(contract)] == [
-        "lookups.l.otherwise: no value of the type int: 'y' is not a whole number",
-        "lookups.l.values.B: no value of the type int: 'x' is not a whole number",
+        "lookups.l.otherwise: not a value of type int: 'y' is not a whole number",
+        "lookups.l.values.B: not a value of type int: 'x' is not a whole number",
     ]
 
 
@@ -281,7 +281,7 @@ def test_csv_values_are_checked_against_the_columns_type(tmp_path: Path) -> None
     (problem,) = problems_of(
         with_csv(tmp_path, b"code,name\nA,1\nB,x\n", CSV.replace("lookup: l", "lookup: l, type: int"))
     )
-    assert "no value of the type int: 'x' is not a whole number" in problem.message
+    assert "not a value of type int: 'x' is not a whole number" in problem.message
 
 
 def test_all_csv_mistakes_come_with_the_others(tmp_path: Path) -> None:

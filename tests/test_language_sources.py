@@ -215,7 +215,7 @@ def test_every_slot_makes_a_row_of_every_element() -> None:
         ),
         (
             "{slots: [{n: x}], columns: {v: {value: '{n}', type: int}}}",
-            "tables.t.columns.v.value: no value of the type int: 'x' is not a whole number (here: 'x')",
+            "tables.t.columns.v.value: not a value of type int: 'x' is not a whole number (here: 'x')",
         ),
         (
             "{slots: [{n: x}], columns: {v: '@a{m}'}}",

@@ -156,7 +156,7 @@ def test_rows_of_slots_and_unions_are_compared_with_one_another() -> None:
         ("{by: name, prefer: {name: [x], n: [1]}}", "tables.t.unique.prefer: there should be only one"),
         (
             "{by: name, prefer: {n: [1, one]}}",
-            "tables.t.unique.prefer.n.1: no value of the type int: 'one' is not a whole number (here: 'one')",
+            "tables.t.unique.prefer.n.1: not a value of type int: 'one' is not a whole number (here: 'one')",
         ),
         ("{by: name, order: n}", "tables.t.unique.order: unknown key; known: below, by, keep, prefer"),
     ],

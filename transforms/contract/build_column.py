@@ -112,7 +112,7 @@ class ColumnBuilder:
         try:
             return None if constant is None else convert_constant(type_, constant)
         except ConversionError as error:
-            self._findings.add(place, f"no value of the type {type_}: {error}", constant)
+            self._findings.add(place, f"not a value of type {type_}: {error}", constant)
             return None
 
     def _check(self, place: Location, model: ColumnModel) -> None:
@@ -176,7 +176,7 @@ class ColumnBuilder:
             natural = SYSTEM_VALUES[text][0]
             holds = _HOLDS_NUMBER if natural in _HOLDS_NUMBER and natural != "text" else (natural, "text")
             if model.column_type.name not in holds or _is_for_texts(model):
-                self._findings.add(place, f"{text} is of the type {natural} and is taken as it is", model.type)
+                self._findings.add(place, f"{text} is of type {natural} and is taken as it is", model.type)
 
     def _computed(self, place: Location, model: ColumnModel, row: RowContext) -> Formula | None:
         if _is_for_texts(model):

@@ -77,7 +77,7 @@ def _converter(type_: ColumnType, formats: tuple[str, ...], rounding: str | None
         if given and option not in allowed:
             raise ValueError(f"`{option}` means nothing for the type {type_}")
     if rounding is not None and rounding not in ROUNDINGS:
-        raise ValueError(f"rounding {rounding!r} is none of {', '.join(ROUNDINGS)}")
+        raise ValueError(f"rounding {rounding!r} is not one of {', '.join(ROUNDINGS)}")
     if name == "text":
         return _text(type_.length)
     if name == "bool":
@@ -127,7 +127,7 @@ def _bool(formats: Sequence[str]) -> Converter:
         try:
             return words[value.strip()]
         except KeyError:
-            raise ConversionError("type", f"{short(value)} is none of {', '.join(words)}") from None
+            raise ConversionError("type", f"{short(value)} is not one of {', '.join(words)}") from None
 
     return boolean
 
@@ -149,7 +149,7 @@ def _no_constant(name: str) -> None:
 def _binary(length: int | None, formats: Sequence[str]) -> Converter:
     form = formats[0] if formats else "base64"
     if form not in BINARY_FORMATS or len(formats) > 1:
-        raise ValueError(f"the format {', '.join(formats)!r} of a binary is none of {', '.join(BINARY_FORMATS)}")
+        raise ValueError(f"the format {', '.join(formats)!r} of a binary is not one of {', '.join(BINARY_FORMATS)}")
 
     def binary(value: str) -> bytes:
         compact = "".join(value.split())
@@ -174,7 +174,7 @@ def _plain_number(formats: Sequence[str]) -> Callable[[str], str]:
     if not formats:
         return str.strip
     if len(formats) > 1 or formats[0] not in NUMBER_FORMATS:
-        raise ValueError(f"the format {', '.join(formats)!r} of a number is none of {' or '.join(NUMBER_FORMATS)}")
+        raise ValueError(f"the format {', '.join(formats)!r} of a number is not one of {' or '.join(NUMBER_FORMATS)}")
     thousands, point = NUMBER_FORMATS[formats[0]]
     more = "(?:[eE][+-]?[0-9]+)?" if formats[0] == _WITH_EXPONENT else ""
     grouped = re.compile(rf"[+-]?\d{{1,3}}(?:{re.escape(thousands)}\d{{3}})+(?:{re.escape(point)}\d*)?{more}\Z")
@@ -323,7 +323,7 @@ def make_cleaning(step: Any) -> Cleaning:
     """
     if isinstance(step, str):
         if step not in CLEANINGS:
-            raise ValueError(f"{step!r} is none of {', '.join(CLEANINGS)}, nor {{find: regex, replace: text}}")
+            raise ValueError(f"{step!r} is not one of {', '.join(CLEANINGS)}, nor {{find: regex, replace: text}}")
         return CLEANINGS[step]
     if not isinstance(step, dict) or "find" not in step or set(step) - {"find", "replace"}:
         raise ValueError(f"{step!r} is neither one of {', '.join(CLEANINGS)} nor {{find: regex, replace: text}}")
