@@ -146,7 +146,14 @@ def test_limit_counts_records_over_files_of_all_kinds(folder: Folder, limit: int
         (["--batch_size", "none"], "'none' is not a whole number"),
         *(
             ([flag, "9" * digits], "is more than")
-            for flag in ("--batch_size", "--limit", "--retry_seconds", "--batch_bytes", "--workers", "--progress_seconds")
+            for flag in (
+                "--batch_size",
+                "--limit",
+                "--retry_seconds",
+                "--batch_bytes",
+                "--workers",
+                "--progress_seconds",
+            )
             for digits in (23, 5000)
         ),
         (["--preview", "9" * 23], "is more than"),

@@ -60,7 +60,7 @@ def test_tutorial_runs_as_it_stands(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "Ann|2" in done.stdout
-    assert "paths from the record's element down" in done.stdout
+    assert "paths begin at the record's element" in done.stdout
     found = "import sqlite3; print(sqlite3.connect('shop.db').execute('SELECT count(*) FROM \"order\"').fetchone()[0])"
     count = subprocess.run([sys.executable, "-c", found], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert count.stdout.strip() == "3"
