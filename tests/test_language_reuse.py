@@ -186,7 +186,7 @@ def test_value_of_a_lookup_is_of_the_columns_type() -> None:
 @pytest.mark.parametrize(
     ("lookup", "said"),
     [
-        ("5", "lookups.l: a lookup is a mapping of texts to what they stand for (here: 5)"),
+        ("5", "lookups.l: a lookup is a mapping of texts to what they mean (here: 5)"),
         ("{A: [1]}", "lookups.l.A: this should be a text, a number, true or false (here: [1])"),
         ("{values: {A: a}, ignorecase: true}", "lookups.l.ignorecase: unknown key; did you mean 'ignore_case'?"),
         (
@@ -259,7 +259,7 @@ def test_fingerprint_follows_the_csv_file(tmp_path: Path) -> None:
         (b"code;name\nA;a\n", "has no column 'code'; it has code;name"),
         (b"code,nam\nA,a\n", "has no column 'name'; it has code, nam"),
         (b"code,name\nA\n", "l.csv:2: the line has too few columns"),
-        (b"code,name\nA,a\n\nA,b\n", "l.csv:4: 'A' stands for 'a' and for 'b'"),
+        (b"code,name\nA,a\n\nA,b\n", "l.csv:4: 'A' means both 'a' and 'b'"),
         (b"code,name\nA,\xe9\n", "is no CSV file in UTF-8: "),
         (b'code,name\nA,"' + b"x" * 200_000, "is no CSV file in UTF-8: field larger than field limit"),
     ],

@@ -22,7 +22,7 @@ from transforms.schema import TYPE_NAMES, ColumnType
 SYSTEM_VALUES = {
     "$position": ("int", "the row's number among those that its path selects below the same parent row, from 1"),
     "$parent_position": ("int", "the position of the parent's row"),
-    "$depth": ("int", "how many levels below the record the row's element stands; 0 is the record itself"),
+    "$depth": ("int", "how many levels the row's element is below the record; 0 is the record itself"),
     "$path": ("text", "the names of the elements from the record down to the row's: `part/section`; `.` is the record"),
     "$source": ("text", "the file, by its absolute path, or the row of a table that the record was read from"),
     "$file": ("text", "the same without its folders"),
@@ -142,7 +142,7 @@ class _TextOptions(ContractPart):
         + ", or {find: regex, replace: text}.",
     )
     blank: Annotated[Literal["keep", "null"], BeforeValidator(_null), OrNull()] = Field(
-        "keep", description="Whether a text of nothing but blanks is a value of type text, or none."
+        "keep", description="Whether a text of nothing but blanks is a value of type text, or a missing one."
     )
     format: Texts | None = Field(
         None,
@@ -155,11 +155,11 @@ class _TextOptions(ContractPart):
     )
     on_error: Annotated[OnError, BeforeValidator(_null), OrNull()] = Field(
         "reject",
-        description="A text that is no value of the type: reject the record, take it for none (the default, or NULL), "
-        "take the default, or cut a text to its length.",
+        description="What is done with a text that is not a value of the type: reject the record, treat the value as "
+        "missing (the default, or NULL), use the default, or cut a text to its length.",
     )
     ignore_case: bool = Field(
-        False, description="Whether the names in paths match whatever their case; an exact match comes first."
+        False, description="Whether the names in paths match in any case; an exact match comes first."
     )
     omit: bool = Field(
         False,
@@ -210,7 +210,7 @@ class ColumnModel(_TextOptions):
         "an error), all joined by `separator`, their number, their sum, the least or the greatest of their values, the "
         "first element's name, or the first element with all below it as XML or JSON.",
     )
-    separator: str = Field(" ", description="What stands between joined texts.")
+    separator: str = Field(" ", description="The separator between joined texts.")
     except_: Names = Field(
         default_factory=list,
         alias="except",
@@ -219,12 +219,10 @@ class ColumnModel(_TextOptions):
     )
     between: str | None = Field(
         None,
-        description="What stands in the text of an element where one below it ends and the next begins, or an empty "
-        "one stands.",
+        description="What is put into the text of an element where one child element ends and the next begins, and in "
+        "place of an empty one.",
     )
-    lookup: str | None = Field(
-        None, description="The name of a lookup: the text is replaced by what it stands for there."
-    )
+    lookup: str | None = Field(None, description="The name of a lookup: the text is replaced by what it means there.")
     required: bool = Field(False, description="The record is rejected without it.")
     default: Scalar | None = Field(None, description="The value when there is none.")
     identity: bool = Field(False, description="The database numbers this column itself; the contract gives the values.")

@@ -65,7 +65,7 @@ class Rule(ContractPart):
     """A condition and what it means."""
 
     when: str = Field(description="An SQL condition over the columns of the row and [paths].")
-    message: str = Field(min_length=1, description="What is said of a record that it holds for.")
+    message: str = Field(min_length=1, description="The message for a record that it is true for.")
 
 
 class Unique(ContractPart):
@@ -76,11 +76,13 @@ class Unique(ContractPart):
     prefer: dict[str, list[Scalar]] = Field(
         default_factory=dict,
         max_length=1,
-        description="{name: [best value, next best, ...]}: the row whose value stands first, of a column or of `let`.",
+        description="{name: [best value, next best, ...]}: the row whose value, of a column or of `let`, comes first "
+        "in the list.",
     )
     below: Literal["drop", "keep"] = Field(
         "drop",
-        description="What becomes of the rows below one that goes: they go too, or stay with the one kept.",
+        description="What happens to the child rows of a row that is dropped: they are dropped too, or kept "
+        "under the row that stays.",
     )
 
 
@@ -107,12 +109,12 @@ class Source(ContractPart):
     )
     split: Annotated[str, Field(min_length=1)] | None = Field(
         None,
-        description="With `unpivot`: what stands between the parts of a value, each of which makes a row; a blank is "
+        description="With `unpivot`: the separator between the parts of a value, each of which makes a row; a blank is "
         "any white space.",
     )
     slots: list[dict[str, Scalar]] = Field(
         default_factory=list,
-        description="Each makes a row of every row element; {name} in paths, values and conditions stands for the "
+        description="Each makes a row of every row element; {name} in paths, values and conditions is replaced by the "
         "slot's value; a path that is empty then finds nothing.",
     )
     elements: dict[Name, str] = Field(
@@ -147,10 +149,10 @@ class TableModel(Source):
     )
     order: Literal["sources", "document"] = Field(
         "sources",
-        description="Whether the rows of a `union` come source by source, or as their elements stand in the document; "
-        "$position then counts over all.",
+        description="Whether the rows of a `union` come source by source, or in the order of their elements in the "
+        "document; $position then counts over all.",
     )
-    unique: Unique | None = Field(None, description="Of rows that are the same, one is kept; the others go.")
+    unique: Unique | None = Field(None, description="Of rows that are the same, one is kept; the others are dropped.")
     skip_empty: Literal[False, True, "unless_computed", "with_blanks"] = Field(
         False,
         description="Leave out rows that hold nothing but keys, constants, computed values and defaults; with "
@@ -183,15 +185,15 @@ class TableModel(Source):
 
 
 class Lookup(ContractPart):
-    """What texts stand for."""
+    """What each text means."""
 
-    values: dict[str, Scalar] | None = Field(None, description="What texts stand for: {text: value}.")
+    values: dict[str, Scalar] | None = Field(None, description="What each text means: {text: value}.")
     csv: str | None = Field(None, description="A CSV file with a header, beside the contract, instead of `values`.")
     key: str | None = Field(None, description="The column of the CSV file with the texts.")
-    value: str | None = Field(None, description="The column of the CSV file with what they stand for.")
-    ignore_case: bool = Field(False, description="Whether texts match whatever their case; an exact match comes first.")
+    value: str | None = Field(None, description="The column of the CSV file with what they mean.")
+    ignore_case: bool = Field(False, description="Whether texts match in any case; an exact match comes first.")
     otherwise: Scalar | None = Field(
-        None, description="What every other text stands for; without it, it is an error of the rule `lookup`."
+        None, description="What every other text means; without it, such a text is an error of the rule `lookup`."
     )
 
     @model_validator(mode="after")
@@ -201,7 +203,7 @@ class Lookup(ContractPart):
         if (self.csv is None) != (self.key is None) or (self.csv is None) != (self.value is None):
             raise PydanticCustomError(
                 "lookup",
-                "`csv`, `key` and `value` come together: a file, and its columns of texts and of what they stand for",
+                "`csv`, `key` and `value` come together: a file, and its columns of texts and of what they mean",
             )
         return self
 

@@ -121,7 +121,7 @@ def _read_csv(lookup: Lookup, folder: Path) -> Lookup:
                 if key is None or value is None:
                     raise ValueError(f"{path}:{reader.line_num}: the line has too few columns")
                 if values.setdefault(key, value) != value:
-                    raise ValueError(f"{path}:{reader.line_num}: {key!r} stands for {values[key]!r} and for {value!r}")
+                    raise ValueError(f"{path}:{reader.line_num}: {key!r} means both {values[key]!r} and {value!r}")
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from None
     except (UnicodeDecodeError, csv.Error) as error:
@@ -270,7 +270,7 @@ _SHAPES = {
     "Unique": "this should be a mapping, with `by`",
     "Rule": "a rule is a mapping, of `when` and `message`",
     "Index": "an index is a mapping, of `path` and `key`",
-    "Lookup": "a lookup is a mapping of texts to what they stand for",
+    "Lookup": "a lookup is a mapping of texts to what they mean",
 }
 
 
