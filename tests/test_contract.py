@@ -92,7 +92,11 @@ def problem_of(*changes: tuple[str, str]) -> Problem:
             "from: $positon",
             "there is no such system value (here: '$positon'); did you mean '$position'?",
         ),
-        ("from: Placed", "from: [Placed, $file]", "a system value is always there, so it stands alone (here: '$file')"),
+        (
+            "from: Placed",
+            "from: [Placed, $file]",
+            "a system value is always there, so it must be the only source (here: '$file')",
+        ),
         ("from: Placed", "from: ../../../a/b", "above the record only the attributes of its ancestors are read"),
         ("from: Placed", "from: 'a[../../../b]'", "above the record only the attributes of its ancestors are read"),
         ("from: Placed", "from: []", "orders.yaml:12 tables.orders.columns.placed_at.from: "),
@@ -132,11 +136,15 @@ def problem_of(*changes: tuple[str, str]) -> Problem:
         (
             "parent: orders",
             "parent: line",
-            "orders.yaml:15 tables.line.parent: the parents of this table lead in a circle",
+            "orders.yaml:15 tables.line.parent: the parents of this table form a cycle",
         ),
         ("rows: Lines/Line", "rows: Lines/@n", "orders.yaml:16 tables.line.rows: rows are elements"),
         ("rows: Lines/Line", "rows: ../Line", "orders.yaml:16 tables.line.rows: rows stand below their parent's row"),
-        ("rows: Lines/Line", "rows: /Line", "orders.yaml:16 tables.line.rows: '/Line': a path starts at the element"),
+        (
+            "rows: Lines/Line",
+            "rows: /Line",
+            "orders.yaml:16 tables.line.rows: '/Line': a path starts at the current element",
+        ),
         (
             "key: line_no",
             "key: line_number",

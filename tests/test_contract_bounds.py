@@ -42,7 +42,7 @@ MERGES = "a0: &a0 {x: 1}\n" + "".join(
     [
         (LAUGH + contract(), 6, "more than 200,000 values"),
         (MERGES + contract(), 15, "more than 200,000 values"),
-        (contract() + "x: &a [*a]\n", 9, "*a stands inside itself"),
+        (contract() + "x: &a [*a]\n", 9, "*a is inside the value that it refers to"),
         (contract() + "x: " + DEEP * "[" + DEEP * "]", 9, "deeper than 50 levels"),
         ("{a: " * DEEP, 1, "deeper than 50 levels"),
         ("- " * DEEP + "x", 1, "deeper than 50 levels"),

@@ -31,7 +31,7 @@ def refused(text, **options):
     [
         ("amuont < 0", "amuont", "there is no column 'amuont'; did you mean 'amount'?"),
         ("zzz < 0", "zzz", "there is no column 'zzz'; the columns are amount, qty,"),
-        ("a.status = 'A'", "a.", "a column stands without its table"),
+        ("a.status = 'A'", "a.", "write a column without its table"),
         ("qty = 1 OR COALESC(status, '') = ''", "COALESC", "there is no function COALESC; did you mean COALESCE?"),
         ("ISNULL(status, '')", "ISNULL", "did you mean COALESCE(a, b)"),
         ("SUM(qty)", "SUM", "there is no function SUM"),
@@ -43,10 +43,10 @@ def refused(text, **options):
         ("LEFT(status, 1.5)", "1.5", "LEFT takes integer, and 1.5 is decimal"),
         ("YEAR(status)", "status", "write CAST(status AS date)"),
         ("HOUR(booked)", "booked", "HOUR takes a value with a time of day"),
-        ("YEAR('soon')", "'soon'", "'soon' is no date that YEAR can take"),
-        ("DATEADD(fortnight, 1, booked)", "fortnight", "'fortnight' is no unit; the units are year, quarter,"),
+        ("YEAR('soon')", "'soon'", "'soon' is not a date that YEAR accepts"),
+        ("DATEADD(fortnight, 1, booked)", "fortnight", "'fortnight' is not a unit; the units are year, quarter,"),
         ("DATEADD(hour, 1, booked)", "booked", "write CAST(booked AS datetime)"),
-        ("EXTRACT(epoch FROM booked)", "booked", "'epoch' is no part of a date"),
+        ("EXTRACT(epoch FROM booked)", "booked", "'epoch' is not a part of a date"),
         ("STRPTIME(status, status)", "status)", "there is no list 'status' under `formats`; known: us_dates"),
         ("STRPTIME(status, us_date)", "us_date", "under `formats`; did you mean 'us_dates'?"),
         ("STRPTIME(status, [us_dates])", "[us_dates]", "the format must be a literal, such as '%d/%m/%Y', or the name"),
@@ -81,9 +81,9 @@ def test_names_and_arguments(text, at, message):
         ("flag = 2", "2", "flag is bool and 2 is int"),
         ("created = sent", "sent", "created is datetime and sent is datetimetz"),
         ("photo = 'x'", "'x'", "photo is binary and 'x' is text"),
-        ("amount > 'many'", "'many'", "'many' is no decimal(18,2), and amount is decimal(18,2)"),
-        ("booked >= '2024-02-30'", "'2024-02-30'", "'2024-02-30' is no date, and booked is date"),
-        ("CASE WHEN flag THEN 1 ELSE 'x' END", "'x'", "'x' is no int"),
+        ("amount > 'many'", "'many'", "'many' is not a value of type decimal(18,2), and amount is decimal(18,2)"),
+        ("booked >= '2024-02-30'", "'2024-02-30'", "'2024-02-30' is not a value of type date, and booked is date"),
+        ("CASE WHEN flag THEN 1 ELSE 'x' END", "'x'", "'x' is not a value of type int"),
         (
             "CASE WHEN flag THEN qty ELSE status END",
             "status",
@@ -202,7 +202,7 @@ def test_part_of_a_node_that_nobody_reads_is_refused():
 def test_path_where_none_can_stand():
     error = refused("qty = 1 OR [@id] = '1'", paths=False)
     assert error.position == 11
-    assert "no path can stand here" in error.message
+    assert "a path is not allowed here" in error.message
 
 
 def test_position_counts_from_the_start_of_a_text_of_many_lines():

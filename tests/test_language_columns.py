@@ -201,7 +201,7 @@ def test_take_json(xml: str, value: Any) -> None:
 def test_only_is_an_error_with_several() -> None:
     rejected = reject("tables: {t: {columns: {c: {from: a, take: only}}}}", SEVERAL)
     assert (rejected.rule, rejected.path) == ("several", "t.c")
-    assert "2 nodes where only one may be: 'x y', ' z '" in rejected.message
+    assert "2 nodes where only one is allowed: 'x y', ' z '" in rejected.message
 
 
 @pytest.mark.parametrize("take", ["name", "xml", "json"])

@@ -104,14 +104,14 @@ def test_csv_file_stands_beside_the_contract_that_names_it(tmp_path: Path) -> No
 def test_circle_of_contracts(tmp_path: Path) -> None:
     path = extended(tmp_path, "contract: mine", f"extends: ../mine.yaml\n{BASE}")
     (problem,) = problems_of(path)
-    assert problem.message == "the contracts extend one another in a circle"
+    assert problem.message == "the contracts that extend one another form a cycle"
     assert (Path(problem.file).name, problem.line, problem.location) == ("base.yaml", 1, ("extends",))
 
 
 def test_contract_that_extends_itself(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     path.write_text(f"extends: a.yaml\n{BASE}")
-    assert problems_of(path)[0].message == "the contracts extend one another in a circle"
+    assert problems_of(path)[0].message == "the contracts that extend one another form a cycle"
 
 
 def test_mistake_names_the_file_that_makes_it(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from tests.language import column, mistake
         ("a[contains(@b, 'c')]", "LIKE '%c%'"),
         ("a[starts-with(@b, 'c')]", "LIKE 'c%'"),
         ("a[position()=1]", "as in a[1]"),
-        ("self::a", "`.` is the element at hand"),
+        ("self::a", "`.` is the current element"),
         ("parent::a/@b", "`..` is the element above"),
         ("ancestor::a/@b", "above(a)/@b"),
         ("descendant::a", ".//a"),

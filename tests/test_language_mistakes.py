@@ -34,7 +34,7 @@ from transforms.contract.read import parse_contract
         ("{t: {parent: u, columns: {a: a}}}", "tables.t.parent: there is no such table (here: 'u'); known: t"),
         (
             "{t: {parent: t, columns: {a: a}}}",
-            "tables.t.parent: the parents of this table lead in a circle (here: 't')",
+            "tables.t.parent: the parents of this table form a cycle (here: 't')",
         ),
         (
             "{t: {inherit: {ib: x}, columns: {a: a}}}",
@@ -184,14 +184,17 @@ def test_circle_names_all_its_tables() -> None:
         ),
         ("{expression: '[@a]', type: date}", "c.expression: the expression gives text, and the column is date"),
         ("{expression: x + 1}", "c.expression: line 1, column 1: there is no column 'x'"),
-        ("{expression: c + 1, type: int}", "c.expression: these expressions use one another in a circle"),
+        (
+            "{expression: c + 1, type: int}",
+            "c.expression: these expressions form a cycle: each needs the value of another",
+        ),
         ("{expression: FOO(1)}", "c.expression: line 1, column 1: "),
         (
             "{expression: '[..]'}",
             "c.expression: above the record only the attributes of its ancestors are read, and their names",
         ),
         ("$filename", "c.from: there is no such system value (here: '$filename'); did you mean '$file'?"),
-        ("{from: [$file, a]}", "c.from: a system value is always there, so it stands alone (here: '$file')"),
+        ("{from: [$file, a]}", "c.from: a system value is always there, so it must be the only source (here: '$file')"),
         ("{from: $position, type: date}", "c: $position is of type int and is taken as it is (here: 'date')"),
         ("{from: $file, clean: upper}", "c: $file is of type text and is taken as it is (here: 'text')"),
         (
@@ -207,7 +210,7 @@ def test_circle_names_all_its_tables() -> None:
             "c.from: above the record only the attributes of its ancestors are read",
         ),
         ("'a[b'", "c.from: 'a[b': ']' expected before its end"),
-        ("/a", "c.from: '/a': a path starts at the element at hand, without a slash"),
+        ("/a", "c.from: '/a': a path starts at the current element, without a slash"),
         ("q:a", "c.from: 'q:a': the prefix 'q' of 'q:a' is not declared under `namespaces`"),
         ("{from: a, lookup: ny}", "c.lookup: there is no such lookup (here: 'ny'); known: yn"),
         ("{from: a, lookup: yn, type: int}", "not a value of type int: 'yes' is not a whole number (here: 'yes')"),
@@ -237,8 +240,8 @@ def test_circle_of_expressions_is_found_beside_sound_ones() -> None:
           d: {from: "@d", type: int}
     """
     assert mistakes(contract) == [
-        "tables.t.columns.a.expression: these expressions use one another in a circle",
-        "tables.t.columns.b.expression: these expressions use one another in a circle",
+        "tables.t.columns.a.expression: these expressions form a cycle: each needs the value of another",
+        "tables.t.columns.b.expression: these expressions form a cycle: each needs the value of another",
     ]
 
 

@@ -89,7 +89,7 @@ def test_slots_fill_in_values() -> None:
         ('let: {x: {from: "@x", type: int, default: no}}', "tables.t.let.x.default: not a value of type int"),
         (
             "let: {x: {expression: y}, y: {expression: x}}",
-            "tables.t.let.x.expression: these expressions use one another",
+            "tables.t.let.x.expression: these expressions form a cycle",
         ),
     ],
 )

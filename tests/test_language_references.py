@@ -197,7 +197,7 @@ def test_an_element_without_children_is_found() -> None:
         ),
         (
             "tables: {t: {columns: {v: '@a -> '}}}",
-            "tables.t.columns.v.from: '@a -> ': after -> stands the name of an index, but here is its end",
+            "tables.t.columns.v.from: '@a -> ': after -> the name of an index must follow, but here is its end",
         ),
         (
             f"{HEAD}tables: {{t: {{columns: {{v: '$value -> party'}}}}}}",

@@ -260,8 +260,8 @@ def test_fingerprint_follows_the_csv_file(tmp_path: Path) -> None:
         (b"code,nam\nA,a\n", "has no column 'name'; it has code, nam"),
         (b"code,name\nA\n", "l.csv:2: the line has too few columns"),
         (b"code,name\nA,a\n\nA,b\n", "l.csv:4: 'A' means both 'a' and 'b'"),
-        (b"code,name\nA,\xe9\n", "is no CSV file in UTF-8: "),
-        (b'code,name\nA,"' + b"x" * 200_000, "is no CSV file in UTF-8: field larger than field limit"),
+        (b"code,name\nA,\xe9\n", "is not a CSV file in UTF-8: "),
+        (b'code,name\nA,"' + b"x" * 200_000, "is not a CSV file in UTF-8: field larger than field limit"),
     ],
 )
 def test_wrong_csv_file(tmp_path: Path, content: bytes, said: str) -> None:

@@ -316,9 +316,8 @@ def test_wrong_use_of_unpivot(table: str, said: str) -> None:
 @pytest.mark.parametrize("above", ["unpivot: '@a'", "union: [{unpivot: '@a'}]"])
 def test_nothing_stands_below_unpivoted_values(above: str) -> None:
     contract = f"tables: {{t: {{{above}, key: n, columns: {{n: $position}}}}, u: {{parent: t}}}}"
-    assert (
-        "tables.u.parent: the rows of a table with `unpivot` are values, and nothing stands below them (here: 't')"
-        in (mistakes(contract))
+    assert "tables.u.parent: the rows of a table with `unpivot` are values, which have no child rows (here: 't')" in (
+        mistakes(contract)
     )
 
 

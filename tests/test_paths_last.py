@@ -60,7 +60,7 @@ def test_a_walk_finds_the_last_elements_attribute_too(path: str, ignore_case: bo
     ("path", "message"),
     [
         ("(a/b)/@x", "'[' expected before '/' at character 6"),
-        ("(a/b)[@x]/@x", "after a path in brackets stands a position"),
+        ("(a/b)[@x]/@x", "after a path in brackets a position must follow"),
         ("(a/@x)[1]", "brackets are about elements"),
         ("(a[1]", "')' expected before its end"),
     ],

@@ -185,7 +185,7 @@ class _ContractBuilder:
             order += ready
         for name in set(uses) - set(order):
             place: Location = (*computed[name].place, "expression")
-            self.findings.add(place, "these expressions use one another in a circle")
+            self.findings.add(place, "these expressions form a cycle: each needs the value of another")
         return tuple(order)
 
     def _rules(self, place: Location, rejects: list[Rule], warns: list[Rule], row: RowContext) -> Rules:

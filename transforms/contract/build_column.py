@@ -171,7 +171,7 @@ class ColumnBuilder:
             known = [*SYSTEM_VALUES, *(UNPIVOT_VALUES if row.unpivots else ())]
             self._findings.add(at, "there is no such system value", text, known=known)
         elif len(model.from_ or ()) > 1:
-            self._findings.add(at, "a system value is always there, so it stands alone", text)
+            self._findings.add(at, "a system value is always there, so it must be the only source", text)
         else:
             natural = SYSTEM_VALUES[text][0]
             holds = _HOLDS_NUMBER if natural in _HOLDS_NUMBER and natural != "text" else (natural, "text")

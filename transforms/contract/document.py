@@ -123,13 +123,15 @@ class _Composer(Composer):
         size = self._open.pop()
         if isinstance(event, AliasEvent):
             if id(node) not in self._sizes:
-                raise MarkedYAMLError(problem=f"*{event.anchor} stands inside itself", problem_mark=event.start_mark)
+                raise MarkedYAMLError(
+                    problem=f"*{event.anchor} is inside the value that it refers to", problem_mark=event.start_mark
+                )
             size = self._sizes[id(node)]
         self._sizes[id(node)] = size
         self._open[-1] += size
         if self._open[-1] > _MAX_VALUES:
             raise MarkedYAMLError(
-                problem=f"with what its aliases stand for, it has more than {_MAX_VALUES:,} values",
+                problem=f"with its aliases written out, it has more than {_MAX_VALUES:,} values",
                 problem_mark=event.start_mark,
             )
         return node
@@ -163,7 +165,9 @@ class Document:
 
     def _extend(self, path: Path, above: tuple[Path, ...]) -> None:
         if path.resolve() in above:
-            raise ContractError([self.problem(("extends",), "the contracts extend one another in a circle", str(path))])
+            raise ContractError(
+                [self.problem(("extends",), "the contracts that extend one another form a cycle", str(path))]
+            )
         self.base = Document.read(path, above)
         self.data = _merged(self.base.data, self.data, ())
 
@@ -176,7 +180,7 @@ class Document:
             raise ContractError([Problem(str(path), None, (), f"cannot be read: {error.strerror}")]) from None
         except UnicodeDecodeError as error:
             raise ContractError(
-                [Problem(str(path), None, (), f"is not UTF-8 text: byte {error.start} is no part of a character")]
+                [Problem(str(path), None, (), f"is not UTF-8 text: byte {error.start} is not part of a character")]
             ) from None
         return cls(text, str(path), above)
 

@@ -13,7 +13,7 @@ PATHS: tuple[tuple[str, str], ...] = (
     (r"\bcontains\(", "use a condition in SQL: `where: \"[@b] LIKE '%c%'\"`"),
     (r"\bstarts-with\(|\bends-with\(|\bmatches\(", "use a condition in SQL: `where: \"[@b] LIKE 'c%'\"`"),
     (r"\bposition\(\)", "write the number alone, as in a[1]; $position is the number of a row"),
-    (r"\bself::", "`.` is the element at hand; a name is tested by the step that leads to it"),
+    (r"\bself::", "`.` is the current element; a name is tested by the step that leads to it"),
     (r"\bparent::", "`..` is the element above"),
     (r"\bancestor(?:-or-self)?::", "above(a)/@b is of the nearest element a above; `..` is one level up"),
     (r"\bchild::", "a child is its name alone"),
@@ -46,7 +46,7 @@ KEYS = {
         ("length", "size", "precision", "scale"), "the length is part of the type: text(20), decimal(9, 2)"
     ),
     **dict.fromkeys(("nullable", "not_null", "optional"), "a column may be NULL unless it says `required: true`"),
-    **dict.fromkeys(("sql", "formula", "calc"), "SQL stands below `expression`"),
+    **dict.fromkeys(("sql", "formula", "calc"), "SQL is written under `expression`"),
     **dict.fromkeys(("constant", "const", "literal"), "a constant is `value`"),
 }
 """Keys of columns in other languages, and what says the same here."""
@@ -56,7 +56,7 @@ def path_remedy(text: str) -> str | None:
     """What to write in place of a path that cannot be read."""
     bare = re.sub(r"'[^']*'|\"[^\"]*\"", "''", text)
     if re.match(r"\s*//", bare):
-        return "write .// for any depth below the element at hand"
+        return "write .// for any depth below the current element"
     if re.match(r"\s*/", bare):
         return "leave the way down to the row out: the path begins below it"
     return next((remedy for pattern, remedy in PATHS if re.search(pattern, bare)), None)

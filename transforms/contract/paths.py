@@ -153,7 +153,7 @@ class _PathParser:
 
     def steps(self) -> tuple[Step, ...]:
         if self.peek() in ("/", "//"):
-            raise self.error("a path starts at the element at hand, without a slash, but here is")
+            raise self.error("a path starts at the current element, without a slash, but here is")
         steps: list[Step] = []
         deep = False
         while True:
@@ -180,7 +180,7 @@ class _PathParser:
         self.expect("[")
         position = self.predicate()
         if not isinstance(position, Position):
-            raise self.error("after a path in brackets stands a position, as in (a/b)[last()], but here is")
+            raise self.error("after a path in brackets a position must follow, as in (a/b)[last()], but here is")
         self.expect("]")
         return Pick(position)
 
@@ -239,7 +239,7 @@ class _PathParser:
         """What stands after ``->``."""
         kind, name, _ = self.tokens[self.next] if self.next < len(self.tokens) else ("", "", 0)
         if kind != "name" or not re.fullmatch(NCNAME, name):
-            raise self.error("after -> stands the name of an index, but here is")
+            raise self.error("after -> the name of an index must follow, but here is")
         self.next += 1
         return Follow(name)
 

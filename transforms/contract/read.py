@@ -125,7 +125,7 @@ def _read_csv(lookup: Lookup, folder: Path) -> Lookup:
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path} is no CSV file in UTF-8: {error}") from None
+        raise ValueError(f"{path} is not a CSV file in UTF-8: {error}") from None
     return lookup.model_copy(update={"values": values})
 
 

@@ -57,7 +57,7 @@ class Relations:
         if table.parent not in self._model.tables:
             self._findings.add(place, "there is no such table", table.parent, known=self._model.tables)
         elif self._is_in_a_circle(label):
-            self._findings.add(place, "the parents of this table lead in a circle", table.parent)
+            self._findings.add(place, "the parents of this table form a cycle", table.parent)
         types = {name: column.column_type for name, column in table.columns.items()}
         return Relation({}, (), (), types, is_known=False)
 
@@ -115,5 +115,5 @@ class Relations:
             self._findings.add(place, message, label, "give it one; $position numbers them")
         model = self._model.tables[label]
         if model.unpivot or any(source.unpivot for source in model.union):
-            message = "the rows of a table with `unpivot` are values, and nothing stands below them"
+            message = "the rows of a table with `unpivot` are values, which have no child rows"
             self._findings.add(place, message, label)

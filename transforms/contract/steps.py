@@ -163,7 +163,7 @@ def all_steps(path: Path) -> Iterator[Step]:
 
 
 def depth_of(steps: tuple[Step, ...]) -> int:
-    """How far below the element at hand, at the least, stands what steps down select."""
+    """How far below the current element, at the least, stands what steps down select."""
     depth = 0
     for step in steps:
         # What a reference leads to may stand anywhere in the record.

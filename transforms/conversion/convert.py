@@ -143,7 +143,7 @@ def _json(value: str) -> str:
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _binary(length: int | None, formats: Sequence[str]) -> Converter:

@@ -203,7 +203,7 @@ class MapperBuilder:
         return [f"for place, (source, child) in enumerate({ordered}, 1):", *calls]
 
     def _table(self, table: TablePlan, source: SourcePlan, function: RowFunction, above: tuple[str, ...]) -> list[str]:
-        """The lines that make a table's rows of the element at hand, and all that is below them."""
+        """The lines that make a table's rows of the current element, and all that is below them."""
         label = table.label
         self._access.parent_position = self._variable("position", table.parent) if table.parent else ""
         variable = self._variable("row", label)

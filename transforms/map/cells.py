@@ -215,7 +215,7 @@ def _gather(column: ColumnModel) -> Callable[[list[str]], str] | None:
         def only(texts: list[str]) -> str:
             if len(texts) > 1:
                 raise ConversionError(
-                    "several", f"{len(texts)} nodes where only one may be: {', '.join(map(short, texts[:3]))}"
+                    "several", f"{len(texts)} nodes where only one is allowed: {', '.join(map(short, texts[:3]))}"
                 )
             return texts[0]
 

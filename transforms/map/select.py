@@ -350,7 +350,7 @@ def compile_condition(condition: Condition, current: CurrentRecord | None = None
 
 
 def own_attribute(path: Path) -> Attribute | None:
-    """The step of a path that is just one attribute of the element at hand."""
+    """The step of a path that is just one attribute of the current element."""
     if len(path.alternatives) == 1 and len(path.alternatives[0]) == 1:
         step = path.alternatives[0][0]
         if isinstance(step, Attribute) and not step.pattern:

@@ -130,7 +130,9 @@ def _literal_as(builder: CodeBuilder, code: Code, other: Code) -> Code:
             return builder.literal(_from_text(type_)(code.literal), type_, code.node)
         except ConversionError:
             continue
-    raise builder.error(f"{builder.label(code)} is no {name(other.type)}, and {describe(builder, other)}", code.node)
+    raise builder.error(
+        f"{builder.label(code)} is not a value of type {name(other.type)}, and {describe(builder, other)}", code.node
+    )
 
 
 def _mismatch(builder: CodeBuilder, first: Code, other: Code, what: str) -> ExpressionError:

@@ -102,7 +102,7 @@ def _checked(builder: CodeBuilder, name: str, kind: str, code: Code, node: exp.E
             literal = coercion.cast(builder, code, type_, lenient=True)
             if literal.literal is not None and ACCEPTED[kind](type_):
                 return literal
-        raise builder.error(f"{builder.label(code)} is no date that {name} can take; write it as '2024-12-31'", node)
+        raise builder.error(f"{builder.label(code)} is not a date that {name} accepts; write it as '2024-12-31'", node)
     if code.type is not None and not ACCEPTED[kind](code.type):
         wanted = {"clock": "a value with a time of day", "moment": "a date or datetime"}.get(kind, kind)
         remedy = ""
@@ -187,7 +187,7 @@ def _at_utc(builder: CodeBuilder, code: Code) -> Code:
 
 def _unit_of(builder: CodeBuilder, code: Code, units: dict[str, Any]) -> Any:
     if code.literal not in units:
-        raise builder.error(f"{code.literal!r} is no unit; the units are {', '.join(units)}", code.node)
+        raise builder.error(f"{code.literal!r} is not a unit; the units are {', '.join(units)}", code.node)
     return units[code.literal]
 
 

@@ -74,15 +74,15 @@ class Visitor:
         start = identifier.meta.get("start")
         if start in builder.syntax.paths:
             if not self.paths:
-                raise builder.error("no path can stand here; name a column of the row", node)
+                raise builder.error("a path is not allowed here; name a column of the row", node)
             path = builder.syntax.paths[start]
             return builder.slot("path", path, self._system(path, node) if _is_system(path) else TEXT, node)
         if node.args.get("table"):
             raise builder.error(
-                f"{node.sql()!r}: a column stands without its table, and a path in brackets: [Acct/Id]", node
+                f"{node.sql()!r}: write a column without its table, and a path in brackets: [Acct/Id]", node
             )
         if isinstance(identifier, exp.Star):
-            raise builder.error("* stands for no value here", node)
+            raise builder.error("* is not a value here", node)
         name = self._spelled(identifier.name, node)
         return builder.slot("column", name, self.columns[name], node)
 
@@ -279,7 +279,9 @@ class Visitor:
     def extract(self, node: exp.Extract) -> Code:
         part = node.this.name.lower()
         if part not in functions.PARTS:
-            raise self.builder.error(f"{part!r} is no part of a date; the parts are {', '.join(functions.PARTS)}", node)
+            raise self.builder.error(
+                f"{part!r} is not a part of a date; the parts are {', '.join(functions.PARTS)}", node
+            )
         return self._call(part.upper(), [node.expression], node)
 
     def substring(self, node: exp.Substring) -> Code:
