@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from tests.legacy_contracts import APP, CONTACT, converted, imported, mapping, request, rows_of
+from tests.legacy_contracts import ADDRESS, APP, CONTACT, converted, imported, mapping, request, rows_of
 from transforms.map.mapper import Mapper
 
 BITS = {"char_to_bit": {"Y": 1, "N": 0}}
@@ -55,6 +55,25 @@ def test_history_of_a_contact_falls_back_to_earlier_ones() -> None:
         for number, role, a in ((1, "PR", "x"), (2, "PR", "y"), (3, "PR", " "), (4, "SEC", "z"))
     )
     assert made(mapper, inner) == [{"name": "[a]", "source": "[contact]", "value": "y"}]
+
+
+def test_history_of_an_address_is_that_of_the_preferred_type() -> None:
+    mapper = imported(mapping(f"{ADDRESS}/@a", "t.value", "string", "last_valid_pr_contact", "add_history"))
+    earlier = '<contact con_id="1" role="PR"><contact_address kind="PREV" a="0"/></contact>'
+    for texts, expected in ((("1", "2"), "2"), (("1", " "), "0")):
+        addresses = "".join(
+            f'<contact_address kind="{kind}" a="{a}"/>' for kind, a in zip(("PREV", "CURR"), texts, strict=True)
+        )
+        found = made(mapper, f'{earlier}<contact con_id="2" role="PR">{addresses}</contact>')
+        assert found == [{"name": "[a]", "source": "[contact_address]", "value": expected}]
+
+
+def test_history_of_a_contacts_other_children_is_that_of_the_last() -> None:
+    mapper = imported(mapping(f"{CONTACT}/card/@a", "t.value", "string", "last_valid_pr_contact", "add_history"))
+    earlier = '<contact con_id="1" role="PR"><card a="0"/></contact>'
+    for text, expected in (("2", "2"), (" ", "0")):
+        found = made(mapper, f'{earlier}<contact con_id="2" role="PR"><card a="1"/><card a="{text}"/></contact>')
+        assert found == [{"name": "[a]", "source": "[card]", "value": expected}]
 
 
 def test_report_lookups_have_a_key_or_none() -> None:

@@ -46,5 +46,5 @@ def test_sqlite_has_no_limit_and_no_file_is_made(tmp_path: Path) -> None:
 
 def test_target_that_cannot_be_asked(tmp_path: Path) -> None:
     target, _ = sqlite(tmp_path)
-    with pytest.raises(TargetError, match="cannot be asked"):
+    with pytest.raises(TargetError, match="cannot be queried"):
         loaded_by(target, "run")

@@ -102,7 +102,7 @@ def test_long_text_with_a_doctype_is_a_reject() -> None:
 @pytest.mark.parametrize("options", [{"max_record_bytes": 0}, {"max_depth": 0}, {"max_depth": 2049}])
 def test_limit_that_makes_no_sense(options: dict[str, int]) -> None:
     ((name, value),) = options.items()
-    with pytest.raises(ValueError, match=f"^{name} is .*not {value}$"):
+    with pytest.raises(ValueError, match=f"^{name} must be .*not {value}$"):
         ParseDoFn(**options)
 
 

@@ -139,7 +139,7 @@ class Places:
         if selector == "curr_address_only":
             return f"${self._current(base)}/@{attribute}"
         if falls_back:
-            place = "".join(f"{step}/" for step in self._within_contact(mapping.path)) + f"@{attribute}"
+            place = "/".join([*self._steps_in_contact(mapping.path), f"@{attribute}"])
             name = f"{_CONTACTS.get(selector, 'authorized')}_contact_with_{attribute}"
             return f"${self._named(self._last(selector, place), name)}/{place}"
         return f"${self._in_contact(self._selected(selector), mapping.path)}/@{attribute}"
@@ -164,12 +164,21 @@ class Places:
         below = self._within_contact(path)
         if not below or path == self.legacy.application:
             return contact
-        steps, preferred = "/".join(below), self._preferred()
         if path[-1] != self.address.path[-1]:
-            return self._named(f"(${contact}/{steps})[last()]", f"{contact}_{below[-1]}")
-        if preferred:
-            steps += f"[{preferred} or not(../{path[-1]}[{preferred}])]"
+            return self._named(f"(${contact}/{'/'.join(below)})[last()]", f"{contact}_{below[-1]}")
+        steps = "/".join(self._steps_in_contact(path))
         return self._named(f"${contact}/{steps}", f"{contact.partition('_')[0]}_addresses")
+
+    def _steps_in_contact(self, path: Steps) -> Steps:
+        """The steps from any contact to what counts there: the addresses of the preferred type, of others the last."""
+        below = self._within_contact(path)
+        if not below or path == self.legacy.application:
+            return ()
+        if path[-1] != self.address.path[-1]:
+            return tuple(f"{step}[last()]" for step in below)
+        preferred = self._preferred()
+        condition = f"[{preferred} or not(../{path[-1]}[{preferred}])]" if preferred else ""
+        return (*below[:-1], below[-1] + condition)
 
     def _selected(self, selector: str) -> str:
         """The name of the contact that a mapping type selects."""
