@@ -20,7 +20,7 @@ from typing import Any
 from pipeline.options import OptionsError
 from pipeline.prometheus import metrics_of
 from pipeline.resources import Usage
-from transforms.filesystems import is_local, join
+from transforms.filesystems import is_local, join, need_filesystem
 from transforms.metrics import SKIPPED, Slowest
 
 RUNS = "runs"
@@ -221,6 +221,7 @@ class RunFolder:
     def create(self) -> None:
         """Make the folder, without what an earlier run left there; raise :class:`OptionsError` where that fails."""
         if not self.is_local:
+            need_filesystem(self.path)
             return
         local = Path(self.path)
         try:

@@ -168,6 +168,8 @@ def test_limit_counts_records_over_files_of_all_kinds(folder: Folder, limit: int
         (["--runner", "FlinkRunner", "--limit", "1", "--run_dir", "x"], "--limit works on the DirectRunner only"),
         (["--runner", "NoSuchRunner"], "--runner NoSuchRunner cannot be used"),
         (["--input", "/no/such/*.xml"], "matches no file"),
+        (["--input", "nosuch://bucket/x.xml"], "Path specified: nosuch://bucket/x.xml"),
+        (["--run_dir", "nosuch://bucket/run"], "Path specified: nosuch://bucket/run"),
         (["--create_disposition", "CREATE_NEVER"], "has no table"),
     ],
 )

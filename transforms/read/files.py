@@ -29,7 +29,7 @@ from typing import IO
 
 import zstandard
 
-from transforms.filesystems import is_local
+from transforms.filesystems import is_local, need_filesystem
 from transforms.read.encoding import BrokenInput, Read
 from transforms.read.listing import glob, walk
 from transforms.read.wanted import Wanted
@@ -85,6 +85,7 @@ def expand(patterns: Iterable[str], max_unpacked: int | None = None) -> Iterator
 
 
 def _checked(pattern: str) -> Iterator[SourceFile]:
+    need_filesystem(pattern)
     found = find_files(pattern)
     first = next(found, None)
     if first is None:
