@@ -123,7 +123,7 @@ def _local(path: str) -> SourceFile:
     except OSError as error:
         kind = "link" if os.path.islink(path) else "file"
         raise InputError(
-            f"the {kind} {path} cannot be read: {error.strerror}; remove it, or mend it, and give the same command again"
+            f"the {kind} {path} cannot be read: {error.strerror}; remove or mend it, and run the command again"
         ) from None
     return SourceFile(path, path, size)
 
