@@ -233,3 +233,12 @@ def test_source_is_the_absolute_path_however_it_was_written(tmp_path: Path, monk
     for given in ("in", "./in", "in/*.xml", "in/../in/a.xml", "**.xml", str(file), str(tmp_path)):
         assert {found.source for found in expand([given])} - {str(tmp_path / "link" / "a.xml")} == {str(file)}
     assert len(list(expand(["in", "./in/a.xml", str(file)]))) == 1
+
+
+def test_broken_link_is_told_with_a_remedy(tmp_path: Path) -> None:
+    (tmp_path / "a.xml").write_text("<a/>")
+    (tmp_path / "b.xml").symlink_to("nowhere")
+    (tmp_path / "c.xml").symlink_to("c.xml")
+    for name in "bc":
+        with pytest.raises(InputError, match=rf"^the link \S+/{name}.xml cannot be read: .*; remove it"):
+            list(expand([str(tmp_path / f"[a{name}].xml")]))

@@ -118,7 +118,14 @@ def find_file(source: str) -> SourceFile | None:
 
 def _local(path: str) -> SourceFile:
     path = os.path.abspath(path)
-    return SourceFile(path, path, os.stat(path).st_size)
+    try:
+        size = os.stat(path).st_size
+    except OSError as error:
+        kind = "link" if os.path.islink(path) else "file"
+        raise InputError(
+            f"the {kind} {path} cannot be read: {error.strerror}; remove or mend it, and run the command again"
+        ) from None
+    return SourceFile(path, path, size)
 
 
 def _literal(path: str) -> str:

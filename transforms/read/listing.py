@@ -44,7 +44,7 @@ def _names(folder: str) -> Iterator[str]:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 yield entry.name + "/"
-            elif not (entry.is_symlink() and entry.is_dir()):
+            elif not (entry.is_symlink() and os.path.isdir(entry.path)):  # is_dir() raises for a loop of links
                 yield entry.name
 
 
