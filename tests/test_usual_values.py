@@ -68,7 +68,7 @@ options = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(options, st.lists(st.none() | texts, max_size=4))
 @example({"type": "int"}, ["²"])
 @example({"type": "text", "blank": "null"}, [" ", "a "])

@@ -114,7 +114,7 @@ def _is_well_formed(document: bytes) -> bool:
 _LIMITS = {
     DEPTH: ("max_depth", "elements nest deeper than --max_depth {max_depth} allows, or 256 with a DOCTYPE"),
     ENTITIES: ("entities", "its entities expand to far more than its own size"),
-    ENTITY_LOOP: ("entities", "its entities refer to one another in a circle"),
+    ENTITY_LOOP: ("entities", "its entities refer to one another in a cycle"),
     TEXT: ("max_text", "a text of more than 10,000,000 bytes in a document with a DOCTYPE"),
 }
 """Of a limit of libxml2: our rule, and what is said to people."""
