@@ -15,7 +15,7 @@ run: $(VENV)/.installed
 	@$(BIN)/python examples/look.py
 
 test: $(VENV)/.installed-test check
-	.ci/install-odbc && $(BIN)/python -m pytest -n 2 --cov --cov-report=
+	.ci/install-odbc && $(BIN)/python -m pytest -n 3 --dist worksteal --cov --cov-report=
 	$(BIN)/python -m tests.coverage_table
 
 # Loads that are killed, cut off and starved at many points, and compared with undisturbed ones: an hour or more.

@@ -240,5 +240,5 @@ def test_broken_link_is_told_with_a_remedy(tmp_path: Path) -> None:
     (tmp_path / "b.xml").symlink_to("nowhere")
     (tmp_path / "c.xml").symlink_to("c.xml")
     for name in "bc":
-        with pytest.raises(InputError, match=rf"^the link \S+/{name}.xml cannot be read: .*; remove it"):
+        with pytest.raises(InputError, match=rf"^the link \S+/{name}.xml cannot be read: .*; remove or mend it"):
             list(expand([str(tmp_path / f"[a{name}].xml")]))
